@@ -1,0 +1,3 @@
+//! The `slcert` command line.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! What must hold: the catalogue of IEC 62443-4-2, security levels and profiles.
+
+#![deny(missing_docs)]

@@ -1,0 +1,3 @@
+//! What a device is tested on: rig files, lines, protocol clients, power and monitors.
+
+#![deny(missing_docs)]
