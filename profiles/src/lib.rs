@@ -1,3 +1,23 @@
 //! What must hold: the catalogue of IEC 62443-4-2, security levels and profiles.
+//!
+//! ```
+//! use slcert_profiles::{Catalogue, ComponentType, SecurityLevel};
+//!
+//! let catalogue = Catalogue::of("IEC 62443-4-2", "2019").expect("built in");
+//! let row = catalogue.get("CR 1.11".parse().unwrap()).expect("in the catalogue");
+//! assert_eq!(row.title, "Unsuccessful login attempts");
+//! assert!(row.applies_to(ComponentType::EmbeddedDevice));
+//! assert_eq!(row.level, SecurityLevel::CLAIMABLE[0]);
+//! ```
 
 #![deny(missing_docs)]
+
+mod catalogue;
+mod component;
+mod level;
+mod requirement;
+
+pub use catalogue::{Catalogue, CatalogueError, Requirement, TestClass};
+pub use component::{ComponentType, NotAComponent};
+pub use level::{NoSuchLevel, SecurityLevel, SlVector};
+pub use requirement::{FoundationalRequirement, NotAnId, RequirementId};
