@@ -145,10 +145,10 @@ impl Catalogue {
             requirements.push(row);
         }
         for row in &requirements {
-            if let Some(base) = row.id.base() {
-                if !requirements.iter().any(|other| other.id == base) {
-                    return Err(CatalogueError::NoBase(row.id));
-                }
+            if let Some(base) = row.id.base()
+                && !requirements.iter().any(|other| other.id == base)
+            {
+                return Err(CatalogueError::NoBase(row.id));
             }
         }
         Ok(Self {
