@@ -14,6 +14,7 @@
 
 mod catalogue;
 mod component;
+pub mod file;
 mod level;
 mod requirement;
 

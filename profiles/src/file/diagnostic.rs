@@ -1,0 +1,141 @@
+//! What is wrong with a file: where, what, and how to mend it.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::source::Source;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file is not used.
+    Error,
+    /// The file is used.
+    Warning,
+}
+
+/// One fault of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it is, as bytes of the text.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub what: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(span: Range<usize>, what: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            span,
+            what: what.into(),
+            help: None,
+        }
+    }
+
+    /// A warning.
+    pub fn warning(span: Range<usize>, what: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(span, what)
+        }
+    }
+
+    /// The same with a way to mend it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// All that is wrong with one file, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics {
+    source: Source,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// The faults of `source`.
+    pub fn new(source: Source, mut list: Vec<Diagnostic>) -> Self {
+        list.sort_by_key(|one| (one.span.start, one.severity));
+        Self { source, list }
+    }
+
+    /// The faults, in the order of the file.
+    pub fn list(&self) -> &[Diagnostic] {
+        &self.list
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether any of them keeps the file from being used.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|one| one.severity == Severity::Error)
+    }
+
+    /// The faults as a person reads them, each with its line of the file under it.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        let each = self.list.iter().map(|one| {
+            let level = match one.severity {
+                Severity::Error => Level::ERROR,
+                Severity::Warning => Level::WARNING,
+            };
+            let end = one.span.end.min(self.source.text.len());
+            let span = one.span.start.min(end)..end;
+            let group = level.primary_title(one.what.as_str()).element(
+                Snippet::source(&*self.source.text)
+                    .path(self.source.name.as_str())
+                    .annotation(AnnotationKind::Primary.span(span)),
+            );
+            let group = match &one.help {
+                Some(help) => group.element(Level::HELP.message(help.as_str())),
+                None => group,
+            };
+            renderer.render(&[group])
+        });
+        each.collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    /// One line each: `rig.toml:3:1: error: ...`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, one) in self.list.iter().enumerate() {
+            let (line, column) = self.source.position(one.span.start);
+            let severity = match one.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            let newline = if at == 0 { "" } else { "\n" };
+            let name = &self.source.name;
+            write!(
+                f,
+                "{newline}{name}:{line}:{column}: {severity}: {}",
+                one.what
+            )?;
+            if let Some(help) = &one.help {
+                write!(f, "; {help}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}

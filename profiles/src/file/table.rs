@@ -1,0 +1,215 @@
+//! Tables: types with named fields, read field by field.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::schema::Describer;
+use super::setting::{Schema, Setting, choose, read_key, wrong_type};
+use super::source::Source;
+
+/// A type with named fields.
+pub trait Table: Sized {
+    /// Asks for each field, and makes the value of them. It is called once to read, and once with nothing to read to
+    /// write the schema; so it asks for every field before it uses any.
+    fn fields(f: &mut impl Fields) -> Option<Self>;
+}
+
+/// Makes types that implement [`Table`] readable.
+#[macro_export]
+macro_rules! settings_table {
+    ($($table:ty),+ $(,)?) => {$(
+        impl $crate::file::Setting for $table {
+            fn schema() -> $crate::file::Schema {
+                $crate::file::table_schema::<$table>()
+            }
+
+            fn read(
+                value: &$crate::file::Spanned<$crate::file::DeValue<'_>>,
+                faults: &mut Vec<$crate::file::Diagnostic>,
+            ) -> Option<Self> {
+                $crate::file::read_table(value, faults)
+            }
+        }
+    )+};
+}
+
+/// What asks for the fields of a [`Table`]. Every question names the field and says what it is for.
+///
+/// An answer of `None` means that something was wrong and has been reported.
+pub trait Fields {
+    /// A field that has to be there.
+    fn required<T: Setting>(&mut self, name: &'static str, doc: &'static str) -> Option<T>;
+
+    /// A field that may be left out.
+    fn optional<T: Setting>(&mut self, name: &'static str, doc: &'static str) -> Option<Option<T>>;
+
+    /// A field with a default.
+    fn or<T: Setting>(&mut self, name: &'static str, doc: &'static str, default: T) -> Option<T> {
+        Some(self.optional(name, doc)?.unwrap_or(default))
+    }
+
+    /// All fields that were not asked for by name so far.
+    fn rest<K: Setting + Ord, T: Setting>(&mut self, doc: &'static str) -> Option<BTreeMap<K, T>>;
+
+    /// Whether the field stands in the file; never when a schema is written.
+    fn has(&self, name: &str) -> bool;
+
+    /// Reports a fault at a field's value, or at the whole table where it has no such field.
+    fn refuse(&mut self, name: &str, what: String, help: &str);
+
+    /// Where the table stands.
+    fn span(&self) -> Range<usize>;
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read<T: Table>(source: &Source) -> Result<T, Diagnostics> {
+    let mut faults = Vec::new();
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        faults.push(Diagnostic::error(
+            span,
+            format!("this is not TOML: {}", error.message()),
+        ));
+    }
+    // A file that is not TOML would give faults that follow from the first one only.
+    let value = if faults.is_empty() {
+        let (span, table) = (table.span(), table.into_inner());
+        read_table(&Spanned::new(span, DeValue::Table(table)), &mut faults)
+    } else {
+        None
+    };
+    match value {
+        Some(value) if faults.is_empty() => Ok(value),
+        _ => Err(Diagnostics::new(source.clone(), faults)),
+    }
+}
+
+/// Reads a table that stands as a value.
+pub fn read_table<T: Table>(
+    value: &Spanned<DeValue<'_>>,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<T> {
+    let DeValue::Table(table) = value.get_ref() else {
+        faults.push(wrong_type(value, "a table"));
+        return None;
+    };
+    let mut reader = Reader {
+        span: value.span(),
+        table,
+        asked: Vec::new(),
+        all: false,
+        faults,
+    };
+    let read = T::fields(&mut reader);
+    reader.report_unknown();
+    read
+}
+
+#[doc(hidden)]
+pub fn table_schema<T: Table>() -> Schema {
+    let mut describer = Describer::default();
+    let _ = T::fields(&mut describer);
+    describer.schema()
+}
+
+struct Reader<'f, 't> {
+    span: Range<usize>,
+    table: &'f DeTable<'t>,
+    asked: Vec<&'static str>,
+    all: bool,
+    faults: &'f mut Vec<Diagnostic>,
+}
+
+impl Reader<'_, '_> {
+    fn report_unknown(&mut self) {
+        if self.all {
+            return;
+        }
+        for key in self.table.keys() {
+            let name: &str = key.get_ref();
+            if !self.asked.contains(&name) {
+                let free: Vec<_> = self
+                    .asked
+                    .iter()
+                    .copied()
+                    .filter(|asked| !self.table.contains_key(*asked))
+                    .collect();
+                let what = format!("there is no setting `{name}` here");
+                let help = choose(name, if free.is_empty() { &self.asked } else { &free });
+                self.faults
+                    .push(Diagnostic::error(key.span(), what).help(help));
+            }
+        }
+    }
+}
+
+impl Fields for Reader<'_, '_> {
+    fn required<T: Setting>(&mut self, name: &'static str, doc: &'static str) -> Option<T> {
+        match self.optional(name, doc)? {
+            Some(value) => Some(value),
+            None => {
+                // The header line is enough to find the table by.
+                let at = self.span.start..self.span.start;
+                let what = format!("`{name}` is missing");
+                let help = format!("add `{name} = ...`: {doc}");
+                self.faults.push(Diagnostic::error(at, what).help(help));
+                None
+            }
+        }
+    }
+
+    fn optional<T: Setting>(
+        &mut self,
+        name: &'static str,
+        _doc: &'static str,
+    ) -> Option<Option<T>> {
+        self.asked.push(name);
+        match self.table.get(name) {
+            Some(value) => T::read(value, self.faults).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn rest<K: Setting + Ord, T: Setting>(&mut self, _doc: &'static str) -> Option<BTreeMap<K, T>> {
+        self.all = true;
+        let mut whole = true;
+        let mut entries = BTreeMap::new();
+        for (key, value) in self.table {
+            if self.asked.contains(&key.get_ref().as_ref()) {
+                continue;
+            }
+            let key = read_key::<K>(key.get_ref(), key.span(), self.faults);
+            match (key, T::read(value, self.faults)) {
+                (Some(key), Some(value)) => {
+                    entries.insert(key, value);
+                }
+                _ => whole = false,
+            }
+        }
+        whole.then_some(entries)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
+    fn refuse(&mut self, name: &str, what: String, help: &str) {
+        let span = self
+            .table
+            .get(name)
+            .map_or(self.span.start..self.span.start, Spanned::span);
+        self.faults.push(Diagnostic::error(span, what).help(help));
+    }
+
+    fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+}
