@@ -33,7 +33,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use schema::schema_of;
 #[doc(hidden)]
 pub use setting::words_schema;
-pub use setting::{Schema, Setting, Word};
+pub use setting::{Schema, Setting, Word, choose};
 pub use source::{MAX_FILE, Source};
 #[doc(hidden)]
 pub use table::table_schema;

@@ -74,7 +74,7 @@ pub fn words_schema(names: &[&str]) -> Schema {
 }
 
 /// "did you mean ...", or the whole choice where nothing is close.
-pub(super) fn choose(text: &str, names: &[&str]) -> String {
+pub fn choose(text: &str, names: &[&str]) -> String {
     let close = names
         .iter()
         .map(|name| (strsim::damerau_levenshtein(text, name), *name))
