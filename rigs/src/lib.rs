@@ -1,3 +1,10 @@
 //! What a device is tested on: rig files, lines, protocol clients, power and monitors.
 
 #![deny(missing_docs)]
+
+mod attempt;
+pub mod rig;
+mod secret;
+
+pub use attempt::{Answer, Attempt};
+pub use secret::{MASK, NoSecret, Secret, SecretSource};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use slcert_profiles::file::{DeValue, Diagnostic, Schema, Setting, Spanned};
 use thiserror::Error;
 
 /// Text with placeholders in braces, such as `set output {value}` or `127.0.0.1:{start.modbus_tcp}`.
@@ -109,6 +110,16 @@ impl Template {
     }
 }
 
+impl Setting for Template {
+    fn schema() -> Schema {
+        String::schema()
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        String::read(value, faults).map(|text| Self::new(&text))
+    }
+}
+
 /// Splits `{name}rest` into its name and what follows; none if the braces hold no name.
 fn placeholder(text: &str) -> Option<(&str, &str)> {
     let inner = text.strip_prefix('{')?;
@@ -153,7 +164,10 @@ mod tests {
     fn a_name_without_a_value_is_an_error_that_names_it() {
         let error = Template::new("{user}").fill(&values()).unwrap_err();
         assert_eq!(error.name, "user");
-        assert!(error.to_string().contains("{start.port}, {value}"), "{error}");
+        assert!(
+            error.to_string().contains("{start.port}, {value}"),
+            "{error}"
+        );
     }
 
     #[test]
