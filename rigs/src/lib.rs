@@ -3,8 +3,11 @@
 #![deny(missing_docs)]
 
 mod attempt;
+pub mod console;
+pub mod line;
 pub mod rig;
 mod secret;
+pub mod tls;
 
 pub use attempt::{Answer, Attempt};
 pub use secret::{MASK, NoSecret, Secret, SecretSource};
