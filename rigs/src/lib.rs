@@ -1,3 +1,6 @@
 //! What a device is tested on: rig files, lines, protocol clients, power and monitors.
 
 #![deny(missing_docs)]
+
+pub mod modbus;
+pub mod mqtt;
