@@ -2,5 +2,6 @@
 
 #![deny(missing_docs)]
 
+mod inbox;
 pub mod modbus;
 pub mod mqtt;

@@ -10,3 +10,4 @@
 pub mod client;
 pub mod raw;
 pub mod wire;
+pub use raw::{End, Raw, RawError};
