@@ -162,12 +162,21 @@ mod tests {
         let (ours, mut peer) = tokio::io::duplex(64);
         let mut inbox = Inbox::new(ours);
         peer.write_all(b"abc").await.unwrap();
-        assert_eq!(inbox.fill(Instant::now() + LONG).await.unwrap(), Filled::More);
+        assert_eq!(
+            inbox.fill(Instant::now() + LONG).await.unwrap(),
+            Filled::More
+        );
         assert_eq!(inbox.take(2), b"ab");
         assert_eq!(inbox.waiting(), b"c");
-        assert_eq!(inbox.fill(Instant::now() + SHORT).await.unwrap(), Filled::Quiet);
+        assert_eq!(
+            inbox.fill(Instant::now() + SHORT).await.unwrap(),
+            Filled::Quiet
+        );
         drop(peer);
-        assert_eq!(inbox.fill(Instant::now() + LONG).await.unwrap(), Filled::Ended(End::Orderly));
+        assert_eq!(
+            inbox.fill(Instant::now() + LONG).await.unwrap(),
+            Filled::Ended(End::Orderly)
+        );
         assert_eq!(inbox.take(9), b"c");
     }
 
@@ -178,7 +187,12 @@ mod tests {
         let flood = tokio::spawn(async move { while peer.write_all(&[7; 1024]).await.is_ok() {} });
         assert_eq!(inbox.end(Duration::from_millis(200)).await.unwrap(), None);
         assert!(inbox.waiting().len() <= KEPT_UNTIL_CLOSE);
-        assert!(!inbox.drain(SHORT, Duration::from_millis(100)).await.unwrap());
+        assert!(
+            !inbox
+                .drain(SHORT, Duration::from_millis(100))
+                .await
+                .unwrap()
+        );
         drop(inbox);
         flood.await.unwrap();
     }

@@ -7,7 +7,15 @@
 //! References: "MODBUS Application Protocol Specification V1.1b3" (cited as `AP`), "MODBUS Messaging on TCP/IP
 //! Implementation Guide V1.0b" (`TCP`), "MODBUS over Serial Line V1.02" (`SL`).
 
-pub mod client;
-pub mod raw;
+mod client;
+mod codec;
+mod error;
+mod raw;
 pub mod wire;
-pub use raw::{End, Raw, RawError};
+
+#[cfg(test)]
+mod client_tests;
+
+pub use client::{Client, Identification};
+pub use error::{Breach, ModbusError};
+pub use raw::{End, MAX_ANY, Raw, RawError};

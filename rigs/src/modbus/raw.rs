@@ -187,7 +187,9 @@ mod tests {
     #[tokio::test]
     async fn frames_are_cut_apart_however_they_arrive() {
         let (mut raw, mut peer) = pair();
-        peer.write_all(&[&FRAME[..], &FRAME[..], &FRAME[..4]].concat()).await.unwrap();
+        peer.write_all(&[&FRAME[..], &FRAME[..], &FRAME[..4]].concat())
+            .await
+            .unwrap();
         assert_eq!(raw.receive_tcp(LONG).await.unwrap().unwrap(), FRAME);
         assert_eq!(raw.receive_tcp(LONG).await.unwrap().unwrap(), FRAME);
         peer.write_all(&FRAME[4..]).await.unwrap();
@@ -199,7 +201,10 @@ mod tests {
     async fn garbage_and_half_frames_come_back_as_bytes() {
         let (mut raw, mut peer) = pair();
         peer.write_all(b"HTTP/1.1 400 Bad Request").await.unwrap();
-        assert_eq!(raw.receive_tcp(LONG).await.unwrap().unwrap(), b"HTTP/1.1 400 Bad Request");
+        assert_eq!(
+            raw.receive_tcp(LONG).await.unwrap().unwrap(),
+            b"HTTP/1.1 400 Bad Request"
+        );
         peer.write_all(&FRAME[..8]).await.unwrap();
         assert_eq!(raw.receive_tcp(SHORT).await.unwrap().unwrap(), &FRAME[..8]);
         peer.write_all(&[0xFF; 1000]).await.unwrap();
@@ -214,8 +219,14 @@ mod tests {
         drop(peer);
         assert_eq!(raw.closed(LONG).await.unwrap(), Some(End::Orderly));
         assert_eq!(raw.receive_tcp(LONG).await.unwrap().unwrap(), FRAME);
-        assert!(matches!(raw.receive_tcp(LONG).await, Err(RawError::Closed(End::Orderly))));
-        assert!(matches!(raw.receive_any(LONG).await, Err(RawError::Closed(_))));
+        assert!(matches!(
+            raw.receive_tcp(LONG).await,
+            Err(RawError::Closed(End::Orderly))
+        ));
+        assert!(matches!(
+            raw.receive_any(LONG).await,
+            Err(RawError::Closed(_))
+        ));
         assert!(matches!(raw.send(&FRAME).await, Err(RawError::Closed(_))));
     }
 
@@ -224,17 +235,25 @@ mod tests {
         let (mut raw, mut peer) = pair();
         peer.write_all(&[1, 3]).await.unwrap();
         peer.write_all(&[2, 0]).await.unwrap();
-        assert_eq!(raw.receive_rtu(LONG, GAP).await.unwrap().unwrap(), [1, 3, 2, 0]);
+        assert_eq!(
+            raw.receive_rtu(LONG, GAP).await.unwrap().unwrap(),
+            [1, 3, 2, 0]
+        );
         assert_eq!(raw.receive_rtu(SHORT, GAP).await.unwrap(), None);
         peer.write_all(&[5; 300]).await.unwrap();
-        assert_eq!(raw.receive_rtu(LONG, GAP).await.unwrap().unwrap().len(), 256);
+        assert_eq!(
+            raw.receive_rtu(LONG, GAP).await.unwrap().unwrap().len(),
+            256
+        );
         assert_eq!(raw.receive_any(LONG).await.unwrap().unwrap().len(), 44);
     }
 
     #[tokio::test]
     async fn a_reset_is_told_from_an_orderly_end() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let ours = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let ours = tokio::net::TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
         let (peer, _) = listener.accept().await.unwrap();
         let mut raw = Raw::new(ours);
         raw.send(&FRAME).await.unwrap();
