@@ -4,7 +4,10 @@
 
 mod attempt;
 pub mod console;
+mod inbox;
 pub mod line;
+pub mod modbus;
+pub mod mqtt;
 pub mod rig;
 mod secret;
 pub mod tls;
