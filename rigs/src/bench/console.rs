@@ -1,0 +1,494 @@
+//! Sessions at a console.
+
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::error::BenchError;
+use super::session::{Kind, Session, judge};
+use super::{Bench, Entry, Who};
+use crate::attempt::{Answer, Attempt};
+use crate::console::{Console, ConsoleError};
+use crate::rig::{Binding, ConsoleBinding, ConsoleManner, Meaning, Step, Values};
+use crate::secret::Secret;
+
+/// How often a console in an unknown state is brought back before that is given up.
+const TRIES: u32 = 6;
+/// How long a console is watched for what it shows.
+const LOOK: Duration = Duration::from_millis(120);
+
+/// A session at a console, logged in or not.
+pub struct ConsoleSession {
+    interface: String,
+    manner: ConsoleManner,
+    console: Console,
+    bindings: Vec<(String, ConsoleBinding)>,
+    values: Values,
+    state: State,
+    look: LoginLook,
+}
+
+/// What a login showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoginLook {
+    /// What stood on the console before anybody authenticated.
+    pub before: String,
+    /// What the device printed after a secret was sent, up to its verdict.
+    pub after_secret: String,
+    /// How long the device took for its verdict.
+    pub took: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// At the login prompt.
+    Outside,
+    /// Logged in.
+    In,
+}
+
+pub(super) async fn enter(bench: &Bench, interface: &str, who: &Who<'_>) -> Result<Entry, BenchError> {
+    let (user, password) = match who {
+        Who::Nobody => (None, None),
+        Who::Account(account) => {
+            let (user, password) = bench.credentials(account)?;
+            (Some(user), password)
+        }
+        Who::Password { user, password } => (Some((*user).to_owned()), Some((*password).clone())),
+        Who::Certificate(_) => {
+            return Err(BenchError::Rig(format!("nobody shows a certificate on the console `{interface}`")));
+        }
+    };
+    let mut session = bench.console(interface).await?;
+    let Some(user) = user else {
+        return Ok(Entry::In(Session {
+            kind: Kind::Console(Box::new(session)),
+        }));
+    };
+    match session.login(&user, password.as_ref()).await? {
+        Ok(()) => Ok(Entry::In(Session {
+            kind: Kind::Console(Box::new(session)),
+        })),
+        Err(said) => Ok(Entry::Refused(Answer::of(said))),
+    }
+}
+
+impl Bench {
+    /// Opens a console and brings it to its login, whatever state it was left in.
+    ///
+    /// # Errors
+    /// The line cannot be opened, or the console does not come to its login.
+    pub async fn console(&self, interface: &str) -> Result<ConsoleSession, BenchError> {
+        let described = self.interface(interface)?;
+        let manner = described
+            .console
+            .clone()
+            .ok_or_else(|| BenchError::Rig(format!("`{interface}` is no console")))?;
+        let line = self.reopen(interface, manner.patience.0).await?;
+        let bindings = self
+            .rig()
+            .operations
+            .keys()
+            .filter_map(|name| match self.rig().binding(name.as_str(), interface)? {
+                Binding::Console(binding) => Some((name.as_str().to_owned(), binding.clone())),
+                _ => None,
+            })
+            .collect();
+        let mut session = ConsoleSession {
+            interface: interface.to_owned(),
+            console: Console::new(line, &manner.newline, self.recorder()),
+            manner,
+            bindings,
+            values: self.values(),
+            state: State::Outside,
+            look: LoginLook::default(),
+        };
+        session.come_to_login().await?;
+        Ok(session)
+    }
+}
+
+impl ConsoleSession {
+    /// What the login showed.
+    pub fn look(&self) -> &LoginLook {
+        &self.look
+    }
+
+    /// The console itself, for cases that watch every byte.
+    pub fn line(&mut self) -> &mut Console {
+        &mut self.console
+    }
+
+    /// How the rig file says that the console behaves.
+    pub fn manner(&self) -> &ConsoleManner {
+        &self.manner
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        false
+    }
+
+    fn failed(&self, step: &str, source: ConsoleError) -> BenchError {
+        BenchError::Console {
+            interface: self.interface.clone(),
+            step: step.to_owned(),
+            source,
+        }
+    }
+
+    /// The patterns that an idle console may show: its login, its prompt, its lock.
+    fn first_expect(&self) -> Option<Regex> {
+        self.manner.login.iter().find_map(|step| match step {
+            Step::Expect(pattern) => Some(pattern.0.clone()),
+            Step::Send(_) => None,
+        })
+    }
+
+    /// Brings the console to its login from wherever it is: a session left open, a lock, the middle of a dialogue.
+    async fn come_to_login(&mut self) -> Result<(), BenchError> {
+        let Some(login) = self.first_expect() else {
+            // A console without a login is in as soon as it is open.
+            self.state = State::In;
+            return Ok(());
+        };
+        let step = "come to the login";
+        let mut seen = String::new();
+        for attempt in 0..TRIES {
+            let limit = LOOK * (attempt + 1);
+            match self.manner_step(attempt, &login).await {
+                Ok(()) => {}
+                Err(error) => return Err(self.failed(step, error)),
+            }
+            let end = self.wait_for_end(&login, limit * 4).await.map_err(|error| self.failed(step, error))?;
+            if login.is_match(&end) {
+                self.look.before.push_str(&end);
+                return Ok(());
+            }
+            seen = end;
+            let prompt = self.manner.prompt.0.clone();
+            if prompt.is_match(&seen) {
+                let logout = self.manner.logout.clone();
+                self.console.send(&logout).await.map_err(|error| self.failed(step, error))?;
+                let end = self.wait_for_end(&login, self.manner.patience.0).await.map_err(|error| self.failed(step, error))?;
+                if login.is_match(&end) {
+                    self.look.before = end;
+                    return Ok(());
+                }
+                seen = end;
+            }
+        }
+        let source = ConsoleError::NotSeen {
+            wanted: format!("`{login}`"),
+            limit: LOOK * TRIES,
+            seen: seen.escape_debug().to_string(),
+        };
+        Err(self.failed(step, source))
+    }
+
+    /// What is sent to make an idle console show itself: nothing at first, then an empty line, then the rig's own reset.
+    async fn manner_step(&mut self, attempt: u32, _login: &Regex) -> Result<(), ConsoleError> {
+        match attempt {
+            0 => self.console.send("").await,
+            1 | 3 | 5 => {
+                let reset = self.manner.reset.clone();
+                self.console.send_bytes(reset.as_bytes()).await
+            }
+            _ => self.console.send("").await,
+        }
+    }
+
+    /// Takes what comes until it ends in something known, or until `limit`.
+    async fn wait_for_end(&mut self, login: &Regex, limit: Duration) -> Result<String, ConsoleError> {
+        let mut known: Vec<Regex> = vec![login.clone(), self.manner.prompt.0.clone()];
+        known.extend(self.manner.locked.as_ref().map(|it| it.0.clone()));
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut text = String::new();
+        loop {
+            text.push_str(&self.console.until_quiet(Duration::from_millis(30), LOOK).await?);
+            if known.iter().any(|pattern| pattern.is_match(&text)) || tokio::time::Instant::now() >= deadline {
+                return Ok(text);
+            }
+        }
+    }
+
+    /// Logs in. The inner error is the device's refusal.
+    ///
+    /// # Errors
+    /// The console did not behave as the rig file says.
+    pub async fn login(&mut self, user: &str, password: Option<&Secret>) -> Result<Result<(), String>, BenchError> {
+        let mut values = self.values.clone();
+        values.insert("user".to_owned(), user.to_owned());
+        if let Some(password) = password {
+            values.insert("password".to_owned(), password.reveal().to_owned());
+        }
+        self.values.insert("user".to_owned(), user.to_owned());
+        let steps = self.manner.login.clone();
+        // The first pattern was seen already: it is where the console waits.
+        let steps = match steps.split_first() {
+            Some((Step::Expect(_), rest)) => rest.to_vec(),
+            _ => steps,
+        };
+        self.dialogue_in(&steps, &values, "log in").await
+    }
+
+    /// Unlocks a locked session. The inner error is the device's refusal.
+    ///
+    /// # Errors
+    /// The console did not behave as the rig file says.
+    pub async fn unlock(&mut self, password: &Secret) -> Result<Result<(), String>, BenchError> {
+        let mut values = self.values.clone();
+        values.insert("password".to_owned(), password.reveal().to_owned());
+        let steps = self.manner.unlock.clone();
+        self.dialogue_in(&steps, &values, "unlock").await
+    }
+
+    /// A dialogue that ends at the prompt, or with a refusal.
+    async fn dialogue_in(&mut self, steps: &[Step], values: &Values, what: &str) -> Result<Result<(), String>, BenchError> {
+        let patience = self.manner.patience.0;
+        let (prompt, refused) = (self.manner.prompt.0.clone(), self.manner.login_refused.0.clone());
+        let mut said = String::new();
+        let mut sent = String::new();
+        for step in steps {
+            match step {
+                Step::Expect(pattern) => {
+                    let seen = self
+                        .console
+                        .expect(&[&refused, &pattern.0], patience)
+                        .await
+                        .map_err(|error| self.failed(what, error))?;
+                    said.push_str(&seen.text);
+                    if seen.which == 0 {
+                        return Ok(Err(said.trim().to_owned()));
+                    }
+                }
+                Step::Send(template) => {
+                    sent = self.send(template, values, what).await?;
+                }
+            }
+        }
+        let began = tokio::time::Instant::now();
+        let login = self.first_expect();
+        let mut ends = vec![&refused];
+        ends.extend(login.as_ref());
+        let mut all = vec![&prompt];
+        all.extend(ends);
+        // A refusal may stand anywhere; the prompt counts at the end of the output only.
+        let mut text = String::new();
+        let deadline = began + patience;
+        loop {
+            let piece = match self.console.until_quiet(Duration::from_millis(25), Duration::from_millis(100)).await {
+                Ok(piece) => piece,
+                Err(error) => return Err(self.failed(what, error)),
+            };
+            text.push_str(&piece);
+            let trimmed = strip_echo(&text, &sent);
+            if refused.is_match(trimmed) {
+                self.note_after(&text, began.elapsed());
+                said.push_str(trimmed);
+                return Ok(Err(said.trim().to_owned()));
+            }
+            if prompt.find_iter(trimmed).last().is_some_and(|found| found.end() == trimmed.len()) {
+                self.note_after(&text, began.elapsed());
+                self.state = State::In;
+                return Ok(Ok(()));
+            }
+            // Back at the login without a word: that is a refusal as well.
+            if login.as_ref().is_some_and(|login| login.is_match(trimmed)) && what == "log in" {
+                self.note_after(&text, began.elapsed());
+                said.push_str(trimmed);
+                return Ok(Err(said.trim().to_owned()));
+            }
+            if tokio::time::Instant::now() >= deadline {
+                let source = ConsoleError::NotSeen {
+                    wanted: all.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" or "),
+                    limit: patience,
+                    seen: text.escape_debug().to_string(),
+                };
+                return Err(self.failed(what, source));
+            }
+        }
+    }
+
+    fn note_after(&mut self, text: &str, took: Duration) {
+        self.look.after_secret = text.to_owned();
+        self.look.took = took;
+    }
+
+    /// Sends a line of a dialogue; what was sent is handed back where it is no secret.
+    async fn send(&mut self, template: &crate::rig::Template, values: &Values, what: &str) -> Result<String, BenchError> {
+        let text = template.fill(values)?;
+        let secret = template.names().any(|name| name.ends_with("password"));
+        let sent = if secret {
+            self.console.send_secret(&Secret::new(text)).await.map(|()| String::new())
+        } else {
+            self.console.send(&text).await.map(|()| text)
+        };
+        sent.map_err(|error| self.failed(what, error))
+    }
+
+    pub(super) async fn perform(&mut self, operation: &str, values: &Values) -> Result<Attempt, BenchError> {
+        let binding = self.bindings.iter().find(|(name, _)| name == operation).map(|(_, binding)| binding.clone());
+        let binding = binding.ok_or_else(|| {
+            BenchError::Rig(format!("operation `{operation}` is not bound on `{}`", self.interface))
+        })?;
+        let mut all = self.values.clone();
+        all.extend(values.clone());
+        if self.state == State::Outside {
+            return self.perform_outside(&binding, &all, operation).await;
+        }
+        let patience = self.manner.patience.0;
+        let prompt = self.manner.prompt.0.clone();
+        let refused = self.manner.refused.0.clone();
+        self.console
+            .until_quiet(Duration::from_millis(1), patience)
+            .await
+            .map_err(|error| self.failed(operation, error))?;
+        let mut said = String::new();
+        let mut sent = String::new();
+        let mut pending = false;
+        for step in &binding.steps {
+            match step {
+                Step::Send(template) => {
+                    sent = self.send(template, &all, operation).await?;
+                    pending = true;
+                }
+                Step::Expect(pattern) => {
+                    // A refusal ends the dialogue early: then the prompt is back.
+                    let seen = self
+                        .console
+                        .answer(&sent, &[&pattern.0, &prompt], patience)
+                        .await
+                        .map_err(|error| self.failed(operation, error))?;
+                    said.push_str(&seen.text);
+                    said.push('\n');
+                    pending = false;
+                    if seen.which == 1 {
+                        return Ok(self.judged(&said, &binding.meaning, &refused, &all)?);
+                    }
+                }
+            }
+        }
+        if pending {
+            let mut ends = vec![&prompt];
+            let locked = self.manner.locked.as_ref().map(|it| it.0.clone());
+            ends.extend(locked.as_ref());
+            let seen = self
+                .console
+                .answer(&sent, &ends, patience)
+                .await
+                .map_err(|error| self.failed(operation, error))?;
+            said.push_str(&seen.text);
+        }
+        Ok(self.judged(&said, &binding.meaning, &refused, &all)?)
+    }
+
+    fn judged(&self, said: &str, meaning: &Meaning, refused: &Regex, values: &Values) -> Result<Attempt, BenchError> {
+        Ok(judge(said, meaning, Some(refused), values)?)
+    }
+
+    /// Types a command where nobody is logged in. Only what the rig file says is the answer counts as one.
+    async fn perform_outside(&mut self, binding: &ConsoleBinding, values: &Values, operation: &str) -> Result<Attempt, BenchError> {
+        let mut said = String::new();
+        for step in &binding.steps {
+            if let Step::Send(template) = step {
+                let sent = self.send(template, values, operation).await?;
+                let text = self
+                    .console
+                    .until_quiet(LOOK * 4, Duration::from_secs(3))
+                    .await
+                    .map_err(|error| self.failed(operation, error))?;
+                said.push_str(strip_echo(&text, &sent));
+                // What follows would be typed into the password prompt.
+                break;
+            }
+        }
+        let told = binding.meaning.ok.is_some() || binding.meaning.answer.is_some();
+        let attempt = judge(&said, &binding.meaning, Some(&self.manner.refused.0), values)?;
+        let back_to_login = self.come_to_login().await;
+        Ok(match attempt {
+            Attempt::Done(answer) if !told => {
+                // Without a pattern for the answer, the words of the login dialogue would count as one.
+                back_to_login?;
+                Attempt::Unclear(answer)
+            }
+            other => {
+                back_to_login?;
+                other
+            }
+        })
+    }
+
+    /// Sends a line in a session, and takes what comes until a prompt, a lock or a login stands at the end.
+    ///
+    /// # Errors
+    /// None of them came, or the line dropped.
+    pub async fn say(&mut self, text: &str) -> Result<Said, BenchError> {
+        let prompt = self.manner.prompt.0.clone();
+        let mut ends = vec![prompt];
+        let locked = self.manner.locked.as_ref().map(|it| it.0.clone());
+        let has_lock = locked.is_some();
+        ends.extend(locked);
+        ends.extend(self.first_expect());
+        let ends: Vec<&Regex> = ends.iter().collect();
+        self.console.send(text).await.map_err(|error| self.failed("say", error))?;
+        let seen = self
+            .console
+            .answer(text, &ends, self.manner.patience.0)
+            .await
+            .map_err(|error| self.failed("say", error))?;
+        let place = match (seen.which, has_lock) {
+            (0, _) => Place::Prompt,
+            (1, true) => Place::Locked,
+            _ => Place::Login,
+        };
+        if place == Place::Login {
+            self.state = State::Outside;
+        }
+        Ok(Said { place, text: seen.text })
+    }
+
+    /// Logs out.
+    pub(super) async fn close(mut self: Box<Self>) {
+        self.log_out().await;
+    }
+
+    /// Logs out, and stays at the login.
+    pub async fn log_out(&mut self) {
+        if self.state == State::In && self.first_expect().is_some() {
+            let logout = self.manner.logout.clone();
+            if self.console.send(&logout).await.is_ok()
+                && let Some(login) = self.first_expect()
+            {
+                let _ = self.console.expect(&[&login], Duration::from_millis(1500)).await;
+            }
+            self.state = State::Outside;
+        }
+    }
+}
+
+/// Where a console stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the prompt of a session.
+    Prompt,
+    /// At the lock of a session.
+    Locked,
+    /// At the login.
+    Login,
+}
+
+/// What a console said, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Where it stands.
+    pub place: Place,
+    /// The text.
+    pub text: String,
+}
+
+fn strip_echo<'t>(text: &'t str, sent: &str) -> &'t str {
+    match text.find(sent) {
+        Some(at) if !sent.is_empty() => &text[at + sent.len()..],
+        _ => text,
+    }
+}

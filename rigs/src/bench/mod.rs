@@ -1,0 +1,444 @@
+//! The bench: the rig's device with its lines, and the verbs that cases are written in.
+
+mod console;
+mod error;
+mod modbus;
+mod monitor;
+mod mqtt;
+mod process;
+mod session;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::attempt::Answer;
+use crate::line::{Line, LineError, Mark, Recorded, Recorder, Stream, open_serial, open_tcp};
+use crate::rig::{Interface, InterfaceKind, Name, Rig, Template, Values};
+use crate::secret::Secret;
+use crate::tls::pki::{Authority, Fault};
+use crate::tls::{Identity, TlsFacts, TlsLine, TlsSettings, open_tls};
+use process::Process;
+
+pub use console::{ConsoleSession, LoginLook, Place, Said};
+pub use error::{BenchError, StartError};
+pub use monitor::{Monitor, Violation};
+pub use session::Session;
+
+/// How long a connection may take.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+/// How long an answer may take, unless the rig file says otherwise.
+pub(crate) const ANSWER: Duration = Duration::from_secs(2);
+
+/// Who comes to an interface.
+#[derive(Clone, Copy, Debug)]
+pub enum Who<'a> {
+    /// Somebody who shows nothing.
+    Nobody,
+    /// An account of the rig, with its own authenticator.
+    Account(&'a str),
+    /// A user name and a password.
+    Password {
+        /// The user name.
+        user: &'a str,
+        /// The password.
+        password: &'a Secret,
+    },
+    /// A certificate.
+    Certificate(&'a Identity),
+}
+
+/// What coming to an interface led to.
+pub enum Entry {
+    /// The device let them in.
+    In(Session),
+    /// The device did not.
+    Refused(Answer),
+}
+
+/// The bench around one device. Dropping it ends a device that it started.
+pub struct Bench {
+    rig: Rig,
+    recorder: Recorder,
+    fixed: Values,
+    process: tokio::sync::Mutex<Option<Process>>,
+    values: Mutex<Values>,
+    /// The ports of the machine that had listeners before the device was started.
+    before: Vec<u16>,
+}
+
+impl Bench {
+    /// Starts the device, where the rig file says how. `work` is a folder for the device's state, `rig_folder` where the
+    /// rig file is, `slcert` this program.
+    ///
+    /// # Errors
+    /// The device could not be started.
+    pub async fn start(rig: Rig, work: &Path, rig_folder: &Path, slcert: &Path) -> Result<Self, BenchError> {
+        let fixed = Values::from([
+            ("work".to_owned(), work.display().to_string()),
+            ("rig".to_owned(), rig_folder.display().to_string()),
+            ("slcert".to_owned(), slcert.display().to_string()),
+        ]);
+        let bench = Self {
+            rig,
+            recorder: Recorder::new(),
+            values: Mutex::new(fixed.clone()),
+            fixed,
+            process: tokio::sync::Mutex::new(None),
+            before: Vec::new(),
+        };
+        bench.power_on().await?;
+        bench.conceal_secrets();
+        Ok(bench)
+    }
+
+    /// The rig.
+    pub fn rig(&self) -> &Rig {
+        &self.rig
+    }
+
+    /// The recorder of all lines.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Text without any known secret.
+    pub fn conceal(&self, text: &str) -> String {
+        self.recorder.masked(text)
+    }
+
+    /// The recording since a moment, for the evidence.
+    pub fn transcript(&self, mark: Mark) -> String {
+        self.recorder.transcript(mark)
+    }
+
+    /// The placeholders that have a value now.
+    pub fn values(&self) -> Values {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fills a template of the rig file.
+    ///
+    /// # Errors
+    /// A placeholder has no value.
+    pub fn fill(&self, template: &Template) -> Result<String, BenchError> {
+        Ok(template.fill(&self.values())?)
+    }
+
+    async fn power_on(&self) -> Result<(), BenchError> {
+        let Some(start) = &self.rig.start else {
+            return Ok(());
+        };
+        let process = Process::start(start, &self.fixed).await?;
+        let mut values = self.fixed.clone();
+        values.extend(process.report.clone());
+        *self.values.lock().unwrap_or_else(PoisonError::into_inner) = values;
+        *self.process.lock().await = Some(process);
+        Ok(())
+    }
+
+    /// Cuts the device's power and gives it back, and waits until it answers.
+    ///
+    /// # Errors
+    /// The rig has no power control, or the device does not come back.
+    pub async fn power_cycle(&self) -> Result<(), BenchError> {
+        self.recorder.note("power", "off and on");
+        if let Some(power) = &self.rig.power {
+            let mut words = Vec::new();
+            for word in &power.cycle {
+                words.push(self.fill(word)?);
+            }
+            let ran = tokio::time::timeout(
+                power.ready.0,
+                tokio::process::Command::new(&words[0]).args(&words[1..]).kill_on_drop(true).output(),
+            );
+            return match ran.await {
+                Ok(Ok(output)) if output.status.success() => Ok(()),
+                Ok(Ok(output)) => Err(BenchError::Power(output.status.to_string())),
+                Ok(Err(error)) => Err(BenchError::Power(error.to_string())),
+                Err(_) => Err(BenchError::Power(format!("it took longer than {}", power.ready))),
+            };
+        }
+        let process = self.process.lock().await.take();
+        let Some(mut process) = process else {
+            return Err(BenchError::Power("the rig file has neither `power` nor `start`".to_owned()));
+        };
+        process.kill().await;
+        self.power_on().await
+    }
+
+    /// Whether the device's process still runs; true for a device that this bench did not start.
+    pub async fn device_runs(&self) -> bool {
+        match self.process.lock().await.as_mut() {
+            Some(process) => process.runs(),
+            None => self.rig.start.is_none(),
+        }
+    }
+
+    /// Ends the device, where this bench started it.
+    pub async fn stop(&self) {
+        if let Some(mut process) = self.process.lock().await.take() {
+            process.stop().await;
+        }
+    }
+
+    /// Makes every secret of the rig known to the recorder, before any of them goes onto a line.
+    fn conceal_secrets(&self) {
+        let values = self.values();
+        for account in self.rig.accounts.values() {
+            if let Some(source) = &account.password
+                && let Ok(secret) = source.fetch(&values)
+            {
+                self.recorder.conceal(&secret);
+            }
+        }
+    }
+
+    /// The identifier that the device knows an account by.
+    pub fn user<'a>(&'a self, account: &'a str) -> &'a str {
+        self.rig
+            .accounts
+            .get(account)
+            .and_then(|it| it.user.as_deref())
+            .unwrap_or(account)
+    }
+
+    /// An account's password.
+    ///
+    /// # Errors
+    /// It has none, or it cannot be had.
+    pub fn password(&self, account: &str) -> Result<Secret, BenchError> {
+        let source = self.rig.accounts.get(account).and_then(|it| it.password.as_ref());
+        let source = source.ok_or_else(|| BenchError::Rig(format!("the account `{account}` has no password in the rig file")))?;
+        let secret = source.fetch(&self.values())?;
+        self.recorder.conceal(&secret);
+        Ok(secret)
+    }
+
+    /// An account's certificate.
+    ///
+    /// # Errors
+    /// It has none, or it cannot be read.
+    pub fn identity(&self, interface: &str, account: &str) -> Result<Identity, BenchError> {
+        let certificate = self.rig.accounts.get(account).and_then(|it| it.certificate.as_ref());
+        let certificate =
+            certificate.ok_or_else(|| BenchError::Rig(format!("the account `{account}` has no certificate in the rig file")))?;
+        let (chain, key) = (self.fill(&certificate.chain)?, self.fill(&certificate.key)?);
+        Identity::read(Path::new(&chain), Path::new(&key)).map_err(|source| on(interface, source))
+    }
+
+    /// A certificate for an interface that is wrong in one thing. Its role is one that may do the most there.
+    ///
+    /// # Errors
+    /// The rig file names no authority (`tls.issuer`) that the fault needs, or its files cannot be read.
+    pub fn faulty_identity(&self, interface: &str, fault: Fault) -> Result<Identity, BenchError> {
+        let role = self
+            .rig
+            .accounts_on(interface)
+            .filter_map(|(_, account)| {
+                let role = self.rig.roles.get(&account.role.value)?;
+                Some((role.may.len(), role.called.as_deref().unwrap_or(account.role.value.as_str())))
+            })
+            .max()
+            .map_or("Operator", |(_, name)| name);
+        let authority = if fault.needs_issuer() {
+            let issuer = self.interface(interface)?.tls.as_ref().and_then(|tls| tls.issuer.as_ref());
+            let issuer = issuer.ok_or_else(|| {
+                BenchError::Rig(format!(
+                    "`{}` has to be issued by an authority that the device trusts: add `tls.issuer` to `{interface}` in the rig file",
+                    fault.words()
+                ))
+            })?;
+            let (chain, key) = (self.fill(&issuer.chain)?, self.fill(&issuer.key)?);
+            Authority::read(Path::new(&chain), Path::new(&key))
+        } else {
+            Authority::foreign()
+        };
+        authority
+            .and_then(|authority| authority.issue(role, fault))
+            .map_err(|source| on(interface, source))
+    }
+
+    /// Whether certificates that the device would trust can be made for an interface.
+    pub fn has_issuer(&self, interface: &str) -> bool {
+        self.rig
+            .interface(interface)
+            .and_then(|it| it.tls.as_ref())
+            .is_some_and(|tls| tls.issuer.is_some())
+    }
+
+    pub(crate) fn interface(&self, name: &str) -> Result<&Interface, BenchError> {
+        self.rig
+            .interface(name)
+            .ok_or_else(|| BenchError::Rig(format!("there is no interface `{name}` in the rig file")))
+    }
+
+    /// Where an interface is.
+    ///
+    /// # Errors
+    /// A placeholder has no value.
+    pub fn address(&self, interface: &str) -> Result<String, BenchError> {
+        self.fill(&self.interface(interface)?.address)
+    }
+
+    /// Opens the line of an interface without TLS and without a word said on it; its bytes are kept under `label`.
+    ///
+    /// # Errors
+    /// The line cannot be opened.
+    pub async fn open_line(&self, interface: &str, label: &str) -> Result<Line, BenchError> {
+        let described = self.interface(interface)?;
+        let address = self.address(interface)?;
+        let line: Line = if described.kind.is_serial() {
+            open_serial(&address, described.serial, CONNECT)
+                .await
+                .map_err(|source| on(interface, source))?
+        } else {
+            Box::new(open_tcp(&address, CONNECT).await.map_err(|source| on(interface, source))?)
+        };
+        Ok(Box::new(Recorded::new(line, &self.recorder, label)))
+    }
+
+    /// How TLS is opened on an interface. The device's certificate is not verified: that is a case of its own, and a
+    /// device with a bad certificate is tested in all else.
+    ///
+    /// # Errors
+    /// A placeholder has no value.
+    pub fn tls_settings(&self, interface: &str, identity: Option<Identity>) -> Result<TlsSettings, BenchError> {
+        let address = self.address(interface)?;
+        let tls = self.interface(interface)?.tls.as_ref();
+        let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+        Ok(TlsSettings {
+            server_name: tls.and_then(|tls| tls.server_name.clone()).unwrap_or_else(|| host.to_owned()),
+            roots: None,
+            identity,
+        })
+    }
+
+    /// Opens TLS on an interface over any stream to it.
+    ///
+    /// # Errors
+    /// As [`open_tls`].
+    pub async fn open_tls_over(
+        &self,
+        interface: &str,
+        stream: impl Stream + 'static,
+        settings: &TlsSettings,
+    ) -> Result<(TlsLine, TlsFacts), BenchError> {
+        let address = self.address(interface)?;
+        open_tls(Box::new(stream), &address, settings, CONNECT)
+            .await
+            .map_err(|source| on(interface, source))
+    }
+
+    /// Opens an interface's line, with TLS where it has it.
+    pub(crate) async fn open(&self, interface: &str, identity: Option<Identity>) -> Result<Line, BenchError> {
+        if self.interface(interface)?.tls.is_none() {
+            return self.open_line(interface, interface).await;
+        }
+        let settings = self.tls_settings(interface, identity)?;
+        let wire = self.open_line(interface, &format!("{interface}.wire")).await?;
+        let (tls, facts) = self.open_tls_over(interface, wire, &settings).await?;
+        self.recorder.note(interface, &format!("{} {}", facts.version, facts.suite));
+        Ok(Box::new(Recorded::new(tls, &self.recorder, interface)))
+    }
+
+    /// Verifies the device's own certificate; both sides are words for a report.
+    ///
+    /// # Errors
+    /// The handshake failed for another reason.
+    pub async fn verify_server(&self, interface: &str) -> Result<Result<String, String>, BenchError> {
+        let ca = self.interface(interface)?.tls.as_ref().and_then(|tls| tls.ca.as_ref());
+        let ca = ca.ok_or_else(|| BenchError::Rig(format!("the rig file names no `tls.ca` for `{interface}`")))?;
+        // An account's own certificate, so that the handshake does not fail for want of one.
+        let identity = self
+            .rig
+            .accounts_on(interface)
+            .find(|(_, account)| account.certificate.is_some())
+            .map(|(name, _)| self.identity(interface, name.as_str()))
+            .transpose()?;
+        let mut settings = self.tls_settings(interface, identity)?;
+        settings.roots = Some(PathBuf::from(self.fill(ca)?));
+        let wire = self.open_line(interface, &format!("{interface}.wire")).await?;
+        match self.open_tls_over(interface, wire, &settings).await {
+            Ok((_, facts)) => Ok(Ok(format!("verified for `{}`, {}", settings.server_name, facts.version))),
+            Err(BenchError::Line {
+                source: LineError::PeerTls { why, .. },
+                ..
+            }) => Ok(Err(why)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Comes to an interface.
+    ///
+    /// # Errors
+    /// The bench could not try. A refusal by the device is an [`Entry`].
+    pub async fn enter(&self, interface: &str, who: &Who<'_>) -> Result<Entry, BenchError> {
+        match self.interface(interface)?.kind {
+            InterfaceKind::Console => console::enter(self, interface, who).await,
+            InterfaceKind::Mqtt => mqtt::enter(self, interface, who).await,
+            _ => modbus::enter(self, interface, who).await,
+        }
+    }
+
+    /// Comes with an account of the rig.
+    ///
+    /// # Errors
+    /// The bench could not try, or [`BenchError::Refused`]: the device refuses what the rig file says is right.
+    pub async fn login(&self, interface: &str, account: &str) -> Result<Session, BenchError> {
+        match self.enter(interface, &Who::Account(account)).await? {
+            Entry::In(session) => Ok(session),
+            Entry::Refused(answer) => Err(BenchError::Refused {
+                interface: interface.to_owned(),
+                account: account.to_owned(),
+                said: answer.text,
+            }),
+        }
+    }
+
+    /// Waits until an interface's line can be opened again after a power cycle or a drop, with growing pauses.
+    ///
+    /// # Errors
+    /// The last error, once `limit` has passed.
+    pub async fn reopen(&self, interface: &str, limit: Duration) -> Result<Line, BenchError> {
+        let deadline = Instant::now() + limit;
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.open_line(interface, interface).await {
+                Ok(line) => return Ok(line),
+                Err(error) if Instant::now() + pause >= deadline => return Err(error),
+                Err(_) => sleep(pause).await,
+            }
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// The credentials of an account on an interface, as a user name and a password.
+    pub(crate) fn credentials(&self, account: &str) -> Result<(String, Option<Secret>), BenchError> {
+        let user = self.user(account).to_owned();
+        let has = self.rig.accounts.get(account).is_some_and(|it| it.password.is_some());
+        let password = if has { Some(self.password(account)?) } else { None };
+        Ok((user, password))
+    }
+
+    /// Listeners of this machine that were there before the device.
+    pub fn ports_before(&self) -> &[u16] {
+        &self.before
+    }
+}
+
+impl Rig {
+    /// As [`Rig::who_may`], as text.
+    pub fn who_may_str<'r>(&'r self, operation: &'r str, interface: &'r str) -> Option<&'r str> {
+        self.who_may(operation, interface).map(Name::as_str)
+    }
+}
+
+pub(crate) fn on(interface: &str, source: LineError) -> BenchError {
+    BenchError::Line {
+        interface: interface.to_owned(),
+        source,
+    }
+}

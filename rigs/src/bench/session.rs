@@ -1,0 +1,96 @@
+//! A session at an interface, whatever it speaks.
+
+use crate::attempt::{Answer, Attempt};
+use crate::rig::{Meaning, NoValue, Values};
+
+use super::console::ConsoleSession;
+use super::error::BenchError;
+use super::modbus::ModbusSession;
+use super::mqtt::MqttSession;
+
+/// A session at an interface.
+pub struct Session {
+    pub(super) kind: Kind,
+}
+
+pub(super) enum Kind {
+    Console(Box<ConsoleSession>),
+    Modbus(Box<ModbusSession>),
+    Mqtt(Box<MqttSession>),
+}
+
+impl Session {
+    /// Asks the device to do something, with values for the placeholders of the operation's binding.
+    ///
+    /// # Errors
+    /// The interface does not bind the operation, or the bench could not ask. A refusal is an [`Attempt`].
+    pub async fn perform(&mut self, operation: &str, values: &Values) -> Result<Attempt, BenchError> {
+        match &mut self.kind {
+            Kind::Console(session) => session.perform(operation, values).await,
+            Kind::Modbus(session) => session.perform(operation, values).await,
+            Kind::Mqtt(session) => session.perform(operation, values).await,
+        }
+    }
+
+    /// Whether the device has ended the session.
+    pub fn is_over(&self) -> bool {
+        match &self.kind {
+            Kind::Console(session) => session.is_over(),
+            Kind::Modbus(session) => session.over,
+            Kind::Mqtt(session) => session.over,
+        }
+    }
+
+    /// Ends the session.
+    pub async fn close(self) {
+        match self.kind {
+            Kind::Console(session) => session.close().await,
+            Kind::Modbus(_) => {}
+            Kind::Mqtt(session) => session.close().await,
+        }
+    }
+
+    /// The console session, where it is one.
+    pub fn console(&mut self) -> Option<&mut ConsoleSession> {
+        match &mut self.kind {
+            Kind::Console(session) => Some(session),
+            _ => None,
+        }
+    }
+}
+
+/// Judges an answer by the patterns of the rig file: the binding's own first, the interface's after them.
+pub(super) fn judge(
+    text: &str,
+    meaning: &Meaning,
+    interface_refused: Option<&regex::Regex>,
+    values: &Values,
+) -> Result<Attempt, NoValue> {
+    let value = match &meaning.answer {
+        Some(pattern) => pattern
+            .with(values)?
+            .captures(text)
+            .and_then(|found| found.get(1).or_else(|| found.get(0)))
+            .map(|found| found.as_str().to_owned()),
+        None => None,
+    };
+    let answer = Answer {
+        text: text.to_owned(),
+        value,
+    };
+    if let Some(refused) = &meaning.refused
+        && refused.with(values)?.is_match(text)
+    {
+        return Ok(Attempt::Refused(answer));
+    }
+    if interface_refused.is_some_and(|pattern| pattern.is_match(text)) {
+        return Ok(Attempt::Refused(answer));
+    }
+    let done = match (&meaning.ok, &meaning.answer) {
+        (Some(ok), _) => ok.with(values)?.is_match(text),
+        (None, Some(_)) => answer.value.is_some(),
+        // Without a pattern, any words that are no refusal are an answer.
+        (None, None) => !text.trim().is_empty(),
+    };
+    Ok(if done { Attempt::Done(answer) } else { Attempt::Unclear(answer) })
+}
