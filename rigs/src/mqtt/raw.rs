@@ -136,6 +136,9 @@ mod tests {
                 other => break other,
             }
         };
-        assert!(matches!(last, Err(RawError::Closed(End::Orderly))), "{last:?}");
+        assert!(
+            matches!(last, Err(RawError::Closed(End::Orderly))),
+            "{last:?}"
+        );
     }
 }
