@@ -20,7 +20,7 @@ pub struct MqttSettings {
     pub user: Option<String>,
     /// Password; needs a user name.
     pub password: Option<String>,
-    /// Whole seconds, at least 5, or zero for off.
+    /// Whole seconds, at least 5; zero is off, in 3.1.1 only.
     pub keep_alive: Duration,
     /// Clean session (3.1.1) or clean start (5.0).
     pub clean: bool,
@@ -65,6 +65,8 @@ impl MqttSettings {
         } else if self.keep_alive.subsec_nanos() != 0 || (1..5).contains(&self.keep_alive.as_secs())
         {
             "the keep alive is no whole number of seconds, at least 5"
+        } else if self.keep_alive.is_zero() && self.version == Version::V5 {
+            "a keep alive of zero is for MQTT 3.1.1 only"
         } else if self.keep_alive.as_secs() > u64::from(u16::MAX) {
             "the keep alive is above 65535 seconds"
         } else {
