@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 mod attempt;
+pub mod bench;
 pub mod console;
 mod inbox;
 pub mod line;

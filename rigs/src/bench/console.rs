@@ -47,7 +47,11 @@ enum State {
     In,
 }
 
-pub(super) async fn enter(bench: &Bench, interface: &str, who: &Who<'_>) -> Result<Entry, BenchError> {
+pub(super) async fn enter(
+    bench: &Bench,
+    interface: &str,
+    who: &Who<'_>,
+) -> Result<Entry, BenchError> {
     let (user, password) = match who {
         Who::Nobody => (None, None),
         Who::Account(account) => {
@@ -56,7 +60,9 @@ pub(super) async fn enter(bench: &Bench, interface: &str, who: &Who<'_>) -> Resu
         }
         Who::Password { user, password } => (Some((*user).to_owned()), Some((*password).clone())),
         Who::Certificate(_) => {
-            return Err(BenchError::Rig(format!("nobody shows a certificate on the console `{interface}`")));
+            return Err(BenchError::Rig(format!(
+                "nobody shows a certificate on the console `{interface}`"
+            )));
         }
     };
     let mut session = bench.console(interface).await?;
@@ -159,7 +165,10 @@ impl ConsoleSession {
                 Ok(()) => {}
                 Err(error) => return Err(self.failed(step, error)),
             }
-            let end = self.wait_for_end(&login, limit * 4).await.map_err(|error| self.failed(step, error))?;
+            let end = self
+                .wait_for_end(&login, limit * 4)
+                .await
+                .map_err(|error| self.failed(step, error))?;
             if login.is_match(&end) {
                 self.look.before.push_str(&end);
                 return Ok(());
@@ -168,8 +177,14 @@ impl ConsoleSession {
             let prompt = self.manner.prompt.0.clone();
             if prompt.is_match(&seen) {
                 let logout = self.manner.logout.clone();
-                self.console.send(&logout).await.map_err(|error| self.failed(step, error))?;
-                let end = self.wait_for_end(&login, self.manner.patience.0).await.map_err(|error| self.failed(step, error))?;
+                self.console
+                    .send(&logout)
+                    .await
+                    .map_err(|error| self.failed(step, error))?;
+                let end = self
+                    .wait_for_end(&login, self.manner.patience.0)
+                    .await
+                    .map_err(|error| self.failed(step, error))?;
                 if login.is_match(&end) {
                     self.look.before = end;
                     return Ok(());
@@ -198,14 +213,25 @@ impl ConsoleSession {
     }
 
     /// Takes what comes until it ends in something known, or until `limit`.
-    async fn wait_for_end(&mut self, login: &Regex, limit: Duration) -> Result<String, ConsoleError> {
+    async fn wait_for_end(
+        &mut self,
+        login: &Regex,
+        limit: Duration,
+    ) -> Result<String, ConsoleError> {
         let mut known: Vec<Regex> = vec![login.clone(), self.manner.prompt.0.clone()];
         known.extend(self.manner.locked.as_ref().map(|it| it.0.clone()));
         let deadline = tokio::time::Instant::now() + limit;
         let mut text = String::new();
         loop {
-            text.push_str(&self.console.until_quiet(Duration::from_millis(30), LOOK).await?);
-            if known.iter().any(|pattern| pattern.is_match(&text)) || tokio::time::Instant::now() >= deadline {
+            text.push_str(
+                &self
+                    .console
+                    .until_quiet(Duration::from_millis(30), LOOK)
+                    .await?,
+            );
+            if known.iter().any(|pattern| pattern.is_match(&text))
+                || tokio::time::Instant::now() >= deadline
+            {
                 return Ok(text);
             }
         }
@@ -215,7 +241,11 @@ impl ConsoleSession {
     ///
     /// # Errors
     /// The console did not behave as the rig file says.
-    pub async fn login(&mut self, user: &str, password: Option<&Secret>) -> Result<Result<(), String>, BenchError> {
+    pub async fn login(
+        &mut self,
+        user: &str,
+        password: Option<&Secret>,
+    ) -> Result<Result<(), String>, BenchError> {
         let mut values = self.values.clone();
         values.insert("user".to_owned(), user.to_owned());
         if let Some(password) = password {
@@ -243,9 +273,17 @@ impl ConsoleSession {
     }
 
     /// A dialogue that ends at the prompt, or with a refusal.
-    async fn dialogue_in(&mut self, steps: &[Step], values: &Values, what: &str) -> Result<Result<(), String>, BenchError> {
+    async fn dialogue_in(
+        &mut self,
+        steps: &[Step],
+        values: &Values,
+        what: &str,
+    ) -> Result<Result<(), String>, BenchError> {
         let patience = self.manner.patience.0;
-        let (prompt, refused) = (self.manner.prompt.0.clone(), self.manner.login_refused.0.clone());
+        let (prompt, refused) = (
+            self.manner.prompt.0.clone(),
+            self.manner.login_refused.0.clone(),
+        );
         let mut said = String::new();
         let mut sent = String::new();
         for step in steps {
@@ -276,7 +314,11 @@ impl ConsoleSession {
         let mut text = String::new();
         let deadline = began + patience;
         loop {
-            let piece = match self.console.until_quiet(Duration::from_millis(25), Duration::from_millis(100)).await {
+            let piece = match self
+                .console
+                .until_quiet(Duration::from_millis(25), Duration::from_millis(100))
+                .await
+            {
                 Ok(piece) => piece,
                 Err(error) => return Err(self.failed(what, error)),
             };
@@ -287,7 +329,11 @@ impl ConsoleSession {
                 said.push_str(trimmed);
                 return Ok(Err(said.trim().to_owned()));
             }
-            if prompt.find_iter(trimmed).last().is_some_and(|found| found.end() == trimmed.len()) {
+            if prompt
+                .find_iter(trimmed)
+                .last()
+                .is_some_and(|found| found.end() == trimmed.len())
+            {
                 self.note_after(&text, began.elapsed());
                 self.state = State::In;
                 return Ok(Ok(()));
@@ -300,7 +346,11 @@ impl ConsoleSession {
             }
             if tokio::time::Instant::now() >= deadline {
                 let source = ConsoleError::NotSeen {
-                    wanted: all.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" or "),
+                    wanted: all
+                        .iter()
+                        .map(|it| format!("`{it}`"))
+                        .collect::<Vec<_>>()
+                        .join(" or "),
                     limit: patience,
                     seen: text.escape_debug().to_string(),
                 };
@@ -315,21 +365,40 @@ impl ConsoleSession {
     }
 
     /// Sends a line of a dialogue; what was sent is handed back where it is no secret.
-    async fn send(&mut self, template: &crate::rig::Template, values: &Values, what: &str) -> Result<String, BenchError> {
+    async fn send(
+        &mut self,
+        template: &crate::rig::Template,
+        values: &Values,
+        what: &str,
+    ) -> Result<String, BenchError> {
         let text = template.fill(values)?;
         let secret = template.names().any(|name| name.ends_with("password"));
         let sent = if secret {
-            self.console.send_secret(&Secret::new(text)).await.map(|()| String::new())
+            self.console
+                .send_secret(&Secret::new(text))
+                .await
+                .map(|()| String::new())
         } else {
             self.console.send(&text).await.map(|()| text)
         };
         sent.map_err(|error| self.failed(what, error))
     }
 
-    pub(super) async fn perform(&mut self, operation: &str, values: &Values) -> Result<Attempt, BenchError> {
-        let binding = self.bindings.iter().find(|(name, _)| name == operation).map(|(_, binding)| binding.clone());
+    pub(super) async fn perform(
+        &mut self,
+        operation: &str,
+        values: &Values,
+    ) -> Result<Attempt, BenchError> {
+        let binding = self
+            .bindings
+            .iter()
+            .find(|(name, _)| name == operation)
+            .map(|(_, binding)| binding.clone());
         let binding = binding.ok_or_else(|| {
-            BenchError::Rig(format!("operation `{operation}` is not bound on `{}`", self.interface))
+            BenchError::Rig(format!(
+                "operation `{operation}` is not bound on `{}`",
+                self.interface
+            ))
         })?;
         let mut all = self.values.clone();
         all.extend(values.clone());
@@ -363,7 +432,7 @@ impl ConsoleSession {
                     said.push('\n');
                     pending = false;
                     if seen.which == 1 {
-                        return Ok(self.judged(&said, &binding.meaning, &refused, &all)?);
+                        return self.judged(&said, &binding.meaning, &refused, &all);
                     }
                 }
             }
@@ -379,15 +448,26 @@ impl ConsoleSession {
                 .map_err(|error| self.failed(operation, error))?;
             said.push_str(&seen.text);
         }
-        Ok(self.judged(&said, &binding.meaning, &refused, &all)?)
+        self.judged(&said, &binding.meaning, &refused, &all)
     }
 
-    fn judged(&self, said: &str, meaning: &Meaning, refused: &Regex, values: &Values) -> Result<Attempt, BenchError> {
+    fn judged(
+        &self,
+        said: &str,
+        meaning: &Meaning,
+        refused: &Regex,
+        values: &Values,
+    ) -> Result<Attempt, BenchError> {
         Ok(judge(said, meaning, Some(refused), values)?)
     }
 
     /// Types a command where nobody is logged in. Only what the rig file says is the answer counts as one.
-    async fn perform_outside(&mut self, binding: &ConsoleBinding, values: &Values, operation: &str) -> Result<Attempt, BenchError> {
+    async fn perform_outside(
+        &mut self,
+        binding: &ConsoleBinding,
+        values: &Values,
+        operation: &str,
+    ) -> Result<Attempt, BenchError> {
         let mut said = String::new();
         for step in &binding.steps {
             if let Step::Send(template) = step {
@@ -403,7 +483,12 @@ impl ConsoleSession {
             }
         }
         let told = binding.meaning.ok.is_some() || binding.meaning.answer.is_some();
-        let attempt = judge(&said, &binding.meaning, Some(&self.manner.refused.0), values)?;
+        let attempt = judge(
+            &said,
+            &binding.meaning,
+            Some(&self.manner.refused.0),
+            values,
+        )?;
         let back_to_login = self.come_to_login().await;
         Ok(match attempt {
             Attempt::Done(answer) if !told => {
@@ -430,7 +515,10 @@ impl ConsoleSession {
         ends.extend(locked);
         ends.extend(self.first_expect());
         let ends: Vec<&Regex> = ends.iter().collect();
-        self.console.send(text).await.map_err(|error| self.failed("say", error))?;
+        self.console
+            .send(text)
+            .await
+            .map_err(|error| self.failed("say", error))?;
         let seen = self
             .console
             .answer(text, &ends, self.manner.patience.0)
@@ -444,7 +532,10 @@ impl ConsoleSession {
         if place == Place::Login {
             self.state = State::Outside;
         }
-        Ok(Said { place, text: seen.text })
+        Ok(Said {
+            place,
+            text: seen.text,
+        })
     }
 
     /// Logs out.
@@ -459,7 +550,10 @@ impl ConsoleSession {
             if self.console.send(&logout).await.is_ok()
                 && let Some(login) = self.first_expect()
             {
-                let _ = self.console.expect(&[&login], Duration::from_millis(1500)).await;
+                let _ = self
+                    .console
+                    .expect(&[&login], Duration::from_millis(1500))
+                    .await;
             }
             self.state = State::Outside;
         }

@@ -56,7 +56,9 @@ pub enum BenchError {
     #[error("{0}")]
     Secret(#[from] NoSecret),
     /// The device refuses what the rig file says is right.
-    #[error("`{interface}` refused `{account}`, which the rig file says may log in; the device said: {said}")]
+    #[error(
+        "`{interface}` refused `{account}`, which the rig file says may log in; the device said: {said}"
+    )]
     Refused {
         /// The interface.
         interface: String,
@@ -101,7 +103,9 @@ pub enum StartError {
     #[error("{0}")]
     Missing(String),
     /// It was not ready in time.
-    #[error("`{program}` printed no line of JSON within {seconds} s; raise `start.ready` in the rig file if it needs longer")]
+    #[error(
+        "`{program}` printed no line of JSON within {seconds} s; raise `start.ready` in the rig file if it needs longer"
+    )]
     Slow {
         /// The program.
         program: String,

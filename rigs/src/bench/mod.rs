@@ -9,6 +9,7 @@ mod process;
 mod session;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,8 +66,8 @@ pub struct Bench {
     fixed: Values,
     process: tokio::sync::Mutex<Option<Process>>,
     values: Mutex<Values>,
-    /// The ports of the machine that had listeners before the device was started.
-    before: Vec<u16>,
+    /// Set while the bench itself has cut the power.
+    down: AtomicBool,
 }
 
 impl Bench {
@@ -75,7 +76,12 @@ impl Bench {
     ///
     /// # Errors
     /// The device could not be started.
-    pub async fn start(rig: Rig, work: &Path, rig_folder: &Path, slcert: &Path) -> Result<Self, BenchError> {
+    pub async fn start(
+        rig: Rig,
+        work: &Path,
+        rig_folder: &Path,
+        slcert: &Path,
+    ) -> Result<Self, BenchError> {
         let fixed = Values::from([
             ("work".to_owned(), work.display().to_string()),
             ("rig".to_owned(), rig_folder.display().to_string()),
@@ -87,7 +93,7 @@ impl Bench {
             values: Mutex::new(fixed.clone()),
             fixed,
             process: tokio::sync::Mutex::new(None),
-            before: Vec::new(),
+            down: AtomicBool::new(false),
         };
         bench.power_on().await?;
         bench.conceal_secrets();
@@ -116,7 +122,10 @@ impl Bench {
 
     /// The placeholders that have a value now.
     pub fn values(&self) -> Values {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.values
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Fills a template of the rig file.
@@ -145,6 +154,18 @@ impl Bench {
     /// The rig has no power control, or the device does not come back.
     pub async fn power_cycle(&self) -> Result<(), BenchError> {
         self.recorder.note("power", "off and on");
+        self.down.store(true, Ordering::SeqCst);
+        let cycled = self.cycle().await;
+        self.down.store(false, Ordering::SeqCst);
+        cycled
+    }
+
+    /// Whether the bench itself has cut the power.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Ordering::SeqCst)
+    }
+
+    async fn cycle(&self) -> Result<(), BenchError> {
         if let Some(power) = &self.rig.power {
             let mut words = Vec::new();
             for word in &power.cycle {
@@ -152,18 +173,26 @@ impl Bench {
             }
             let ran = tokio::time::timeout(
                 power.ready.0,
-                tokio::process::Command::new(&words[0]).args(&words[1..]).kill_on_drop(true).output(),
+                tokio::process::Command::new(&words[0])
+                    .args(&words[1..])
+                    .kill_on_drop(true)
+                    .output(),
             );
             return match ran.await {
                 Ok(Ok(output)) if output.status.success() => Ok(()),
                 Ok(Ok(output)) => Err(BenchError::Power(output.status.to_string())),
                 Ok(Err(error)) => Err(BenchError::Power(error.to_string())),
-                Err(_) => Err(BenchError::Power(format!("it took longer than {}", power.ready))),
+                Err(_) => Err(BenchError::Power(format!(
+                    "it took longer than {}",
+                    power.ready
+                ))),
             };
         }
         let process = self.process.lock().await.take();
         let Some(mut process) = process else {
-            return Err(BenchError::Power("the rig file has neither `power` nor `start`".to_owned()));
+            return Err(BenchError::Power(
+                "the rig file has neither `power` nor `start`".to_owned(),
+            ));
         };
         process.kill().await;
         self.power_on().await
@@ -210,8 +239,16 @@ impl Bench {
     /// # Errors
     /// It has none, or it cannot be had.
     pub fn password(&self, account: &str) -> Result<Secret, BenchError> {
-        let source = self.rig.accounts.get(account).and_then(|it| it.password.as_ref());
-        let source = source.ok_or_else(|| BenchError::Rig(format!("the account `{account}` has no password in the rig file")))?;
+        let source = self
+            .rig
+            .accounts
+            .get(account)
+            .and_then(|it| it.password.as_ref());
+        let source = source.ok_or_else(|| {
+            BenchError::Rig(format!(
+                "the account `{account}` has no password in the rig file"
+            ))
+        })?;
         let secret = source.fetch(&self.values())?;
         self.recorder.conceal(&secret);
         Ok(secret)
@@ -222,9 +259,16 @@ impl Bench {
     /// # Errors
     /// It has none, or it cannot be read.
     pub fn identity(&self, interface: &str, account: &str) -> Result<Identity, BenchError> {
-        let certificate = self.rig.accounts.get(account).and_then(|it| it.certificate.as_ref());
-        let certificate =
-            certificate.ok_or_else(|| BenchError::Rig(format!("the account `{account}` has no certificate in the rig file")))?;
+        let certificate = self
+            .rig
+            .accounts
+            .get(account)
+            .and_then(|it| it.certificate.as_ref());
+        let certificate = certificate.ok_or_else(|| {
+            BenchError::Rig(format!(
+                "the account `{account}` has no certificate in the rig file"
+            ))
+        })?;
         let (chain, key) = (self.fill(&certificate.chain)?, self.fill(&certificate.key)?);
         Identity::read(Path::new(&chain), Path::new(&key)).map_err(|source| on(interface, source))
     }
@@ -239,12 +283,21 @@ impl Bench {
             .accounts_on(interface)
             .filter_map(|(_, account)| {
                 let role = self.rig.roles.get(&account.role.value)?;
-                Some((role.may.len(), role.called.as_deref().unwrap_or(account.role.value.as_str())))
+                Some((
+                    role.may.len(),
+                    role.called
+                        .as_deref()
+                        .unwrap_or(account.role.value.as_str()),
+                ))
             })
             .max()
             .map_or("Operator", |(_, name)| name);
         let authority = if fault.needs_issuer() {
-            let issuer = self.interface(interface)?.tls.as_ref().and_then(|tls| tls.issuer.as_ref());
+            let issuer = self
+                .interface(interface)?
+                .tls
+                .as_ref()
+                .and_then(|tls| tls.issuer.as_ref());
             let issuer = issuer.ok_or_else(|| {
                 BenchError::Rig(format!(
                     "`{}` has to be issued by an authority that the device trusts: add `tls.issuer` to `{interface}` in the rig file",
@@ -270,9 +323,9 @@ impl Bench {
     }
 
     pub(crate) fn interface(&self, name: &str) -> Result<&Interface, BenchError> {
-        self.rig
-            .interface(name)
-            .ok_or_else(|| BenchError::Rig(format!("there is no interface `{name}` in the rig file")))
+        self.rig.interface(name).ok_or_else(|| {
+            BenchError::Rig(format!("there is no interface `{name}` in the rig file"))
+        })
     }
 
     /// Where an interface is.
@@ -295,7 +348,11 @@ impl Bench {
                 .await
                 .map_err(|source| on(interface, source))?
         } else {
-            Box::new(open_tcp(&address, CONNECT).await.map_err(|source| on(interface, source))?)
+            Box::new(
+                open_tcp(&address, CONNECT)
+                    .await
+                    .map_err(|source| on(interface, source))?,
+            )
         };
         Ok(Box::new(Recorded::new(line, &self.recorder, label)))
     }
@@ -305,12 +362,20 @@ impl Bench {
     ///
     /// # Errors
     /// A placeholder has no value.
-    pub fn tls_settings(&self, interface: &str, identity: Option<Identity>) -> Result<TlsSettings, BenchError> {
+    pub fn tls_settings(
+        &self,
+        interface: &str,
+        identity: Option<Identity>,
+    ) -> Result<TlsSettings, BenchError> {
         let address = self.address(interface)?;
         let tls = self.interface(interface)?.tls.as_ref();
-        let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+        let host = address
+            .rsplit_once(':')
+            .map_or(address.as_str(), |(host, _)| host);
         Ok(TlsSettings {
-            server_name: tls.and_then(|tls| tls.server_name.clone()).unwrap_or_else(|| host.to_owned()),
+            server_name: tls
+                .and_then(|tls| tls.server_name.clone())
+                .unwrap_or_else(|| host.to_owned()),
             roots: None,
             identity,
         })
@@ -333,14 +398,21 @@ impl Bench {
     }
 
     /// Opens an interface's line, with TLS where it has it.
-    pub(crate) async fn open(&self, interface: &str, identity: Option<Identity>) -> Result<Line, BenchError> {
+    pub(crate) async fn open(
+        &self,
+        interface: &str,
+        identity: Option<Identity>,
+    ) -> Result<Line, BenchError> {
         if self.interface(interface)?.tls.is_none() {
             return self.open_line(interface, interface).await;
         }
         let settings = self.tls_settings(interface, identity)?;
-        let wire = self.open_line(interface, &format!("{interface}.wire")).await?;
+        let wire = self
+            .open_line(interface, &format!("{interface}.wire"))
+            .await?;
         let (tls, facts) = self.open_tls_over(interface, wire, &settings).await?;
-        self.recorder.note(interface, &format!("{} {}", facts.version, facts.suite));
+        self.recorder
+            .note(interface, &format!("{} {}", facts.version, facts.suite));
         Ok(Box::new(Recorded::new(tls, &self.recorder, interface)))
     }
 
@@ -348,9 +420,18 @@ impl Bench {
     ///
     /// # Errors
     /// The handshake failed for another reason.
-    pub async fn verify_server(&self, interface: &str) -> Result<Result<String, String>, BenchError> {
-        let ca = self.interface(interface)?.tls.as_ref().and_then(|tls| tls.ca.as_ref());
-        let ca = ca.ok_or_else(|| BenchError::Rig(format!("the rig file names no `tls.ca` for `{interface}`")))?;
+    pub async fn verify_server(
+        &self,
+        interface: &str,
+    ) -> Result<Result<String, String>, BenchError> {
+        let ca = self
+            .interface(interface)?
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.ca.as_ref());
+        let ca = ca.ok_or_else(|| {
+            BenchError::Rig(format!("the rig file names no `tls.ca` for `{interface}`"))
+        })?;
         // An account's own certificate, so that the handshake does not fail for want of one.
         let identity = self
             .rig
@@ -360,9 +441,14 @@ impl Bench {
             .transpose()?;
         let mut settings = self.tls_settings(interface, identity)?;
         settings.roots = Some(PathBuf::from(self.fill(ca)?));
-        let wire = self.open_line(interface, &format!("{interface}.wire")).await?;
+        let wire = self
+            .open_line(interface, &format!("{interface}.wire"))
+            .await?;
         match self.open_tls_over(interface, wire, &settings).await {
-            Ok((_, facts)) => Ok(Ok(format!("verified for `{}`, {}", settings.server_name, facts.version))),
+            Ok((_, facts)) => Ok(Ok(format!(
+                "verified for `{}`, {}",
+                settings.server_name, facts.version
+            ))),
             Err(BenchError::Line {
                 source: LineError::PeerTls { why, .. },
                 ..
@@ -416,16 +502,22 @@ impl Bench {
     }
 
     /// The credentials of an account on an interface, as a user name and a password.
-    pub(crate) fn credentials(&self, account: &str) -> Result<(String, Option<Secret>), BenchError> {
+    pub(crate) fn credentials(
+        &self,
+        account: &str,
+    ) -> Result<(String, Option<Secret>), BenchError> {
         let user = self.user(account).to_owned();
-        let has = self.rig.accounts.get(account).is_some_and(|it| it.password.is_some());
-        let password = if has { Some(self.password(account)?) } else { None };
+        let has = self
+            .rig
+            .accounts
+            .get(account)
+            .is_some_and(|it| it.password.is_some());
+        let password = if has {
+            Some(self.password(account)?)
+        } else {
+            None
+        };
         Ok((user, password))
-    }
-
-    /// Listeners of this machine that were there before the device.
-    pub fn ports_before(&self) -> &[u16] {
-        &self.before
     }
 }
 

@@ -22,7 +22,11 @@ pub struct ModbusSession {
 /// A request that every server answers, if only with an exception: its identification.
 const KNOCK: [u8; 4] = [0x2B, 0x0E, 0x01, 0x00];
 
-pub(super) async fn enter(bench: &Bench, interface: &str, who: &Who<'_>) -> Result<Entry, BenchError> {
+pub(super) async fn enter(
+    bench: &Bench,
+    interface: &str,
+    who: &Who<'_>,
+) -> Result<Entry, BenchError> {
     let described = bench.interface(interface)?;
     let line = match open(bench, interface, who).await? {
         Ok(line) => line,
@@ -39,7 +43,10 @@ pub(super) async fn enter(bench: &Bench, interface: &str, who: &Who<'_>) -> Resu
         match client.exchange(&KNOCK, ANSWER).await {
             Ok(_) | Err(ModbusError::Illegal { .. } | ModbusError::Exception(_)) => {}
             Err(error @ (ModbusError::Closed(_) | ModbusError::Io(_))) => {
-                return Ok(Entry::Refused(Answer::of(format!("the device ended the session: {}", why(&error)))));
+                return Ok(Entry::Refused(Answer::of(format!(
+                    "the device ended the session: {}",
+                    why(&error)
+                ))));
             }
             Err(source) => {
                 return Err(BenchError::Modbus {
@@ -53,10 +60,12 @@ pub(super) async fn enter(bench: &Bench, interface: &str, who: &Who<'_>) -> Resu
         .rig()
         .operations
         .keys()
-        .filter_map(|name| match bench.rig().binding(name.as_str(), interface)? {
-            Binding::Modbus(binding) => Some((name.as_str().to_owned(), *binding)),
-            _ => None,
-        })
+        .filter_map(
+            |name| match bench.rig().binding(name.as_str(), interface)? {
+                Binding::Modbus(binding) => Some((name.as_str().to_owned(), *binding)),
+                _ => None,
+            },
+        )
         .collect();
     Ok(Entry::In(Session {
         kind: Kind::Modbus(Box::new(ModbusSession {
@@ -77,9 +86,15 @@ fn why(error: &dyn std::error::Error) -> String {
 }
 
 /// Opens the line as somebody; the inner error is the device's refusal.
-async fn open(bench: &Bench, interface: &str, who: &Who<'_>) -> Result<Result<Line, Answer>, BenchError> {
+async fn open(
+    bench: &Bench,
+    interface: &str,
+    who: &Who<'_>,
+) -> Result<Result<Line, Answer>, BenchError> {
     let identity = match who {
-        Who::Account(account) if bench.interface(interface)?.tls.is_some() => Some(bench.identity(interface, account)?),
+        Who::Account(account) if bench.interface(interface)?.tls.is_some() => {
+            Some(bench.identity(interface, account)?)
+        }
         Who::Certificate(identity) => Some((*identity).clone()),
         _ => None,
     };
@@ -98,7 +113,11 @@ impl Bench {
     ///
     /// # Errors
     /// The line cannot be opened, or the device refuses.
-    pub async fn raw_modbus(&self, interface: &str, who: &Who<'_>) -> Result<Raw<Line>, BenchError> {
+    pub async fn raw_modbus(
+        &self,
+        interface: &str,
+        who: &Who<'_>,
+    ) -> Result<Raw<Line>, BenchError> {
         match open(self, interface, who).await? {
             Ok(line) => Ok(Raw::new(line)),
             Err(refused) => Err(BenchError::Refused {
@@ -113,10 +132,16 @@ impl Bench {
     ///
     /// # Errors
     /// The line cannot be opened, or the device refuses.
-    pub async fn modbus_client(&self, interface: &str, who: &Who<'_>) -> Result<Client<Line>, BenchError> {
+    pub async fn modbus_client(
+        &self,
+        interface: &str,
+        who: &Who<'_>,
+    ) -> Result<Client<Line>, BenchError> {
         let described = self.interface(interface)?;
         match open(self, interface, who).await? {
-            Ok(line) if described.kind == InterfaceKind::ModbusRtu => Ok(Client::rtu(line, described.unit)),
+            Ok(line) if described.kind == InterfaceKind::ModbusRtu => {
+                Ok(Client::rtu(line, described.unit))
+            }
             Ok(line) => Ok(Client::tcp(line, described.unit)),
             Err(refused) => Err(BenchError::Refused {
                 interface: interface.to_owned(),
@@ -128,17 +153,30 @@ impl Bench {
 }
 
 impl ModbusSession {
-    pub(super) async fn perform(&mut self, operation: &str, values: &Values) -> Result<Attempt, BenchError> {
-        let binding = self.bindings.iter().find(|(name, _)| name == operation).map(|(_, binding)| *binding);
+    pub(super) async fn perform(
+        &mut self,
+        operation: &str,
+        values: &Values,
+    ) -> Result<Attempt, BenchError> {
+        let binding = self
+            .bindings
+            .iter()
+            .find(|(name, _)| name == operation)
+            .map(|(_, binding)| *binding);
         let binding = binding.ok_or_else(|| {
-            BenchError::Rig(format!("operation `{operation}` is not bound on `{}`", self.interface))
+            BenchError::Rig(format!(
+                "operation `{operation}` is not bound on `{}`",
+                self.interface
+            ))
         })?;
         let done = match binding {
             ModbusBinding::Read(area, address) => self.read(area, address).await,
             ModbusBinding::Write(area, address) => {
                 let value = values.get("value").map_or("", String::as_str);
                 let value = value.parse::<u16>().map_err(|_| {
-                    BenchError::Rig(format!("`{value}` is no value for the Modbus item {address} of `{operation}`"))
+                    BenchError::Rig(format!(
+                        "`{value}` is no value for the Modbus item {address} of `{operation}`"
+                    ))
                 })?;
                 self.write(area, address, value).await
             }
@@ -156,10 +194,14 @@ impl ModbusSession {
             }
             Err(ModbusError::Closed(end)) => {
                 self.over = true;
-                Ok(Attempt::Refused(Answer::of(format!("the device ended the connection ({end:?})"))))
+                Ok(Attempt::Refused(Answer::of(format!(
+                    "the device ended the connection ({end:?})"
+                ))))
             }
             Err(ModbusError::TimedOut) => Ok(Attempt::Unclear(Answer::of("no answer"))),
-            Err(error @ ModbusError::Illegal { .. }) => Ok(Attempt::Unclear(Answer::of(why(&error)))),
+            Err(error @ ModbusError::Illegal { .. }) => {
+                Ok(Attempt::Unclear(Answer::of(why(&error))))
+            }
             Err(source) => Err(BenchError::Modbus {
                 interface: self.interface.clone(),
                 source,
@@ -170,10 +212,26 @@ impl ModbusSession {
     async fn read(&mut self, area: Area, address: u16) -> Result<Answer, ModbusError> {
         let client = &mut self.client;
         let value = match area {
-            Area::Coil => client.read_coils(address, 1, ANSWER).await?.first().map(|on| u16::from(*on)),
-            Area::Discrete => client.read_discrete_inputs(address, 1, ANSWER).await?.first().map(|on| u16::from(*on)),
-            Area::Holding => client.read_holding_registers(address, 1, ANSWER).await?.first().copied(),
-            Area::Input => client.read_input_registers(address, 1, ANSWER).await?.first().copied(),
+            Area::Coil => client
+                .read_coils(address, 1, ANSWER)
+                .await?
+                .first()
+                .map(|on| u16::from(*on)),
+            Area::Discrete => client
+                .read_discrete_inputs(address, 1, ANSWER)
+                .await?
+                .first()
+                .map(|on| u16::from(*on)),
+            Area::Holding => client
+                .read_holding_registers(address, 1, ANSWER)
+                .await?
+                .first()
+                .copied(),
+            Area::Input => client
+                .read_input_registers(address, 1, ANSWER)
+                .await?
+                .first()
+                .copied(),
         };
         let value = value.map(|value| value.to_string());
         Ok(Answer {
@@ -184,14 +242,25 @@ impl ModbusSession {
 
     async fn write(&mut self, area: Area, address: u16, value: u16) -> Result<Answer, ModbusError> {
         match area {
-            Area::Coil | Area::Discrete => self.client.write_single_coil(address, value != 0, ANSWER).await?,
-            Area::Holding | Area::Input => self.client.write_single_register(address, value, ANSWER).await?,
+            Area::Coil | Area::Discrete => {
+                self.client
+                    .write_single_coil(address, value != 0, ANSWER)
+                    .await?
+            }
+            Area::Holding | Area::Input => {
+                self.client
+                    .write_single_register(address, value, ANSWER)
+                    .await?
+            }
         }
         Ok(Answer::of("written"))
     }
 
     async fn identify(&mut self, limit: Duration) -> Result<Answer, ModbusError> {
-        let identification = self.client.read_device_identification(AccessCode::Basic, limit).await?;
+        let identification = self
+            .client
+            .read_device_identification(AccessCode::Basic, limit)
+            .await?;
         let words: Vec<_> = identification
             .objects
             .iter()
@@ -200,4 +269,3 @@ impl ModbusSession {
         Ok(Answer::of(words.join("; ")))
     }
 }
-

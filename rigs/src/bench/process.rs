@@ -67,9 +67,14 @@ impl Process {
                 let status = timeout(Duration::from_secs(2), child.wait()).await;
                 // The last words may still be on their way.
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                let said = said.lock().map(|said| String::from_utf8_lossy(&said).trim().to_owned()).unwrap_or_default();
+                let said = said
+                    .lock()
+                    .map(|said| String::from_utf8_lossy(&said).trim().to_owned())
+                    .unwrap_or_default();
                 match status {
-                    Ok(Ok(status)) if status.code() == Some(MISSING) => Err(StartError::Missing(said)),
+                    Ok(Ok(status)) if status.code() == Some(MISSING) => {
+                        Err(StartError::Missing(said))
+                    }
                     Ok(Ok(status)) => Err(StartError::Ended {
                         program,
                         status: status.to_string(),
@@ -103,7 +108,10 @@ impl Process {
     /// Asks the device to end, and kills it if it does not.
     pub(super) async fn stop(&mut self) {
         drop(self.child.stdin.take());
-        if timeout(Duration::from_secs(3), self.child.wait()).await.is_err() {
+        if timeout(Duration::from_secs(3), self.child.wait())
+            .await
+            .is_err()
+        {
             self.kill().await;
         }
     }
@@ -159,7 +167,8 @@ fn report(line: &str) -> Option<Values> {
     }
     let json: serde_json::Value = serde_json::from_str(line).ok()?;
     let mut values = Values::new();
-    json.is_object().then(|| walk("start", &json, &mut values))?;
+    json.is_object()
+        .then(|| walk("start", &json, &mut values))?;
     Some(values)
 }
 
@@ -191,11 +200,20 @@ mod tests {
     async fn a_device_that_does_not_start_says_why() {
         let error = |script: &str| {
             let start = shell(script, 300);
-            async move { Process::start(&start, &Values::new()).await.unwrap_err().to_string() }
+            async move {
+                Process::start(&start, &Values::new())
+                    .await
+                    .unwrap_err()
+                    .to_string()
+            }
         };
         assert!(error("echo no port >&2; exit 3").await.contains("no port"));
         assert_eq!(error("echo install x >&2; exit 77").await, "install x");
-        assert!(error("echo hello; sleep 9").await.contains("no JSON object: hello"));
+        assert!(
+            error("echo hello; sleep 9")
+                .await
+                .contains("no JSON object: hello")
+        );
         assert!(error("sleep 9").await.contains("start.ready"));
     }
 }

@@ -24,7 +24,11 @@ impl Session {
     ///
     /// # Errors
     /// The interface does not bind the operation, or the bench could not ask. A refusal is an [`Attempt`].
-    pub async fn perform(&mut self, operation: &str, values: &Values) -> Result<Attempt, BenchError> {
+    pub async fn perform(
+        &mut self,
+        operation: &str,
+        values: &Values,
+    ) -> Result<Attempt, BenchError> {
         match &mut self.kind {
             Kind::Console(session) => session.perform(operation, values).await,
             Kind::Modbus(session) => session.perform(operation, values).await,
@@ -92,5 +96,9 @@ pub(super) fn judge(
         // Without a pattern, any words that are no refusal are an answer.
         (None, None) => !text.trim().is_empty(),
     };
-    Ok(if done { Attempt::Done(answer) } else { Attempt::Unclear(answer) })
+    Ok(if done {
+        Attempt::Done(answer)
+    } else {
+        Attempt::Unclear(answer)
+    })
 }

@@ -1,0 +1,233 @@
+//! The monitor: watches the essential functions during every trial.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::{Bench, Entry, Session, Who};
+use crate::attempt::Attempt;
+use crate::rig::{Essential, Expectation, Values};
+
+/// A time in which an essential function was not right.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// The function.
+    pub function: String,
+    /// Since when there was no right reading.
+    pub since: Instant,
+    /// When it was right again; none while it is not.
+    pub until: Option<Instant>,
+    /// What was read instead.
+    pub seen: String,
+}
+
+/// Watches the essential functions of a bench's device. Dropping it ends the watch.
+pub struct Monitor {
+    tasks: Vec<JoinHandle<()>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    violations: Vec<Violation>,
+    /// Functions that had a right reading, and when the last one was.
+    right: Vec<(String, Option<Instant>)>,
+}
+
+/// The most violations that are kept.
+const MAX_KEPT: usize = 1000;
+
+impl Monitor {
+    /// Starts to watch.
+    pub fn start(bench: &Arc<Bench>) -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let mut tasks = Vec::new();
+        for (at, (name, essential)) in bench.rig().essential.iter().enumerate() {
+            lock(&state).right.push((name.as_str().to_owned(), None));
+            let watch = Watch {
+                at,
+                name: name.as_str().to_owned(),
+                essential: essential.clone(),
+                state: Arc::clone(&state),
+            };
+            tasks.push(tokio::spawn(watch.run(Arc::clone(bench))));
+        }
+        Self { tasks, state }
+    }
+
+    /// Waits until every essential function has a right reading that is newer than the call.
+    ///
+    /// # Errors
+    /// The functions that had none within `limit`.
+    pub async fn healthy(&self, limit: Duration) -> Result<(), Vec<String>> {
+        let began = Instant::now();
+        loop {
+            let behind: Vec<String> = lock(&self.state)
+                .right
+                .iter()
+                .filter(|(_, right)| right.is_none_or(|at| at < began))
+                .map(|(name, _)| name.clone())
+                .collect();
+            if behind.is_empty() {
+                return Ok(());
+            }
+            if began.elapsed() > limit {
+                return Err(behind);
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The times, since a moment, in which a function was not right.
+    pub fn violations_since(&self, moment: Instant) -> Vec<Violation> {
+        lock(&self.state)
+            .violations
+            .iter()
+            .filter(|violation| violation.until.is_none_or(|until| until >= moment))
+            .cloned()
+            .collect()
+    }
+
+    /// How many functions are watched.
+    pub fn functions(&self) -> usize {
+        lock(&self.state).right.len()
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The watch over one function.
+struct Watch {
+    at: usize,
+    name: String,
+    essential: Essential,
+    state: Arc<Mutex<State>>,
+}
+
+impl Watch {
+    async fn run(self, bench: Arc<Bench>) {
+        let mut session = None;
+        let mut before: Option<String> = None;
+        let mut last_right = Instant::now();
+        loop {
+            let next = Instant::now() + self.essential.period.0;
+            let down = bench.is_down();
+            let seen = match self.read(&bench, &mut session).await {
+                Ok(value) => {
+                    let right = self.is_right(&value, before.as_deref());
+                    let first = before.is_none();
+                    before = Some(value.clone());
+                    if right {
+                        last_right = Instant::now();
+                        self.note_right(last_right);
+                        None
+                    } else if first {
+                        None
+                    } else {
+                        Some(value)
+                    }
+                }
+                Err(why) => {
+                    session = None;
+                    Some(why)
+                }
+            };
+            if down || bench.is_down() {
+                // The bench itself has cut the power: nothing can be expected of the device.
+                last_right = Instant::now();
+            } else if let Some(seen) = seen
+                && last_right.elapsed() > self.essential.within.0
+            {
+                self.note_wrong(last_right, seen);
+            }
+            tokio::time::sleep_until(next).await;
+        }
+    }
+
+    async fn read(&self, bench: &Bench, session: &mut Option<Session>) -> Result<String, String> {
+        let limit = self.essential.within.0.max(Duration::from_millis(500));
+        let reading = async {
+            if session.is_none() {
+                let who = match &self.essential.account {
+                    Some(account) => Who::Account(account.as_str()),
+                    None => Who::Nobody,
+                };
+                match bench.enter(self.essential.interface.as_str(), &who).await {
+                    Ok(Entry::In(opened)) => *session = Some(opened),
+                    Ok(Entry::Refused(answer)) => {
+                        return Err(format!("not let in: {}", answer.text));
+                    }
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+            let Some(open) = session.as_mut() else {
+                return Err("no session".to_owned());
+            };
+            match open
+                .perform(self.essential.operation.as_str(), &Values::new())
+                .await
+            {
+                Ok(Attempt::Done(answer)) => Ok(answer.value.unwrap_or(answer.text)),
+                Ok(other) => Err(other.answer().text.clone()),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        tokio::time::timeout(limit, reading)
+            .await
+            .unwrap_or_else(|_| Err("no answer".to_owned()))
+    }
+
+    fn is_right(&self, value: &str, before: Option<&str>) -> bool {
+        match self.essential.expect {
+            Expectation::Answers => true,
+            Expectation::Moves => before.is_some_and(|before| before != value),
+            Expectation::Near {
+                value: near,
+                tolerance,
+            } => value
+                .trim()
+                .parse::<i64>()
+                .is_ok_and(|read| (read - near).abs() <= tolerance),
+        }
+    }
+
+    fn note_right(&self, at: Instant) {
+        let mut state = lock(&self.state);
+        if let Some((_, right)) = state.right.get_mut(self.at) {
+            *right = Some(at);
+        }
+        for violation in &mut state.violations {
+            if violation.function == self.name && violation.until.is_none() {
+                violation.until = Some(at);
+            }
+        }
+    }
+
+    fn note_wrong(&self, since: Instant, seen: String) {
+        let mut state = lock(&self.state);
+        let open = state
+            .violations
+            .iter()
+            .any(|one| one.function == self.name && one.until.is_none());
+        if !open && state.violations.len() < MAX_KEPT {
+            state.violations.push(Violation {
+                function: self.name.clone(),
+                since,
+                until: None,
+                seen,
+            });
+        }
+    }
+}
