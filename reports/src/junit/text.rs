@@ -66,7 +66,7 @@ pub(super) fn output_of_trial(trial: &TrialRecord, seed: u64, options: &JunitOpt
     output.property("svv", &trial.svv);
     output.property("seed", &seed.to_string());
     output.attachments(&trial.evidence, options.attachment_root.as_deref());
-    output.text
+    output.finish()
 }
 
 /// [`output_of_trial`] for a trial that was not run.
@@ -77,7 +77,7 @@ pub(super) fn output_of_planned(planned: &PlannedRecord) -> String {
     if let Some(interface) = &planned.interface {
         output.property("interface", interface);
     }
-    output.text
+    output.finish()
 }
 
 /// [`output_of_trial`] for a row without trials.
@@ -85,7 +85,7 @@ pub(super) fn output_of_row(id: RequirementId, title: &str) -> String {
     let mut output = Output::new(Verdict::NotEvaluated);
     output.requirements(&[id]);
     output.property("title", title);
-    output.text
+    output.finish()
 }
 
 /// The facts of the run, which each suite carries.
@@ -129,6 +129,10 @@ impl Output {
             left: LONGEST_OUTPUT - text.len(),
             text,
         }
+    }
+
+    fn finish(self) -> String {
+        self.text + "\n"
     }
 
     /// Adds a line if it fits and leaves room for `spare` characters.
