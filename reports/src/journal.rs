@@ -3,18 +3,21 @@
 //! Each line names the SHA-256 of the line before it, so a line that was changed, taken out or put in breaks the chain
 //! from there on. A campaign that is killed leaves at most its last line torn, which is told apart from a broken chain.
 
+mod chain;
+mod replay;
+
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::record::{Record, TrialRecord};
 use crate::store::sync_folder;
-use crate::verdict::Verdict;
+use chain::Chain;
+pub use chain::Fault;
 
 /// The longest line, in bytes.
 const LONGEST_LINE: usize = 64 * 1024 * 1024;
@@ -126,28 +129,6 @@ pub enum JournalError {
     NoCampaign,
 }
 
-/// What is wrong with a line.
-#[derive(Debug, Error)]
-pub enum Fault {
-    /// It is no entry.
-    #[error("it is no entry: {0}")]
-    Shape(serde_json::Error),
-    /// Its number is not the next one.
-    #[error("it has number {found} where {expected} comes next")]
-    Seq {
-        /// The number that comes next.
-        expected: u64,
-        /// The number that it has.
-        found: u64,
-    },
-    /// The line before it is not the one that it was written after.
-    #[error("the line before it was changed, or this one was put in")]
-    Chain,
-    /// It is longer than any entry.
-    #[error("it is longer than {LONGEST_LINE} bytes")]
-    TooLong,
-}
-
 /// A journal that is open for writing. No other process can write it as long as this one lives.
 #[derive(Debug)]
 pub struct Journal {
@@ -202,7 +183,7 @@ impl Journal {
             .open(path)
             .map_err(io)?;
         lock(&file, path)?;
-        let (entries, torn, chain) = read(&mut file, path)?;
+        let (entries, torn, chain) = chain::read(&mut file, path)?;
         if let Some(torn) = torn {
             let end = file.seek(SeekFrom::End(0)).map_err(io)?;
             file.set_len(end.saturating_sub(torn.bytes)).map_err(io)?;
@@ -257,64 +238,7 @@ impl Journal {
             path: path.to_owned(),
             source,
         })?;
-        read(&mut file, path).map(|(entries, torn, _)| (entries, torn))
-    }
-}
-
-impl Record {
-    /// The record that a journal tells of, finished or not.
-    ///
-    /// A campaign whose end is not in the journal was interrupted. A trial that ended twice, because its campaign was
-    /// resumed, keeps its first verdict unless that was INCONCLUSIVE or NOT EVALUATED, or the second is worse: no
-    /// repetition turns a FAIL into a PASS.
-    ///
-    /// # Errors
-    /// [`JournalError::NoCampaign`] if the first entry is not the beginning of a campaign, or another begins later.
-    pub fn from_journal(entries: &[Entry]) -> Result<Self, JournalError> {
-        let Some((
-            Entry {
-                event: Event::CampaignStarted { record },
-                ..
-            },
-            rest,
-        )) = entries.split_first()
-        else {
-            return Err(JournalError::NoCampaign);
-        };
-        let mut record = Self {
-            trials: Vec::new(),
-            finished: None,
-            interrupted: true,
-            ..record.clone()
-        };
-        for entry in rest {
-            match &entry.event {
-                Event::CampaignStarted { .. } => return Err(JournalError::NoCampaign),
-                Event::TrialStarted { .. } => {}
-                Event::TrialFinished(trial) => record.add(trial),
-                Event::CampaignResumed { .. } => {
-                    record.finished = None;
-                    record.interrupted = true;
-                }
-                Event::CampaignFinished { interrupted } => {
-                    record.finished = Some(entry.time);
-                    record.interrupted = *interrupted;
-                }
-            }
-        }
-        Ok(record)
-    }
-
-    fn add(&mut self, trial: &TrialRecord) {
-        match self.trials.iter_mut().find(|one| one.id == trial.id) {
-            None => self.trials.push(trial.clone()),
-            Some(first) => {
-                let open = matches!(first.verdict, Verdict::Inconclusive | Verdict::NotEvaluated);
-                if open || trial.verdict.is_worse_than(first.verdict) {
-                    *first = trial.clone();
-                }
-            }
-        }
+        chain::read(&mut file, path).map(|(entries, torn, _)| (entries, torn))
     }
 }
 
@@ -325,44 +249,6 @@ struct EntryRef<'a> {
     time: Timestamp,
     prev: &'a str,
     event: &'a Event,
-}
-
-/// What the next line has to name.
-#[derive(Debug)]
-struct Chain {
-    seq: u64,
-    prev: String,
-}
-
-impl Chain {
-    fn new() -> Self {
-        Self {
-            seq: 0,
-            prev: "0".repeat(64),
-        }
-    }
-
-    fn after(&self, line: &[u8]) -> Self {
-        let hash = Sha256::digest(line);
-        Self {
-            seq: self.seq + 1,
-            prev: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        }
-    }
-
-    fn check(&self, line: &[u8]) -> Result<Entry, Fault> {
-        let entry: Entry = serde_json::from_slice(line).map_err(Fault::Shape)?;
-        if entry.seq != self.seq {
-            return Err(Fault::Seq {
-                expected: self.seq,
-                found: entry.seq,
-            });
-        }
-        if entry.prev != self.prev {
-            return Err(Fault::Chain);
-        }
-        Ok(entry)
-    }
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
@@ -378,51 +264,6 @@ fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
             path: path.to_owned(),
             source,
         }),
-    }
-}
-
-fn read(file: &mut File, path: &Path) -> Result<(Vec<Entry>, Option<Torn>, Chain), JournalError> {
-    let io = |source| JournalError::Io {
-        verb: "read",
-        path: path.to_owned(),
-        source,
-    };
-    if file.metadata().map_err(io)?.len() > LONGEST {
-        return Err(JournalError::TooLong {
-            path: path.to_owned(),
-        });
-    }
-    let mut reader = BufReader::new(file);
-    let mut entries = Vec::new();
-    let mut chain = Chain::new();
-    loop {
-        let mut line = Vec::new();
-        reader
-            .by_ref()
-            .take(LONGEST_LINE as u64 + 1)
-            .read_until(b'\n', &mut line)
-            .map_err(io)?;
-        let number = entries.len() as u64 + 1;
-        let broken = |fault| JournalError::Broken {
-            path: path.to_owned(),
-            line: number,
-            fault,
-        };
-        if line.is_empty() {
-            return Ok((entries, None, chain));
-        }
-        if line.pop_if(|last| *last == b'\n').is_none() {
-            if line.len() > LONGEST_LINE {
-                return Err(broken(Fault::TooLong));
-            }
-            let torn = Torn {
-                line: number,
-                bytes: line.len() as u64,
-            };
-            return Ok((entries, Some(torn), chain));
-        }
-        entries.push(chain.check(&line).map_err(broken)?);
-        chain = chain.after(&line);
     }
 }
 

@@ -1,7 +1,10 @@
 use std::fs;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::example;
+use crate::verdict::Verdict;
 
 struct Campaign {
     _folder: tempfile::TempDir,
