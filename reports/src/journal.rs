@@ -3,18 +3,21 @@
 //! Each line names the SHA-256 of the line before it, so a line that was changed, taken out or put in breaks the chain
 //! from there on. A campaign that is killed leaves at most its last line torn, which is told apart from a broken chain.
 
+mod chain;
+mod replay;
+
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::record::{Record, TrialRecord};
 use crate::store::sync_folder;
-use crate::verdict::Verdict;
+use chain::Chain;
+pub use chain::Fault;
 
 /// The longest line, in bytes.
 const LONGEST_LINE: usize = 64 * 1024 * 1024;
@@ -126,28 +129,6 @@ pub enum JournalError {
     NoCampaign,
 }
 
-/// What is wrong with a line.
-#[derive(Debug, Error)]
-pub enum Fault {
-    /// It is no entry.
-    #[error("it is no entry: {0}")]
-    Shape(serde_json::Error),
-    /// Its number is not the next one.
-    #[error("it has number {found} where {expected} comes next")]
-    Seq {
-        /// The number that comes next.
-        expected: u64,
-        /// The number that it has.
-        found: u64,
-    },
-    /// The line before it is not the one that it was written after.
-    #[error("the line before it was changed, or this one was put in")]
-    Chain,
-    /// It is longer than any entry.
-    #[error("it is longer than {LONGEST_LINE} bytes")]
-    TooLong,
-}
-
 /// A journal that is open for writing. No other process can write it as long as this one lives.
 #[derive(Debug)]
 pub struct Journal {
@@ -202,7 +183,7 @@ impl Journal {
             .open(path)
             .map_err(io)?;
         lock(&file, path)?;
-        let (entries, torn, chain) = read(&mut file, path)?;
+        let (entries, torn, chain) = chain::read(&mut file, path)?;
         if let Some(torn) = torn {
             let end = file.seek(SeekFrom::End(0)).map_err(io)?;
             file.set_len(end.saturating_sub(torn.bytes)).map_err(io)?;
@@ -257,64 +238,7 @@ impl Journal {
             path: path.to_owned(),
             source,
         })?;
-        read(&mut file, path).map(|(entries, torn, _)| (entries, torn))
-    }
-}
-
-impl Record {
-    /// The record that a journal tells of, finished or not.
-    ///
-    /// A campaign whose end is not in the journal was interrupted. A trial that ended twice, because its campaign was
-    /// resumed, keeps its first verdict unless that was INCONCLUSIVE or NOT EVALUATED, or the second is worse: no
-    /// repetition turns a FAIL into a PASS.
-    ///
-    /// # Errors
-    /// [`JournalError::NoCampaign`] if the first entry is not the beginning of a campaign, or another begins later.
-    pub fn from_journal(entries: &[Entry]) -> Result<Self, JournalError> {
-        let Some((
-            Entry {
-                event: Event::CampaignStarted { record },
-                ..
-            },
-            rest,
-        )) = entries.split_first()
-        else {
-            return Err(JournalError::NoCampaign);
-        };
-        let mut record = Self {
-            trials: Vec::new(),
-            finished: None,
-            interrupted: true,
-            ..record.clone()
-        };
-        for entry in rest {
-            match &entry.event {
-                Event::CampaignStarted { .. } => return Err(JournalError::NoCampaign),
-                Event::TrialStarted { .. } => {}
-                Event::TrialFinished(trial) => record.add(trial),
-                Event::CampaignResumed { .. } => {
-                    record.finished = None;
-                    record.interrupted = true;
-                }
-                Event::CampaignFinished { interrupted } => {
-                    record.finished = Some(entry.time);
-                    record.interrupted = *interrupted;
-                }
-            }
-        }
-        Ok(record)
-    }
-
-    fn add(&mut self, trial: &TrialRecord) {
-        match self.trials.iter_mut().find(|one| one.id == trial.id) {
-            None => self.trials.push(trial.clone()),
-            Some(first) => {
-                let open = matches!(first.verdict, Verdict::Inconclusive | Verdict::NotEvaluated);
-                if open || trial.verdict.is_worse_than(first.verdict) {
-                    *first = trial.clone();
-                }
-            }
-        }
+        chain::read(&mut file, path).map(|(entries, torn, _)| (entries, torn))
     }
 }
 
@@ -325,44 +249,6 @@ struct EntryRef<'a> {
     time: Timestamp,
     prev: &'a str,
     event: &'a Event,
-}
-
-/// What the next line has to name.
-#[derive(Debug)]
-struct Chain {
-    seq: u64,
-    prev: String,
-}
-
-impl Chain {
-    fn new() -> Self {
-        Self {
-            seq: 0,
-            prev: "0".repeat(64),
-        }
-    }
-
-    fn after(&self, line: &[u8]) -> Self {
-        let hash = Sha256::digest(line);
-        Self {
-            seq: self.seq + 1,
-            prev: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        }
-    }
-
-    fn check(&self, line: &[u8]) -> Result<Entry, Fault> {
-        let entry: Entry = serde_json::from_slice(line).map_err(Fault::Shape)?;
-        if entry.seq != self.seq {
-            return Err(Fault::Seq {
-                expected: self.seq,
-                found: entry.seq,
-            });
-        }
-        if entry.prev != self.prev {
-            return Err(Fault::Chain);
-        }
-        Ok(entry)
-    }
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
@@ -381,297 +267,5 @@ fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
     }
 }
 
-fn read(file: &mut File, path: &Path) -> Result<(Vec<Entry>, Option<Torn>, Chain), JournalError> {
-    let io = |source| JournalError::Io {
-        verb: "read",
-        path: path.to_owned(),
-        source,
-    };
-    if file.metadata().map_err(io)?.len() > LONGEST {
-        return Err(JournalError::TooLong {
-            path: path.to_owned(),
-        });
-    }
-    let mut reader = BufReader::new(file);
-    let mut entries = Vec::new();
-    let mut chain = Chain::new();
-    loop {
-        let mut line = Vec::new();
-        reader
-            .by_ref()
-            .take(LONGEST_LINE as u64 + 1)
-            .read_until(b'\n', &mut line)
-            .map_err(io)?;
-        let number = entries.len() as u64 + 1;
-        let broken = |fault| JournalError::Broken {
-            path: path.to_owned(),
-            line: number,
-            fault,
-        };
-        if line.is_empty() {
-            return Ok((entries, None, chain));
-        }
-        if line.pop_if(|last| *last == b'\n').is_none() {
-            if line.len() > LONGEST_LINE {
-                return Err(broken(Fault::TooLong));
-            }
-            let torn = Torn {
-                line: number,
-                bytes: line.len() as u64,
-            };
-            return Ok((entries, Some(torn), chain));
-        }
-        entries.push(chain.check(&line).map_err(broken)?);
-        chain = chain.after(&line);
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::example;
-
-    struct Campaign {
-        _folder: tempfile::TempDir,
-        path: PathBuf,
-    }
-
-    /// A journal of the example's first trials: 1 start, then 2 lines a trial.
-    fn campaign(trials: usize) -> (Campaign, Journal) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.jsonl");
-        let mut journal = Journal::create(&path).unwrap();
-        let record = Record {
-            trials: Vec::new(),
-            ..example::record()
-        };
-        journal.append(&Event::CampaignStarted { record }).unwrap();
-        for trial in example::record().trials.into_iter().take(trials) {
-            journal
-                .append(&Event::TrialStarted {
-                    id: trial.id.clone(),
-                })
-                .unwrap();
-            journal.append(&Event::TrialFinished(trial)).unwrap();
-        }
-        (
-            Campaign {
-                _folder: folder,
-                path,
-            },
-            journal,
-        )
-    }
-
-    impl Campaign {
-        fn lines(&self) -> Vec<String> {
-            fs::read_to_string(&self.path)
-                .unwrap()
-                .lines()
-                .map(str::to_owned)
-                .collect()
-        }
-
-        fn put(&self, lines: &[String]) {
-            fs::write(&self.path, lines.join("\n") + "\n").unwrap();
-        }
-
-        fn broken_at(&self) -> (u64, Fault) {
-            match Journal::read(&self.path).unwrap_err() {
-                JournalError::Broken { line, fault, .. } => (line, fault),
-                other => panic!("{other}"),
-            }
-        }
-    }
-
-    #[test]
-    fn a_journal_tells_the_record() {
-        let all = example::record();
-        let (campaign, mut journal) = campaign(all.trials.len());
-        journal
-            .append(&Event::CampaignFinished { interrupted: false })
-            .unwrap();
-        let (entries, torn) = Journal::read(&campaign.path).unwrap();
-        assert_eq!(torn, None);
-        let record = Record::from_journal(&entries).unwrap();
-        assert_eq!(record.finished, entries.last().map(|entry| entry.time));
-        assert_eq!(
-            Record {
-                finished: all.finished,
-                ..record
-            },
-            all
-        );
-    }
-
-    #[test]
-    fn the_first_line_names_zeros_and_each_other_line_the_one_before() {
-        let (campaign, _journal) = campaign(1);
-        let lines = campaign.lines();
-        assert!(lines[0].contains(&format!(r#""prev":"{}""#, "0".repeat(64))));
-        let hash: String = Sha256::digest(&lines[0])
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        assert!(lines[1].contains(&format!(r#""prev":"{hash}""#)));
-    }
-
-    #[test]
-    fn a_killed_campaign_is_an_interrupted_one_with_the_trials_that_ended() {
-        let (campaign, journal) = campaign(2);
-        drop(journal);
-        let whole = fs::read(&campaign.path).unwrap();
-        let starts: Vec<usize> = (0..whole.len())
-            .filter(|at| *at == 0 || whole[at - 1] == b'\n')
-            .collect();
-        // Wherever the last line was torn, the lines before it stand.
-        let last = *starts.last().unwrap();
-        for end in [last + 1, last + 20, whole.len() - 1] {
-            fs::write(&campaign.path, &whole[..end]).unwrap();
-            let (entries, torn) = Journal::read(&campaign.path).unwrap();
-            assert_eq!(
-                torn,
-                Some(Torn {
-                    line: 5,
-                    bytes: (end - last) as u64
-                })
-            );
-            let record = Record::from_journal(&entries).unwrap();
-            assert_eq!(record.trials.len(), 1);
-            assert!(record.interrupted && record.finished.is_none());
-        }
-    }
-
-    #[test]
-    fn a_changed_line_breaks_the_chain_at_the_next_one() {
-        let (campaign, _journal) = campaign(2);
-        let mut lines = campaign.lines();
-        lines[2] = lines[2].replace("FAIL", "PASS");
-        campaign.put(&lines);
-        assert!(matches!(campaign.broken_at(), (4, Fault::Chain)));
-    }
-
-    #[test]
-    fn a_line_that_is_taken_out_put_in_or_moved_breaks_the_chain_there() {
-        let (campaign, _journal) = campaign(2);
-        let lines = campaign.lines();
-        let mut fewer = lines.clone();
-        fewer.remove(2);
-        campaign.put(&fewer);
-        assert!(matches!(
-            campaign.broken_at(),
-            (
-                3,
-                Fault::Seq {
-                    expected: 2,
-                    found: 3
-                }
-            )
-        ));
-        let mut more = lines.clone();
-        more.insert(2, lines[1].clone());
-        campaign.put(&more);
-        assert!(matches!(
-            campaign.broken_at(),
-            (
-                3,
-                Fault::Seq {
-                    expected: 2,
-                    found: 1
-                }
-            )
-        ));
-        let mut moved = lines.clone();
-        moved.swap(1, 3);
-        campaign.put(&moved);
-        assert!(matches!(campaign.broken_at(), (2, Fault::Seq { .. })));
-        let mut noise = lines;
-        noise[3] = "{}".to_owned();
-        campaign.put(&noise);
-        assert!(matches!(campaign.broken_at(), (4, Fault::Shape(_))));
-    }
-
-    #[test]
-    fn a_resumed_campaign_goes_on_in_the_same_chain_and_says_what_was_cut() {
-        let (campaign, journal) = campaign(2);
-        drop(journal);
-        let whole = fs::read(&campaign.path).unwrap();
-        fs::write(&campaign.path, &whole[..whole.len() - 9]).unwrap();
-        let (mut journal, entries) = Journal::resume(&campaign.path).unwrap();
-        assert_eq!(Record::from_journal(&entries).unwrap().trials.len(), 1);
-        journal
-            .append(&Event::TrialFinished(example::record().trials.remove(1)))
-            .unwrap();
-        journal
-            .append(&Event::CampaignFinished { interrupted: false })
-            .unwrap();
-        let (entries, torn) = Journal::read(&campaign.path).unwrap();
-        assert_eq!(torn, None);
-        assert!(matches!(
-            entries[4].event,
-            Event::CampaignResumed {
-                torn: Some(Torn { line: 5, .. })
-            }
-        ));
-        let record = Record::from_journal(&entries).unwrap();
-        assert_eq!((record.trials.len(), record.interrupted), (2, false));
-    }
-
-    #[test]
-    fn a_campaign_that_was_resumed_is_open_until_it_ends() {
-        let (campaign, mut journal) = campaign(1);
-        journal
-            .append(&Event::CampaignFinished { interrupted: true })
-            .unwrap();
-        drop(journal);
-        drop(Journal::resume(&campaign.path).unwrap());
-        let (entries, _) = Journal::read(&campaign.path).unwrap();
-        assert_eq!(Record::from_journal(&entries).unwrap().finished, None);
-    }
-
-    #[test]
-    fn no_repetition_turns_a_fail_into_a_pass() {
-        let (campaign, mut journal) = campaign(3);
-        for mut trial in example::record().trials.into_iter().take(3) {
-            assert_ne!(trial.verdict, Verdict::NotApplicable);
-            trial.verdict = Verdict::NotApplicable;
-            journal.append(&Event::TrialFinished(trial)).unwrap();
-        }
-        let (entries, _) = Journal::read(&campaign.path).unwrap();
-        let verdicts: Vec<_> = Record::from_journal(&entries)
-            .unwrap()
-            .trials
-            .iter()
-            .map(|trial| trial.verdict)
-            .collect();
-        assert_eq!(
-            verdicts,
-            [Verdict::Fail, Verdict::Pass, Verdict::NotApplicable]
-        );
-    }
-
-    #[test]
-    fn two_campaigns_do_not_share_a_journal() {
-        let (campaign, journal) = campaign(0);
-        assert!(matches!(
-            Journal::create(&campaign.path),
-            Err(JournalError::Io { verb: "create", .. })
-        ));
-        assert!(matches!(
-            Journal::resume(&campaign.path),
-            Err(JournalError::InUse { .. })
-        ));
-        drop(journal);
-        Journal::resume(&campaign.path).unwrap();
-    }
-
-    #[test]
-    fn a_journal_of_no_campaign_makes_no_record() {
-        assert!(matches!(
-            Record::from_journal(&[]),
-            Err(JournalError::NoCampaign)
-        ));
-    }
-}
+mod tests;

@@ -5,15 +5,19 @@
 pub mod assess;
 pub mod escape;
 pub mod journal;
+pub mod junit;
 pub mod record;
 pub mod store;
+pub mod summary;
 pub mod verdict;
 
 pub use assess::{Assessment, assess, exit_status};
 pub use escape::{defuse, escape, escape_bytes, excerpt, one_line};
 pub use journal::{Entry, Event, Journal, JournalError};
+pub use junit::{JunitError, JunitOptions, junit, junit_with};
 pub use record::Record;
 pub use store::RecordError;
+pub use summary::summary;
 pub use verdict::Verdict;
 
 // The example is shared with the tests outside of the crate, so it names the crate as they do.

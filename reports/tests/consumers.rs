@@ -1,1 +1,204 @@
-fn main() {}
+//! What programs of others read in our JUnit file. Each test wants a tool that may not be here; without it the test is
+//! shown as ignored, with what to install.
+//!
+//! - `SLCERT_JUNIT_XSD`: the path of Jenkins' `junit-10.xsd`, for `xmllint`. The source package of pytest 9.2.0 has it
+//!   as `testing/example_scripts/junit-10.xsd`.
+//! - `SLCERT_PYTHON`: a Python that has the package `junitparser`.
+
+#[allow(dead_code)]
+mod example;
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode, Output};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use slcert_reports::{Record, assess, escape, junit};
+
+/// SHA-256 of the schema: an older one of the same name says something else.
+const XSD_SHA256: &str = "a1a816f58d1bf95ebabf371994df0b9246dee66ea9572fbec4f9296f1b2c0ff6";
+
+/// Lists each case as `outcome class name`.
+const LIST_CASES: &str = r"
+import sys
+from junitparser import JUnitXml, Failure, Error, Skipped
+words = {Failure: 'failure', Error: 'error', Skipped: 'skipped'}
+xml = JUnitXml.fromfile(sys.argv[1])
+print(len(list(xml)), xml.tests, xml.failures, xml.errors)
+for suite in xml:
+    for case in suite:
+        outcome = ' '.join(words[type(one)] for one in case.result) or 'pass'
+        print(outcome, case.classname, case.name)
+";
+
+fn main() -> ExitCode {
+    let tests = vec![
+        Trial::ignorable_test("xmllint_finds_the_example_valid_against_junit_10", || {
+            validate(&example::record())
+        }),
+        Trial::ignorable_test("xmllint_finds_a_campaign_without_trials_valid", || {
+            validate(&example::bare([0; 7]))
+        }),
+        Trial::ignorable_test("xmllint_finds_the_report_of_a_hostile_device_valid", || {
+            validate(&hostile())
+        }),
+        Trial::ignorable_test("xmllint_refuses_what_junit_10_does_not_allow", refuse),
+        Trial::ignorable_test("junitparser_reads_every_case_of_the_example", || {
+            read(&example::record())
+        }),
+        Trial::ignorable_test("junitparser_reads_nothing_that_a_device_forged", || {
+            read(&hostile())
+        }),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+/// The example with what a hostile device printed, escaped and not.
+fn hostile() -> Record {
+    let mut record = example::record();
+    let texts = [example::INJECTION.to_owned(), escape(example::INJECTION)];
+    for (trial, text) in record.trials.iter_mut().zip(texts.iter().cycle()) {
+        trial.reason.clone_from(text);
+        trial.title.clone_from(text);
+        trial.interface = Some(text.clone());
+        trial.checks[0].observed.clone_from(text);
+        trial.evidence.push(text.clone());
+    }
+    record.dut.firmware = example::INJECTION.to_owned();
+    record
+}
+
+fn written(record: &Record) -> Result<(tempfile::NamedTempFile, String), Failed> {
+    let xml = junit(record, &assess(record))?;
+    let file = tempfile::Builder::new().suffix(".xml").tempfile()?;
+    std::fs::write(file.path(), &xml)?;
+    Ok((file, xml))
+}
+
+fn xmllint(file: &tempfile::NamedTempFile) -> Result<Result<Output, Completion>, Failed> {
+    let Some(xsd) = std::env::var_os("SLCERT_JUNIT_XSD") else {
+        let why = "SLCERT_JUNIT_XSD does not name junit-10.xsd (it is in the source package of pytest 9.2.0)";
+        return Ok(Err(Completion::ignored_with(why)));
+    };
+    let schema = std::fs::read(&xsd).map_err(|error| format!("SLCERT_JUNIT_XSD: {error}"))?;
+    let found = sha256(&schema);
+    if found != XSD_SHA256 {
+        return Err(format!("SLCERT_JUNIT_XSD is another schema: its SHA-256 is {found}").into());
+    }
+    let mut command = Command::new("xmllint");
+    command
+        .args(["--nonet", "--noout", "--schema"])
+        .arg(&xsd)
+        .arg(file.path());
+    match command.output() {
+        Ok(output) => Ok(Ok(output)),
+        Err(error) => {
+            let why = format!("xmllint does not run ({error}): install libxml2-utils");
+            Ok(Err(Completion::ignored_with(why)))
+        }
+    }
+}
+
+fn validate(record: &Record) -> Result<Completion, Failed> {
+    let (file, xml) = written(record)?;
+    match xmllint(&file)? {
+        Err(ignored) => Ok(ignored),
+        Ok(output) if output.status.success() => Ok(Completion::Completed),
+        Ok(output) => Err(format!("{}\n{xml}", String::from_utf8_lossy(&output.stderr)).into()),
+    }
+}
+
+/// The validation can fail: it is not an empty schema that everything meets.
+fn refuse() -> Result<Completion, Failed> {
+    let (file, xml) = written(&example::record())?;
+    std::fs::write(
+        file.path(),
+        xml.replacen("<testcase ", "<testcase file=\"a.rs\" ", 1),
+    )?;
+    match xmllint(&file)? {
+        Err(ignored) => Ok(ignored),
+        Ok(output) if output.status.success() => {
+            Err("a case with the attribute `file` was found valid".into())
+        }
+        Ok(_) => Ok(Completion::Completed),
+    }
+}
+
+fn read(record: &Record) -> Result<Completion, Failed> {
+    let Some(python) = std::env::var_os("SLCERT_PYTHON") else {
+        let why = "SLCERT_PYTHON does not name a Python with the package junitparser";
+        return Ok(Completion::ignored_with(why));
+    };
+    let (file, xml) = written(record)?;
+    let script = [OsString::from("-c"), OsString::from(LIST_CASES)];
+    let output = Command::new(python)
+        .args(script)
+        .arg(file.path())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("{}\n{xml}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let outcomes = |word: &str| {
+        text.lines()
+            .filter(|line| line.starts_with(&format!("{word} ")))
+            .count()
+    };
+    let expected = expected(record);
+    let seen = [
+        outcomes("pass"),
+        outcomes("failure"),
+        outcomes("error"),
+        outcomes("skipped"),
+    ];
+    if seen != expected {
+        return Err(format!(
+            "read {seen:?} of {expected:?} (pass, failure, error, skipped)\n{text}"
+        )
+        .into());
+    }
+    let total: usize = expected.iter().sum();
+    let first = format!("8 {total} {} {}", expected[1], expected[2]);
+    if text.lines().next() != Some(first.as_str()) {
+        return Err(format!("the counts are not {first}\n{text}").into());
+    }
+    Ok(Completion::Completed)
+}
+
+/// How many cases pass, fail, err and are skipped, counted in the record itself.
+fn expected(record: &Record) -> [usize; 4] {
+    use slcert_reports::Verdict::{Fail, Inconclusive, Pass};
+    let of = |verdict| {
+        record
+            .trials
+            .iter()
+            .filter(|trial| trial.verdict == verdict)
+            .count()
+    };
+    let (pass, fail, error) = (of(Pass), of(Fail), of(Inconclusive));
+    let covered = |id| {
+        let trials = record
+            .trials
+            .iter()
+            .any(|trial| trial.requirements.contains(&id));
+        trials
+            || record
+                .planned
+                .iter()
+                .any(|planned| planned.requirements.contains(&id))
+    };
+    let uncovered = assess(record)
+        .requirements
+        .iter()
+        .filter(|row| row.claimed && !covered(row.id))
+        .count();
+    let skipped = record.trials.len() - pass - fail - error + record.planned.len() + uncovered;
+    [pass, fail, error, skipped]
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

@@ -1,5 +1,7 @@
 //! A campaign with every verdict in it, for tests.
 
+#![allow(clippy::unwrap_used)]
+
 use jiff::{Timestamp, ToSpan};
 use slcert_profiles::{Catalogue, ComponentType, RequirementId};
 use slcert_reports::record::{
