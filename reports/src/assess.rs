@@ -118,9 +118,14 @@ impl Assessment {
         self.requirements.iter().find(|result| result.id == id)
     }
 
+    /// Whether any trial was run to a verdict on the device.
+    pub fn has_run(&self) -> bool {
+        self.trial_counts.total() > self.trial_counts.of(Verdict::NotEvaluated)
+    }
+
     /// Whether every row that the claim asks for is met, and the plan was run to its end.
     pub fn is_demonstrated(&self) -> bool {
-        !self.interrupted && self.counts.met() == self.counts.total()
+        !self.interrupted && self.has_run() && self.counts.met() == self.counts.total()
     }
 }
 
@@ -188,7 +193,7 @@ pub fn exit_status(assessment: &Assessment, interrupted: bool, allow_review: boo
         1
     } else if counts.of(Verdict::Inconclusive) > 0 {
         3
-    } else if assessment.trial_counts.total() == assessment.trial_counts.of(Verdict::NotEvaluated) {
+    } else if !assessment.has_run() {
         4
     } else if counts.met() < counts.total() && !allow_review {
         5

@@ -1,4 +1,28 @@
 //! What was found: the record of a campaign, its assessment, and the views of it.
+//!
+//! ```text
+//! journal.jsonl ──► Record ──► result.json
+//!                     │
+//!                     └─► assess ──► Assessment ──► junit, summary, exit_status
+//! ```
+//!
+//! One way, no going back: a view is rendered from the record and its assessment, never from a device.
+//!
+//! ```no_run
+//! use slcert_reports::{Journal, Record, assess, exit_status, junit, summary};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = std::path::Path::new("campaigns/one");
+//! let (entries, _torn) = Journal::read(&folder.join("journal.jsonl"))?;
+//! let record = Record::from_journal(&entries)?;
+//! record.write(&folder.join("result.json"))?;
+//!
+//! let assessment = assess(&record);
+//! std::fs::write(folder.join("junit.xml"), junit(&record, &assessment)?)?;
+//! print!("{}", summary(&record, &assessment, false, 100));
+//! std::process::exit(exit_status(&assessment, record.interrupted, false).into());
+//! # }
+//! ```
 
 #![deny(missing_docs)]
 

@@ -1,6 +1,6 @@
 //! The record of a campaign: `result.json`, the single source of truth. Every other view is rendered from it.
 //!
-//! Text in a record that came from a device was escaped with [`crate::escape`] by whoever put it there.
+//! Text in a record that came from a device was escaped with [`crate::escape()`] by whoever put it there.
 
 use std::collections::HashSet;
 

@@ -168,6 +168,15 @@ mod tests {
         assert_eq!(left, 1, "no temporary file stays behind");
     }
 
+    /// Whoever changes what this shows changes the format, and its number.
+    #[test]
+    fn the_format_is_what_it_was() {
+        let mut record = example::record();
+        record.selection.truncate(1);
+        record.trials.truncate(1);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&record).unwrap());
+    }
+
     #[test]
     fn a_record_of_another_format_is_named_as_such_whatever_its_shape() {
         let folder = tempfile::tempdir().unwrap();

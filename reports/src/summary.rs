@@ -225,6 +225,9 @@ impl Summary {
             let rest = "the campaign ended before its plan did, and what it did not reach is open."
                 .to_owned();
             (Verdict::Inconclusive, "Interrupted:", rest)
+        } else if !assessment.has_run() {
+            let rest = "no trial ran, so nothing is demonstrated.".to_owned();
+            (Verdict::Fail, "Nothing was run:", rest)
         } else if assessment.is_demonstrated() {
             (
                 Verdict::Pass,

@@ -240,6 +240,29 @@ fn two_campaigns_do_not_share_a_journal() {
     Journal::resume(&campaign.path).unwrap();
 }
 
+/// Whoever changes what this shows makes older journals unreadable.
+#[test]
+fn the_events_are_written_as_they_were() {
+    let torn = Some(Torn { line: 5, bytes: 17 });
+    for (event, text) in [
+        (
+            Event::TrialStarted { id: "x".to_owned() },
+            r#"{"trial_started":{"id":"x"}}"#,
+        ),
+        (
+            Event::CampaignResumed { torn },
+            r#"{"campaign_resumed":{"torn":{"line":5,"bytes":17}}}"#,
+        ),
+        (
+            Event::CampaignFinished { interrupted: true },
+            r#"{"campaign_finished":{"interrupted":true}}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Event>(text).unwrap(), event);
+    }
+}
+
 #[test]
 fn a_journal_of_no_campaign_makes_no_record() {
     assert!(matches!(

@@ -6,8 +6,8 @@
 //!
 //! The file is flat, one suite a foundational requirement, and is valid against Jenkins' `junit-10.xsd`. The crate
 //! `junit-report` writes the body. It takes text as it comes, so all text is made harmless before it gets there
-//! ([`text`]); what the schema wants beyond it is added afterwards ([`finish`]); and the file is read back and compared
-//! with the trials before anyone sees it ([`proof`]).
+//! (`text`); what the schema wants beyond it is added afterwards (`finish`); and the file is read back and compared
+//! with the trials before anyone sees it (`proof`).
 
 mod case;
 mod finish;

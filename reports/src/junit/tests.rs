@@ -215,6 +215,18 @@ fn output_is_short_and_ends_with_the_attachments_that_fit() {
 }
 
 #[test]
+fn a_property_ends_where_we_end_it() {
+    let mut record = bare([1; 7]);
+    let trial = trial("CR 1.1", "x", Some("plc]] [[x"), Verdict::Pass, "held");
+    record.trials.push(trial);
+    let xml = written(&record);
+    assert!(
+        xml.contains("[[PROPERTY|interface=plc\\x5d\\x5d [[x]]\n"),
+        "{xml}"
+    );
+}
+
+#[test]
 fn odd_times_are_written_as_readers_know_them() {
     let mut record = bare([1; 7]);
     record.started = "-000001-06-01T00:00:00Z".parse().unwrap();

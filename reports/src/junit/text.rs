@@ -135,21 +135,20 @@ impl Output {
         self.text + "\n"
     }
 
-    /// Adds a line if it fits and leaves room for `spare` characters.
-    fn line(&mut self, line: &str, spare: usize) -> bool {
+    /// Adds a line if it fits.
+    fn line(&mut self, line: &str) {
         let length = line.chars().count() + 1;
-        if length + spare > self.left {
-            return false;
+        if length > self.left {
+            return;
         }
         self.left -= length;
         self.text.push('\n');
         self.text.push_str(line);
-        true
     }
 
-    fn property(&mut self, name: &str, value: &str) -> bool {
+    fn property(&mut self, name: &str, value: &str) {
         let value = shorten(&one_line(value), LONGEST_VALUE).replace(']', "\\x5d");
-        self.line(&format!("[[PROPERTY|{name}={value}]]"), 0)
+        self.line(&format!("[[PROPERTY|{name}={value}]]"));
     }
 
     /// A trial may name many; ten lines of them are enough here.
@@ -158,7 +157,7 @@ impl Output {
             self.property("requirement", &id.to_string());
         }
         if ids.len() > 10 {
-            self.line(&format!("and {} more requirements", ids.len() - 10), 0);
+            self.line(&format!("and {} more requirements", ids.len() - 10));
         }
     }
 
@@ -194,13 +193,12 @@ impl Output {
         left_out += lines.len() - fitting;
         // Attachments come last, so what is not attached is said before them.
         if left_out > 0 {
-            self.line(
-                &format!("{left_out} more files of evidence: see result.json"),
-                0,
-            );
+            self.line(&format!(
+                "{left_out} more files of evidence: see result.json"
+            ));
         }
         for line in &lines[..fitting] {
-            self.line(line, 0);
+            self.line(line);
         }
     }
 }

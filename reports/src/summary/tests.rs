@@ -47,6 +47,13 @@ fn an_interrupted_campaign_says_so() {
 }
 
 #[test]
+fn a_campaign_without_trials_demonstrates_not_even_an_empty_claim() {
+    let record = bare([0; 7]);
+    assert!(!assess(&record).is_demonstrated());
+    assert!(shown(&record).contains("Nothing was run: no trial ran"));
+}
+
+#[test]
 fn nobody_is_told_that_a_device_is_certified() {
     assert!(!shown(&record()).to_lowercase().contains("certif"));
 }
