@@ -464,3 +464,6 @@ fn first(mut bits: Vec<bool>, quantity: u16) -> Vec<bool> {
 fn unexpected(what: &dyn std::fmt::Debug) -> ModbusError {
     ModbusError::illegal(Breach::Unreadable(format!("{what:?}")), &[])
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,9 +13,6 @@ mod session;
 mod settings;
 pub mod wire;
 
-#[cfg(test)]
-mod session_tests;
-
 pub use raw::{End, MAX_PACKET, Raw, RawError};
 pub use session::{Granted, Message, Published, Session};
 pub use settings::{MqttError, MqttSettings};

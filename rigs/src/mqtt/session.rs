@@ -509,3 +509,6 @@ fn tell(wire: &Wire, outgoing: &Outgoing) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;
