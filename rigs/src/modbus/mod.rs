@@ -13,9 +13,6 @@ mod error;
 mod raw;
 pub mod wire;
 
-#[cfg(test)]
-mod client_tests;
-
 pub use client::{Client, Identification};
 pub use error::{Breach, ModbusError};
 pub use raw::{End, MAX_ANY, Raw, RawError};

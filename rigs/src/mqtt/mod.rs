@@ -7,14 +7,13 @@
 //! References: "MQTT Version 3.1.1" (OASIS Standard, 2014) and "MQTT Version 5.0" (OASIS Standard, 2019). Statements are
 //! cited by the ids of the version that is spoken, sections by those of 5.0 unless they are only in 3.1.1.
 
+mod client;
 mod raw;
 mod relay;
 mod session;
 mod settings;
+mod topic;
 pub mod wire;
-
-#[cfg(test)]
-mod session_tests;
 
 pub use raw::{End, MAX_PACKET, Raw, RawError};
 pub use session::{Granted, Message, Published, Session};

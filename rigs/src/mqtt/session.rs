@@ -4,15 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rumqttc::QoS;
 use rumqttc::v5::mqttbytes::QoS as QoS5;
-use rumqttc::{Outgoing, QoS, v5};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::client::{Client, MAX_REQUESTS, open_v5, open_v311};
 use super::relay::{Happening, MAX_INCOMING, Sent, Wire, relay};
 use super::settings::{MqttError, MqttSettings};
+use super::topic::{legal_filter, legal_topic};
 use super::wire::frame::PacketType;
 use super::wire::{ServerPacket, Version};
 
@@ -51,24 +53,8 @@ pub struct Session {
     assigned_client_id: Option<String>,
 }
 
-enum Client {
-    V311(rumqttc::AsyncClient),
-    V5(v5::AsyncClient),
-}
-
-impl std::fmt::Debug for Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::V311(_) => "Client::V311",
-            Self::V5(_) => "Client::V5",
-        })
-    }
-}
-
 /// How many messages wait before the oldest is dropped.
 const MAX_MESSAGES: usize = 1024;
-/// How many requests wait for rumqttc.
-const MAX_REQUESTS: usize = 16;
 /// How long a DISCONNECT may take to be written.
 const DISCONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// A code of SUBACK from here on is a refusal.
@@ -418,94 +404,5 @@ fn acknowledges(packet: &ServerPacket) -> Option<(Sent, u16)> {
     }
 }
 
-fn legal_topic(topic: &str) -> Result<(), MqttError> {
-    if topic.contains(['#', '+']) {
-        return Err(MqttError::Settings("a topic name holds no wildcard"));
-    }
-    legal_filter(topic)
-}
-
-fn legal_filter(filter: &str) -> Result<(), MqttError> {
-    if filter.is_empty() || filter.len() > usize::from(u16::MAX) || filter.contains('\0') {
-        return Err(MqttError::Settings(
-            "a topic has 1..=65535 bytes and no U+0000",
-        ));
-    }
-    // [MQTT-4.7.1-1], [MQTT-4.7.1-2]: wildcards stand alone in their level, `#` in the last one.
-    let levels: Vec<&str> = filter.split('/').collect();
-    let last = levels.len() - 1;
-    let wrong = levels.iter().enumerate().any(|(at, level)| {
-        (level.contains('#') && (*level != "#" || at != last))
-            || (level.contains('+') && *level != "+")
-    });
-    if wrong {
-        Err(MqttError::Settings(
-            "a wildcard stands alone in its level, `#` in the last one",
-        ))
-    } else {
-        Ok(())
-    }
-}
-
-fn open_v311(settings: &MqttSettings, port: u16, wire: Arc<Wire>) -> (Client, JoinHandle<()>) {
-    let mut options = rumqttc::MqttOptions::new(&settings.client_id, "127.0.0.1", port);
-    options
-        .set_keep_alive(settings.keep_alive)
-        .set_clean_session(settings.clean)
-        .set_max_packet_size(MAX_INCOMING, MAX_INCOMING);
-    if let Some(user) = &settings.user {
-        options.set_credentials(user, settings.password.as_deref().unwrap_or(""));
-    }
-    let (client, mut events) = rumqttc::AsyncClient::new(options, MAX_REQUESTS);
-    let looping = tokio::spawn(async move {
-        loop {
-            match events.poll().await {
-                Ok(rumqttc::Event::Outgoing(outgoing)) => {
-                    if !tell(&wire, &outgoing) {
-                        return;
-                    }
-                }
-                Ok(rumqttc::Event::Incoming(_)) => {}
-                Err(error) => return wire.give_up(error.to_string()).await,
-            }
-        }
-    });
-    (Client::V311(client), looping)
-}
-
-fn open_v5(settings: &MqttSettings, port: u16, wire: Arc<Wire>) -> (Client, JoinHandle<()>) {
-    let mut options = v5::MqttOptions::new(&settings.client_id, "127.0.0.1", port);
-    options
-        .set_keep_alive(settings.keep_alive)
-        .set_clean_start(settings.clean)
-        .set_max_packet_size(Some(MAX_INCOMING as u32));
-    if let Some(user) = &settings.user {
-        options.set_credentials(user, settings.password.as_deref().unwrap_or(""));
-    }
-    let (client, mut events) = v5::AsyncClient::new(options, MAX_REQUESTS);
-    let looping = tokio::spawn(async move {
-        loop {
-            match events.poll().await {
-                Ok(v5::Event::Outgoing(outgoing)) => {
-                    if !tell(&wire, &outgoing) {
-                        return;
-                    }
-                }
-                Ok(v5::Event::Incoming(_)) => {}
-                Err(error) => return wire.give_up(error.to_string()).await,
-            }
-        }
-    });
-    (Client::V5(client), looping)
-}
-
-/// Passes on what the session waits for; says whether the loop goes on.
-fn tell(wire: &Wire, outgoing: &Outgoing) -> bool {
-    match outgoing {
-        Outgoing::Publish(id) => wire.tell(Happening::Sent(Sent::Publish, *id)),
-        Outgoing::Subscribe(id) => wire.tell(Happening::Sent(Sent::Subscribe, *id)),
-        Outgoing::Disconnect => return false,
-        _ => {}
-    }
-    true
-}
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::wire::mbap::{self, MbapError};
-use super::wire::rtu::{self, RtuError};
-use super::wire::{AccessCode, ExceptionCode, Illegal};
-use super::*;
+use crate::modbus::wire::mbap::{self, MbapError};
+use crate::modbus::wire::rtu::{self, RtuError};
+use crate::modbus::wire::{AccessCode, ExceptionCode, Illegal};
+use crate::modbus::{Breach, Client, ModbusError};
 
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(5);

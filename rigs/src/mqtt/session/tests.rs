@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::wire::Version;
-use super::*;
+use crate::mqtt::wire::Version;
+use crate::mqtt::{End, MqttError, MqttSettings, Published, Session};
 
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(5);
