@@ -8,8 +8,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::schema::Describer;
-use super::setting::{Schema, Setting, choose, read_key, wrong_type};
+use super::setting::{Schema, Setting, read_key, wrong_type};
 use super::source::Source;
+use super::suggest::{choose, excerpt};
 
 /// A type with named fields.
 pub trait Table: Sized {
@@ -61,6 +62,12 @@ pub trait Fields {
     /// Reports a fault at a field's value, or at the whole table where it has no such field.
     fn refuse(&mut self, name: &str, what: String, help: &str);
 
+    /// A field that is taken and not used: a warning where it stands, with `why` and what to do instead.
+    fn discouraged(&mut self, name: &'static str, why: &'static str, help: &'static str);
+
+    /// Reports what a check over several fields has found.
+    fn report(&mut self, found: Diagnostic);
+
     /// Where the table stands.
     fn span(&self) -> Range<usize>;
 }
@@ -68,8 +75,16 @@ pub trait Fields {
 /// Reads a whole file.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Everything that is wrong with it. Warnings alone are no error: [`read_with_warnings`] has them.
 pub fn read<T: Table>(source: &Source) -> Result<T, Diagnostics> {
+    read_with_warnings(source).map(|(value, _)| value)
+}
+
+/// Reads a whole file, with the warnings about it.
+///
+/// # Errors
+/// Everything that is wrong with it, the warnings included.
+pub fn read_with_warnings<T: Table>(source: &Source) -> Result<(T, Diagnostics), Diagnostics> {
     let mut faults = Vec::new();
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in errors {
@@ -86,9 +101,10 @@ pub fn read<T: Table>(source: &Source) -> Result<T, Diagnostics> {
     } else {
         None
     };
+    let faults = Diagnostics::new(source.clone(), faults);
     match value {
-        Some(value) if faults.is_empty() => Ok(value),
-        _ => Err(Diagnostics::new(source.clone(), faults)),
+        Some(value) if !faults.has_errors() => Ok((value, faults)),
+        _ => Err(faults),
     }
 }
 
@@ -105,6 +121,7 @@ pub fn read_table<T: Table>(
         span: value.span(),
         table,
         asked: Vec::new(),
+        discouraged: Vec::new(),
         all: false,
         faults,
     };
@@ -124,6 +141,7 @@ struct Reader<'f, 't> {
     span: Range<usize>,
     table: &'f DeTable<'t>,
     asked: Vec<&'static str>,
+    discouraged: Vec<&'static str>,
     all: bool,
     faults: &'f mut Vec<Diagnostic>,
 }
@@ -135,14 +153,14 @@ impl Reader<'_, '_> {
         }
         for key in self.table.keys() {
             let name: &str = key.get_ref();
-            if !self.asked.contains(&name) {
+            if !self.asked.contains(&name) && !self.discouraged.contains(&name) {
                 let free: Vec<_> = self
                     .asked
                     .iter()
                     .copied()
                     .filter(|asked| !self.table.contains_key(*asked))
                     .collect();
-                let what = format!("there is no setting `{name}` here");
+                let what = format!("there is no setting `{}` here", excerpt(name));
                 let help = choose(name, if free.is_empty() { &self.asked } else { &free });
                 self.faults
                     .push(Diagnostic::error(key.span(), what).help(help));
@@ -183,7 +201,8 @@ impl Fields for Reader<'_, '_> {
         let mut whole = true;
         let mut entries = BTreeMap::new();
         for (key, value) in self.table {
-            if self.asked.contains(&key.get_ref().as_ref()) {
+            let name: &str = key.get_ref();
+            if self.asked.contains(&name) || self.discouraged.contains(&name) {
                 continue;
             }
             let key = read_key::<K>(key.get_ref(), key.span(), self.faults);
@@ -207,6 +226,18 @@ impl Fields for Reader<'_, '_> {
             .get(name)
             .map_or(self.span.start..self.span.start, Spanned::span);
         self.faults.push(Diagnostic::error(span, what).help(help));
+    }
+
+    fn discouraged(&mut self, name: &'static str, why: &'static str, help: &'static str) {
+        self.discouraged.push(name);
+        if let Some((key, _)) = self.table.get_key_value(name) {
+            self.faults
+                .push(Diagnostic::warning(key.span(), why).help(help));
+        }
+    }
+
+    fn report(&mut self, found: Diagnostic) {
+        self.faults.push(found);
     }
 
     fn span(&self) -> Range<usize> {

@@ -11,6 +11,7 @@ use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
 use super::setting::{Schema, Setting};
+use super::suggest::excerpt;
 
 /// A length of time, written with its unit: `"100ms"`, `"30s"`, `"2m"`, `"1h"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +62,7 @@ impl Setting for Period {
         let text = String::read(value, faults)?;
         let period = Self::parse(&text);
         if period.is_none() {
-            let what = format!("`{text}` is no length of time up to a week");
+            let what = format!("`{}` is no length of time up to a week", excerpt(&text));
             faults.push(Diagnostic::error(value.span(), what).help(wanted));
         }
         period
