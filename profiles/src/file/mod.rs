@@ -36,10 +36,10 @@ pub use schema::schema_of;
 pub use setting::words_schema;
 pub use setting::{Schema, Setting, Word};
 pub use source::{MAX_FILE, Source};
-pub use suggest::{closest, excerpt};
+pub use suggest::{choose, closest, excerpt};
 #[doc(hidden)]
 pub use table::table_schema;
 pub use table::{Fields, Table, read, read_table, read_with_warnings};
 #[doc(hidden)]
 pub use toml::{Spanned, de::DeValue};
-pub use values::{Located, Pattern, Period};
+pub use values::{Attempt, Located, Pattern, Period, Several, Text};

@@ -34,7 +34,7 @@ pub fn excerpt(text: &str) -> String {
 }
 
 /// "did you mean ...", or the whole choice where nothing is close.
-pub(super) fn choose(text: &str, names: &[&str]) -> String {
+pub fn choose(text: &str, names: &[&str]) -> String {
     match closest(text, names.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None if names.is_empty() => "nothing can stand here".to_owned(),

@@ -244,3 +244,59 @@ impl Fields for Reader<'_, '_> {
         self.span.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::{MAX_FAULTS, schema_of};
+
+    #[derive(Debug)]
+    struct Speed {
+        limit: Option<f64>,
+    }
+
+    impl Table for Speed {
+        fn fields(f: &mut impl Fields) -> Option<Self> {
+            let limit = f.optional("limit", "The limit.");
+            f.discouraged("colour", "a speed has no colour", "remove it");
+            Some(Self { limit: limit? })
+        }
+    }
+
+    fn speed(text: &str) -> Result<(Speed, Diagnostics), Diagnostics> {
+        read_with_warnings(&Source::new("speed.toml", text))
+    }
+
+    #[test]
+    fn a_warning_does_not_keep_a_file_from_being_used() {
+        let (speed, warnings) = speed("limit = 1.5\ncolour = 3\n").unwrap();
+        assert_eq!(speed.limit, Some(1.5));
+        assert_eq!(
+            warnings.to_string(),
+            "speed.toml:2:1: warning: a speed has no colour; remove it"
+        );
+        assert!(read::<Speed>(&Source::new("speed.toml", "colour = 3")).is_ok());
+        assert_eq!(
+            schema_of::<Speed>("Speed")["properties"]["colour"]["deprecated"],
+            true
+        );
+    }
+
+    #[test]
+    fn a_number_may_have_a_point_and_has_an_end() {
+        assert_eq!(speed("limit = 2").unwrap().0.limit, Some(2.0));
+        for bad in ["inf", "nan", "1e999", "'1'", "0x10"] {
+            let faults = speed(&format!("limit = {bad}")).unwrap_err();
+            assert!(faults.has_errors(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_fault_at_every_word_is_told_so_in_a_bounded_way() {
+        let text: String = (0..5_000).map(|n| format!("a{n} = 1\n")).collect();
+        let faults = speed(&format!("colour = 1\n{text}")).unwrap_err();
+        assert_eq!(faults.list().len(), MAX_FAULTS);
+        assert!(faults.has_errors());
+        assert!(faults.to_string().ends_with("and 4901 more"), "{faults}");
+    }
+}
