@@ -1,3 +1,16 @@
 //! What a device is tested on: rig files, lines, protocol clients, power and monitors.
 
 #![deny(missing_docs)]
+
+mod attempt;
+pub mod console;
+mod inbox;
+pub mod line;
+pub mod modbus;
+pub mod mqtt;
+pub mod rig;
+mod secret;
+pub mod tls;
+
+pub use attempt::{Answer, Attempt};
+pub use secret::{MASK, NoSecret, Secret, SecretSource};

@@ -1,0 +1,232 @@
+//! What has to agree across the tables of a rig file.
+
+use slcert_profiles::file::{Diagnostic, Located, choose};
+
+use super::name::Name;
+use super::{InterfaceKind, KNOWN, Rig, Step};
+
+/// Everything in the file that names what is not there, or that does not fit together.
+pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    let interfaces: Vec<&str> = rig.interfaces.keys().map(Name::as_str).collect();
+    let roles: Vec<&str> = rig.roles.keys().map(Name::as_str).collect();
+    let accounts: Vec<&str> = rig.accounts.keys().map(Name::as_str).collect();
+    let mut operations: Vec<&str> = rig.operations.keys().map(Name::as_str).collect();
+
+    let mut known = |kind: &str, name: &Located<Name>, names: &[&str]| {
+        if !names.contains(&name.as_str()) {
+            faults.push(
+                Diagnostic::error(
+                    name.span.clone(),
+                    format!("there is no {kind} `{}` in this file", name.value),
+                )
+                .help(choose(name.as_str(), names)),
+            );
+        }
+    };
+    for account in rig.accounts.values() {
+        known("role", &account.role, &roles);
+        for interface in &account.interfaces {
+            known("interface", interface, &interfaces);
+        }
+    }
+    for operation in rig.operations.values() {
+        if let Some(read_back) = &operation.read_back {
+            known("operation", read_back, &operations);
+        }
+    }
+    for essential in rig.essential.values() {
+        known("operation", &essential.operation, &operations);
+        known("interface", &essential.interface, &interfaces);
+        if let Some(account) = &essential.account {
+            known("account", account, &accounts);
+        }
+    }
+    // Rights may name operations that this rig does not bind: they say what the role is meant to do.
+    operations.extend(KNOWN.iter().map(|(name, _, _)| *name));
+    for role in rig.roles.values() {
+        for operation in &role.listed {
+            known("operation", operation, &operations);
+        }
+    }
+    for interface in rig.interfaces.values() {
+        for operation in &interface.anonymous {
+            known("operation", operation, &operations);
+        }
+    }
+    for operation in &rig.hazard.never_perform {
+        known("operation", operation, &operations);
+    }
+    bindings(rig, &interfaces, &mut faults);
+    authenticators(rig, &mut faults);
+    faults
+}
+
+fn bindings(rig: &Rig, interfaces: &[&str], faults: &mut Vec<Diagnostic>) {
+    for (operation, described) in &rig.operations {
+        for (name, binding) in &described.bindings {
+            match rig.interfaces.get(name) {
+                None => faults.push(
+                    Diagnostic::error(binding.span.clone(), format!("there is no interface `{name}` in this file"))
+                        .help(choose(name.as_str(), interfaces)),
+                ),
+                Some(interface) if !binding.fits(interface.kind) => faults.push(
+                    Diagnostic::error(
+                        binding.span.clone(),
+                        format!("the interface `{name}` cannot do this"),
+                    )
+                    .help(match interface.kind {
+                        InterfaceKind::Console => "on a console, write `send = \"...\"` or `steps = [...]`",
+                        InterfaceKind::Mqtt => "on MQTT, write `publish = \"...\"` or `subscribe = \"...\"`",
+                        _ => "on Modbus, write `read_holding = 0`, `write_holding = 0`, ... or `identify = true`",
+                    }),
+                ),
+                Some(_) => {}
+            }
+            let Some((_, _, takes)) = KNOWN
+                .iter()
+                .find(|(known, _, _)| *known == operation.as_str())
+            else {
+                continue;
+            };
+            for placeholder in binding.placeholders() {
+                let general = ["user", "password", "tag", "work", "rig"]
+                    .contains(&placeholder.as_str())
+                    || placeholder.starts_with("start.");
+                if !general && !takes.contains(&placeholder.as_str()) {
+                    faults.push(
+                        Diagnostic::error(
+                            binding.span.clone(),
+                            format!(
+                                "the operation `{operation}` has no value for `{{{placeholder}}}`"
+                            ),
+                        )
+                        .help(choose(&placeholder, takes)),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// An account needs what its interfaces ask for.
+fn authenticators(rig: &Rig, faults: &mut Vec<Diagnostic>) {
+    for (name, account) in &rig.accounts {
+        for listed in &account.interfaces {
+            let Some(interface) = rig.interfaces.get(&listed.value) else {
+                continue;
+            };
+            let missing = match interface.kind {
+                InterfaceKind::Console => {
+                    let asks = interface.console.as_ref().is_some_and(|manner| {
+                        manner.login.iter().any(|step| {
+                            matches!(step, Step::Send(text) if text.names().any(|name| name == "password"))
+                        })
+                    });
+                    (asks && account.password.is_none()).then_some("password")
+                }
+                InterfaceKind::ModbusTls => account.certificate.is_none().then_some("certificate"),
+                InterfaceKind::Mqtt => None,
+                InterfaceKind::ModbusTcp | InterfaceKind::ModbusRtu => {
+                    faults.push(
+                        Diagnostic::error(
+                            listed.span.clone(),
+                            "this interface has no accounts: nobody can say who he is on it",
+                        )
+                        .help(
+                            "remove it here; say what anyone may do in the interface's `anonymous`",
+                        ),
+                    );
+                    None
+                }
+            };
+            if let Some(missing) = missing {
+                faults.push(
+                    Diagnostic::error(
+                        listed.span.clone(),
+                        format!("the account `{name}` has no `{missing}` for this interface"),
+                    )
+                    .help(format!("add `{missing} = {{ ... }}` to the account")),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slcert_profiles::file::Source;
+
+    use crate::rig::{Rig, SIMULATED};
+
+    fn faults(edit: impl FnOnce(String) -> String) -> String {
+        let text = edit(SIMULATED.to_owned());
+        match Rig::load(&Source::new("rig.toml", &text)) {
+            Ok(_) => String::new(),
+            Err(faults) => faults.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_simulated_rig_is_whole() {
+        assert_eq!(faults(|text| text), "");
+    }
+
+    #[test]
+    fn names_that_lead_nowhere_get_a_suggestion() {
+        let told = faults(|text| {
+            text.replace("role = \"viewer\"", "role = \"veiwer\"")
+                .replace("read_back = \"read_limit\"", "read_back = \"read_limits\"")
+                .replacen(
+                    "\"whoami\", \"read_level\"",
+                    "\"whoamI\", \"read_level\"",
+                    1,
+                )
+        });
+        for expected in [
+            "there is no role `veiwer` in this file; did you mean `viewer`?",
+            "there is no operation `read_limits` in this file; did you mean `read_limit`?",
+            "there is no operation `whoamI` in this file; did you mean `whoami`?",
+        ] {
+            assert!(told.contains(expected), "{expected} is not in\n{told}");
+        }
+    }
+
+    #[test]
+    fn a_binding_has_to_fit_its_interface() {
+        let told =
+            faults(|text| text.replace("plc = { write_holding = 2 }", "plc = { send = \"x\" }"));
+        assert!(
+            told.contains("the interface `plc` cannot do this"),
+            "{told}"
+        );
+        let told = faults(|text| {
+            text.replace(
+                "{ write_holding = 2 }",
+                "{ write_holding = 2, send = \"x\" }",
+            )
+        });
+        assert!(told.contains("exactly one of"), "{told}");
+    }
+
+    #[test]
+    fn a_placeholder_without_a_value_is_told() {
+        let told = faults(|text| text.replace("user del {name}", "user del {nmae}"));
+        assert!(told.contains("did you mean `name`?"), "{told}");
+    }
+
+    #[test]
+    fn an_account_needs_what_its_interface_asks_for() {
+        let told = faults(|text| {
+            text.replace(
+                "interfaces = [\"plc\"]",
+                "interfaces = [\"plc\", \"console\", \"field\"]",
+            )
+        });
+        assert!(
+            told.contains("has no `password` for this interface"),
+            "{told}"
+        );
+        assert!(told.contains("this interface has no accounts"), "{told}");
+    }
+}

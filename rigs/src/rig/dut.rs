@@ -1,0 +1,298 @@
+//! The device itself: what it is, how it is started and powered, what it must keep doing, what must never be touched.
+
+use slcert_profiles::ComponentType;
+use slcert_profiles::file::{Fields, Located, Period, Table, Word};
+
+use super::name::Name;
+use super::operation::Area;
+use super::template::Template;
+
+/// The device under test, as its label has it.
+#[derive(Clone, Debug)]
+pub struct Dut {
+    /// The product's name.
+    pub product: String,
+    /// Its vendor.
+    pub vendor: String,
+    /// The firmware's version.
+    pub firmware: String,
+    /// The serial number.
+    pub serial: Option<String>,
+    /// What type of component it is.
+    pub component: ComponentType,
+}
+
+/// A device that is a process on this machine. The command prints one line of JSON when the device is ready; its members
+/// are the placeholders `{start.…}`.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The program and its arguments.
+    pub command: Vec<Template>,
+    /// How long it may take.
+    pub ready: Period,
+}
+
+/// How the device is switched off and on.
+#[derive(Clone, Debug)]
+pub struct Power {
+    /// The command that switches the device off and on again.
+    pub cycle: Vec<Template>,
+    /// How long the device may take until it answers again.
+    pub ready: Period,
+}
+
+/// What the device must keep doing while it is attacked.
+#[derive(Clone, Debug)]
+pub struct Essential {
+    /// The operation that reads it.
+    pub operation: Located<Name>,
+    /// The interface that it is read on.
+    pub interface: Located<Name>,
+    /// The account that reads it, where the operation needs one.
+    pub account: Option<Located<Name>>,
+    /// How often it is read.
+    pub period: Period,
+    /// The longest time that may pass without a reading that is right.
+    pub within: Period,
+    /// What is right.
+    pub expect: Expectation,
+}
+
+/// What reading of an essential function is right.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Expectation {
+    /// It differs from the reading before: a counter, a heartbeat.
+    Moves,
+    /// It is near this value.
+    Near {
+        /// The value.
+        value: i64,
+        /// How far off it may be.
+        tolerance: i64,
+    },
+    /// There is an answer.
+    Answers,
+}
+
+/// What no test may touch.
+#[derive(Clone, Debug, Default)]
+pub struct Hazard {
+    /// Modbus items that are never written.
+    pub never_write: Vec<Items>,
+    /// Operations that are never performed.
+    pub never_perform: Vec<Located<Name>>,
+}
+
+/// Items of the Modbus data model on an interface: `plc.holding[100..199]`, both ends included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Items {
+    /// The interface.
+    pub interface: Name,
+    /// The table.
+    pub area: Area,
+    /// The first address.
+    pub from: u16,
+    /// The last address.
+    pub to: u16,
+}
+
+impl Items {
+    fn parse(text: &str) -> Option<Self> {
+        let (interface, rest) = text.split_once('.')?;
+        let (area, rest) = rest.split_once('[')?;
+        let range = rest.strip_suffix(']')?;
+        let (from, to) = range.split_once("..").unwrap_or((range, range));
+        let area = match area {
+            "holding" => Area::Holding,
+            "coil" => Area::Coil,
+            _ => return None,
+        };
+        let (from, to) = (from.parse().ok()?, to.parse().ok()?);
+        (from <= to).then_some(Self {
+            interface: Name::new(interface)?,
+            area,
+            from,
+            to,
+        })
+    }
+}
+
+/// A component type, as a word of a file.
+#[derive(Clone, Copy, Debug)]
+struct Component(ComponentType);
+
+impl Word for Component {
+    const WHAT: &'static str = "component type";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (
+            "software-application",
+            Self(ComponentType::SoftwareApplication),
+        ),
+        ("embedded-device", Self(ComponentType::EmbeddedDevice)),
+        ("host-device", Self(ComponentType::HostDevice)),
+        ("network-device", Self(ComponentType::NetworkDevice)),
+    ];
+}
+
+slcert_profiles::settings_word!(Component);
+
+impl Table for Dut {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let product = f.required("product", "The product's name.");
+        let vendor = f.required("vendor", "Its vendor.");
+        let firmware = f.required("firmware", "The firmware's version.");
+        let serial = f.optional("serial", "The serial number.");
+        let component = f.required::<Component>("component", "What type of component it is.");
+        Some(Self {
+            product: product?,
+            vendor: vendor?,
+            firmware: firmware?,
+            serial: serial?,
+            component: component?.0,
+        })
+    }
+}
+
+impl Table for Start {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let command = f.required::<Vec<Template>>(
+            "command",
+            "The program and its arguments. `{work}` is a folder for the device's state, `{slcert}` this program, `{rig}` the rig file's folder.",
+        );
+        let ready = f.or(
+            "ready",
+            "How long it may take until it prints its line of JSON.",
+            Period(std::time::Duration::from_secs(10)),
+        );
+        let (command, ready) = (command?, ready?);
+        if command.is_empty() {
+            f.refuse("command", "the command is empty".into(), "name a program");
+            return None;
+        }
+        Some(Self { command, ready })
+    }
+}
+
+impl Table for Power {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let cycle = f.required::<Vec<Template>>(
+            "cycle",
+            "The command that switches the device off and on again.",
+        );
+        let ready = f.or(
+            "ready",
+            "How long the device may take until it answers again.",
+            Period(std::time::Duration::from_secs(60)),
+        );
+        let (cycle, ready) = (cycle?, ready?);
+        if cycle.is_empty() {
+            f.refuse("cycle", "the command is empty".into(), "name a program");
+            return None;
+        }
+        Some(Self { cycle, ready })
+    }
+}
+
+impl Table for Essential {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let operation = f.required("operation", "The operation that reads it.");
+        let interface = f.required("interface", "The interface that it is read on.");
+        let account = f.optional(
+            "account",
+            "The account that reads it, where the operation needs one.",
+        );
+        let period = f.or(
+            "period",
+            "How often it is read.",
+            Period(std::time::Duration::from_millis(200)),
+        );
+        let within = f.or(
+            "within",
+            "The longest time that may pass without a reading that is right.",
+            Period(std::time::Duration::from_secs(2)),
+        );
+        let moves = f.or(
+            "moves",
+            "Whether each reading differs from the one before: a counter, a heartbeat.",
+            false,
+        );
+        let near = f.optional::<i64>("near", "The value that the reading stays near.");
+        let tolerance = f.optional::<String>(
+            "tolerance",
+            "How far off it may be: a number, or a part such as \"4%\".",
+        );
+        let (moves, near, tolerance) = (moves?, near?, tolerance?);
+        let expect = match (moves, near) {
+            (true, None) => Expectation::Moves,
+            (false, None) => Expectation::Answers,
+            (false, Some(value)) => {
+                let text = tolerance.as_deref().unwrap_or("0");
+                let parsed = match text.strip_suffix('%') {
+                    Some(part) => part
+                        .trim()
+                        .parse::<i64>()
+                        .ok()
+                        .map(|part| value.saturating_mul(part).abs() / 100),
+                    None => text.parse().ok(),
+                };
+                let Some(tolerance) = parsed else {
+                    f.refuse(
+                        "tolerance",
+                        format!("`{text}` is no tolerance"),
+                        "write a whole number, or a part such as \"4%\"",
+                    );
+                    return None;
+                };
+                Expectation::Near { value, tolerance }
+            }
+            (true, Some(_)) => {
+                f.refuse(
+                    "moves",
+                    "a reading moves, or stays near a value".into(),
+                    "remove one of `moves` and `near`",
+                );
+                return None;
+            }
+        };
+        Some(Self {
+            operation: operation?,
+            interface: interface?,
+            account: account?,
+            period: period?,
+            within: within?,
+            expect,
+        })
+    }
+}
+
+impl Table for Hazard {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let never_write = f.or::<Vec<String>>(
+            "never_write",
+            "Modbus items that are never written: \"plc.holding[100..199]\".",
+            Vec::new(),
+        );
+        let never_perform = f.or(
+            "never_perform",
+            "Operations that are never performed.",
+            Vec::new(),
+        );
+        let mut items = Vec::new();
+        for text in never_write? {
+            match Items::parse(&text) {
+                Some(one) => items.push(one),
+                None => f.refuse(
+                    "never_write",
+                    format!("`{text}` names no Modbus items"),
+                    "write an interface, `holding` or `coil`, and addresses: \"plc.holding[100..199]\"",
+                ),
+            }
+        }
+        Some(Self {
+            never_write: items,
+            never_perform: never_perform?,
+        })
+    }
+}
+
+slcert_profiles::settings_table!(Dut, Start, Power, Essential, Hazard);

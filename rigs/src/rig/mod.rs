@@ -1,0 +1,265 @@
+//! The rig file: the whole of what slcert knows of a device.
+
+mod account;
+mod check;
+mod dut;
+mod interface;
+mod name;
+mod operation;
+mod policy;
+mod template;
+
+use std::collections::BTreeMap;
+
+use slcert_profiles::RequirementId;
+use slcert_profiles::file::{Diagnostics, Fields, Schema, Source, Table, read, schema_of};
+
+pub use account::{Account, Certificate, Role};
+pub use dut::{Dut, Essential, Expectation, Hazard, Items, Power, Start};
+pub use interface::{
+    ConsoleManner, Interface, InterfaceKind, MqttVersion, Offers, Parity, SerialPort, Step, Tls,
+    User,
+};
+pub use name::Name;
+pub use operation::{
+    AnswerPattern, Area, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding, MqttBinding,
+    Operation, Range,
+};
+pub use policy::{AUDIT_GROUPS, Audit, Category, PasswordRules, Policy, TlsVersion};
+pub use template::{NoValue, Template, Values};
+
+/// The rig file of the simulated device, which is built in.
+pub const SIMULATED: &str = include_str!("../../simulated.toml");
+
+/// A rig: the bench around one device, and the device's own statement.
+#[derive(Clone, Debug)]
+pub struct Rig {
+    /// The device.
+    pub dut: Dut,
+    /// How the device is started, where it is a process of this machine.
+    pub start: Option<Start>,
+    /// How the device is switched off and on.
+    pub power: Option<Power>,
+    /// The ways into the device.
+    pub interfaces: BTreeMap<Name, Interface>,
+    /// The accounts that the bench may use.
+    pub accounts: BTreeMap<Name, Account>,
+    /// The roles.
+    pub roles: BTreeMap<Name, Role>,
+    /// What the device can be asked to do.
+    pub operations: BTreeMap<Name, Operation>,
+    /// What the device is set to.
+    pub policy: Policy,
+    /// How the audit log reads.
+    pub audit: Option<Audit>,
+    /// What must go on whatever happens.
+    pub essential: BTreeMap<Name, Essential>,
+    /// What no test may touch.
+    pub hazard: Hazard,
+    /// What the device's host has open.
+    pub surface: Option<Surface>,
+    /// Requirements whose capability the device does not have, and why that is right.
+    pub absent: BTreeMap<RequirementId, String>,
+    /// Requirements that the device does not meet by itself, and the countermeasure around it (CCSC 2).
+    pub compensated: BTreeMap<RequirementId, String>,
+}
+
+/// What the device's host has open. Whatever else answers is undeclared.
+#[derive(Clone, Debug)]
+pub struct Surface {
+    /// The address that is scanned.
+    pub address: Template,
+    /// The TCP ports that are declared.
+    pub tcp: Vec<u16>,
+}
+
+impl Rig {
+    /// Reads a rig file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(source: &Source) -> Result<Self, Diagnostics> {
+        let rig: Self = read(source)?;
+        let faults = check::check(&rig);
+        if faults.is_empty() {
+            Ok(rig)
+        } else {
+            Err(Diagnostics::new(source.clone(), faults))
+        }
+    }
+
+    /// The JSON Schema of rig files.
+    pub fn schema() -> Schema {
+        schema_of::<Self>("slcert rig file")
+    }
+
+    /// The interface of this name.
+    pub fn interface(&self, name: &str) -> Option<&Interface> {
+        self.interfaces.get(name)
+    }
+
+    /// The operation of this name, where `interface` binds it and no hazard forbids it.
+    pub fn binding(&self, operation: &str, interface: &str) -> Option<&Binding> {
+        let forbidden = self
+            .hazard
+            .never_perform
+            .iter()
+            .any(|name| name.as_str() == operation);
+        let binding = self.operations.get(operation)?.on(interface)?;
+        let written = matches!(
+            binding,
+            Binding::Modbus(ModbusBinding::Write(area, address)) if self.is_hazard(interface, *area, *address)
+        );
+        (!forbidden && !written).then_some(binding)
+    }
+
+    /// Whether writing this Modbus item is forbidden.
+    pub fn is_hazard(&self, interface: &str, area: Area, address: u16) -> bool {
+        self.hazard.never_write.iter().any(|items| {
+            items.interface.as_str() == interface
+                && items.area == area
+                && (items.from..=items.to).contains(&address)
+        })
+    }
+
+    /// Whether an account may perform an operation.
+    pub fn may(&self, account: &str, operation: &str) -> bool {
+        self.accounts
+            .get(account)
+            .and_then(|account| self.roles.get(&account.role.value))
+            .is_some_and(|role| role.may(operation))
+    }
+
+    /// The accounts that can be used on an interface, in the order of their names.
+    pub fn accounts_on<'r>(
+        &'r self,
+        interface: &'r str,
+    ) -> impl Iterator<Item = (&'r Name, &'r Account)> {
+        self.accounts.iter().filter(move |(_, account)| {
+            account
+                .interfaces
+                .iter()
+                .any(|name| name.as_str() == interface)
+        })
+    }
+
+    /// An account on `interface` that may perform `operation`.
+    pub fn who_may<'r>(&'r self, operation: &'r str, interface: &'r str) -> Option<&'r Name> {
+        self.accounts_on(interface)
+            .map(|(name, _)| name)
+            .find(|name| self.may(name.as_str(), operation))
+    }
+
+    /// An account on `interface` that may not perform `operation`.
+    pub fn who_may_not<'r>(&'r self, operation: &'r str, interface: &'r str) -> Option<&'r Name> {
+        self.accounts_on(interface)
+            .map(|(name, _)| name)
+            .find(|name| !self.may(name.as_str(), operation))
+    }
+}
+
+impl Table for Rig {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let dut = f.required("dut", "The device under test, as its label has it.");
+        let start = f.optional(
+            "start",
+            "How the device is started, where it is a process of this machine.",
+        );
+        let power = f.optional(
+            "power",
+            "How the device is switched off and on; a device that is started here needs none.",
+        );
+        let interfaces = f.required("interface", "The ways into the device.");
+        let accounts = f.or(
+            "account",
+            "The accounts that the bench may use.",
+            BTreeMap::new(),
+        );
+        let roles = f.or("role", "The roles, and what each may do.", BTreeMap::new());
+        let operations = f.or(
+            "operation",
+            "What the device can be asked to do, and how.",
+            BTreeMap::new(),
+        );
+        let policy = f.or("policy", "What the device is set to.", Policy::default());
+        let audit = f.optional("audit", "How the audit log reads.");
+        let essential = f.or(
+            "essential",
+            "What the device must keep doing while it is attacked.",
+            BTreeMap::new(),
+        );
+        let hazard = f.or("hazard", "What no test may touch.", Hazard::default());
+        let surface = f.optional("surface", "What the device's host has open.");
+        let absent = f.or(
+            "absent",
+            "Requirements whose capability the device does not have, and why that is right.",
+            BTreeMap::new(),
+        );
+        let compensated = f.or(
+            "compensated",
+            "Requirements that the device does not meet by itself, and the countermeasure around it.",
+            BTreeMap::new(),
+        );
+        let ids = |map: Option<BTreeMap<Id, String>>| {
+            map.map(|map| map.into_iter().map(|(id, why)| (id.0, why)).collect())
+        };
+        let (absent, compensated) = (ids(absent), ids(compensated));
+        Some(Self {
+            dut: dut?,
+            start: start?,
+            power: power?,
+            interfaces: interfaces?,
+            accounts: accounts?,
+            roles: roles?,
+            operations: operations?,
+            policy: policy?,
+            audit: audit?,
+            essential: essential?,
+            hazard: hazard?,
+            surface: surface?,
+            absent: absent?,
+            compensated: compensated?,
+        })
+    }
+}
+
+impl Table for Surface {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let address = f.required("address", "The address that is scanned.");
+        let tcp = f.required("tcp", "The TCP ports that are declared.");
+        Some(Self {
+            address: address?,
+            tcp: tcp?,
+        })
+    }
+}
+
+/// A requirement's id as a key of a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Id(RequirementId);
+
+impl slcert_profiles::file::Setting for Id {
+    fn schema() -> Schema {
+        String::schema()
+    }
+
+    fn read(
+        value: &slcert_profiles::file::Spanned<slcert_profiles::file::DeValue<'_>>,
+        faults: &mut Vec<slcert_profiles::file::Diagnostic>,
+    ) -> Option<Self> {
+        let text = String::read(value, faults)?;
+        let id = text.parse().map(Self);
+        if id.is_err() {
+            faults.push(
+                slcert_profiles::file::Diagnostic::error(
+                    value.span(),
+                    format!("`{text}` is no requirement's id"),
+                )
+                .help("write it as `CR 1.11` or `CR 1.1 RE(1)`"),
+            );
+        }
+        id.ok()
+    }
+}
+
+slcert_profiles::settings_table!(Rig, Surface);

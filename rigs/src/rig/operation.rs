@@ -1,0 +1,432 @@
+//! Operations and bindings: what the device can be asked to do, and how, on each interface.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use slcert_profiles::file::{
+    DeValue, Diagnostic, Fields, Located, Pattern, Schema, Setting, Spanned, Table,
+};
+
+use super::interface::{InterfaceKind, Step};
+use super::name::Name;
+use super::template::{NoValue, Template, Values};
+
+/// Something that the device can be asked to do.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The operation that reads back what this one changes.
+    pub read_back: Option<Located<Name>>,
+    /// The values that may be written, for an operation that takes one.
+    pub values: Option<Range>,
+    /// What the device calls the right to do this, where that differs from the operation's name.
+    pub permission: Option<String>,
+    /// How it is done, by interface.
+    pub bindings: BTreeMap<Name, Located<Binding>>,
+}
+
+/// A range of whole numbers, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The smallest.
+    pub from: u16,
+    /// The largest.
+    pub to: u16,
+}
+
+/// How an operation is done on one interface.
+#[derive(Clone, Debug)]
+pub enum Binding {
+    /// A dialogue with a console.
+    Console(ConsoleBinding),
+    /// A Modbus request.
+    Modbus(ModbusBinding),
+    /// A message to an MQTT broker, or one from it.
+    Mqtt(MqttBinding),
+}
+
+/// A dialogue with a console that is logged in.
+#[derive(Clone, Debug)]
+pub struct ConsoleBinding {
+    /// The steps; a single command is one `Send`.
+    pub steps: Vec<Step>,
+    /// The answers' meaning.
+    pub meaning: Meaning,
+}
+
+/// What an answer means.
+#[derive(Clone, Debug, Default)]
+pub struct Meaning {
+    /// The answer says that it is done, where this matches. Any answer that is no refusal, where it is left out.
+    pub ok: Option<AnswerPattern>,
+    /// The answer is a refusal, where this matches; it comes before the interface's own pattern.
+    pub refused: Option<AnswerPattern>,
+    /// Finds the value in the answer: the first group.
+    pub answer: Option<AnswerPattern>,
+}
+
+/// A pattern for an answer. It may have placeholders, so that an answer can be told from one to somebody else: their
+/// values stand for themselves.
+#[derive(Clone, Debug)]
+pub struct AnswerPattern(Template);
+
+impl AnswerPattern {
+    /// The pattern with its placeholders filled.
+    ///
+    /// # Errors
+    /// [`NoValue`] where a placeholder has none.
+    pub fn with(&self, values: &Values) -> Result<Regex, NoValue> {
+        let quoted = values
+            .iter()
+            .map(|(name, value)| (name.clone(), regex::escape(value)))
+            .collect();
+        let text = self.0.fill(&quoted)?;
+        // What was read from the file compiles with any quoted value.
+        Regex::new(&text).map_err(|_| NoValue {
+            name: text,
+            known: String::new(),
+        })
+    }
+}
+
+impl Setting for AnswerPattern {
+    fn schema() -> Schema {
+        String::schema()
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let template = Template::read(value, faults)?;
+        let any = template
+            .names()
+            .map(|name| (name.to_owned(), "x".to_owned()))
+            .collect();
+        let text = template.fill(&any).unwrap_or_default();
+        let filled = Spanned::new(value.span(), DeValue::String(text.into()));
+        Pattern::read(&filled, faults)?;
+        Some(Self(template))
+    }
+}
+
+/// A Modbus request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModbusBinding {
+    /// Read one item.
+    Read(Area, u16),
+    /// Write one item: a holding register or a coil.
+    Write(Area, u16),
+    /// Read the device's identification (function 43/14).
+    Identify,
+}
+
+/// The four tables of the Modbus data model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// Single bits that can be written.
+    Coil,
+    /// Single bits that can be read.
+    Discrete,
+    /// Registers that can be written.
+    Holding,
+    /// Registers that can be read.
+    Input,
+}
+
+/// A message to an MQTT broker, or one from it.
+#[derive(Clone, Debug)]
+pub enum MqttBinding {
+    /// Publish a message, and wait for the reply where there is one.
+    Publish {
+        /// Where to.
+        topic: Template,
+        /// The message.
+        payload: Template,
+        /// The topic of the device's answer.
+        reply: Option<Template>,
+        /// Whether the broker keeps the message.
+        retain: bool,
+        /// What the reply means.
+        meaning: Meaning,
+    },
+    /// Wait for the next message.
+    Subscribe {
+        /// The topic.
+        topic: Template,
+        /// What the message means.
+        meaning: Meaning,
+    },
+}
+
+impl Operation {
+    /// Whether the operation changes something that can be read back.
+    pub fn changes_state(&self) -> bool {
+        self.read_back.is_some()
+    }
+
+    /// How it is done on `interface`.
+    pub fn on(&self, interface: &str) -> Option<&Binding> {
+        self.bindings.get(interface).map(|binding| &binding.value)
+    }
+}
+
+impl Binding {
+    /// Whether an interface of this kind can do it.
+    pub fn fits(&self, kind: InterfaceKind) -> bool {
+        match self {
+            Self::Console(_) => kind == InterfaceKind::Console,
+            Self::Modbus(_) => kind.is_modbus(),
+            Self::Mqtt(_) => kind == InterfaceKind::Mqtt,
+        }
+    }
+
+    /// The placeholders that the binding wants values for.
+    pub fn placeholders(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut of = |template: &Template| names.extend(template.names().map(str::to_owned));
+        match self {
+            Self::Console(console) => {
+                for step in &console.steps {
+                    if let Step::Send(text) = step {
+                        of(text);
+                    }
+                }
+            }
+            Self::Modbus(ModbusBinding::Write(..)) => names.push("value".to_owned()),
+            Self::Modbus(_) => {}
+            Self::Mqtt(MqttBinding::Publish {
+                topic,
+                payload,
+                reply,
+                ..
+            }) => {
+                of(topic);
+                of(payload);
+                if let Some(reply) = reply {
+                    of(reply);
+                }
+            }
+            Self::Mqtt(MqttBinding::Subscribe { topic, .. }) => of(topic),
+        }
+        names
+    }
+}
+
+impl Table for Operation {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let read_back = f.optional(
+            "read_back",
+            "The operation that reads back what this one changes.",
+        );
+        let values = f.optional(
+            "values",
+            "The values that may be written: { from = 0, to = 1000 }.",
+        );
+        let permission = f.optional("permission", "What the device calls the right to do this, where it differs from the operation's name.");
+        let bindings = f.rest("How it is done on the interface of this name.");
+        Some(Self {
+            read_back: read_back?,
+            values: values?,
+            permission: permission?,
+            bindings: bindings?,
+        })
+    }
+}
+
+impl Table for Range {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let from = f.required("from", "The smallest value.");
+        let to = f.required("to", "The largest value.");
+        let (from, to) = (from?, to?);
+        if from >= to {
+            f.refuse(
+                "to",
+                "`to` has to be larger than `from`".into(),
+                "a test needs two values at least",
+            );
+            return None;
+        }
+        Some(Self { from, to })
+    }
+}
+
+/// The fields of which a binding has exactly one.
+const VERBS: [&str; 11] = [
+    "send",
+    "steps",
+    "read_coil",
+    "read_discrete",
+    "read_holding",
+    "read_input",
+    "write_coil",
+    "write_holding",
+    "identify",
+    "publish",
+    "subscribe",
+];
+
+impl Table for Binding {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let send = f.optional::<Template>("send", "Console: send this command.");
+        let steps = f.optional::<Vec<Step>>(
+            "steps",
+            "Console: a dialogue, steps of { expect = '...' } and { send = \"...\" }.",
+        );
+        let areas = [
+            ("read_coil", Area::Coil, false),
+            ("read_discrete", Area::Discrete, false),
+            ("read_holding", Area::Holding, false),
+            ("read_input", Area::Input, false),
+            ("write_coil", Area::Coil, true),
+            ("write_holding", Area::Holding, true),
+        ]
+        .map(|(name, area, write)| {
+            let address = f.optional::<u16>(name, "Modbus: the item's address, from 0.");
+            (address, area, write)
+        });
+        let identify = f.optional::<bool>("identify", "Modbus: read the device's identification.");
+        let publish = f.optional::<Template>("publish", "MQTT: publish to this topic.");
+        let payload = f.optional::<Template>("payload", "MQTT: the message.");
+        let reply = f.optional::<Template>("reply", "MQTT: the topic on which the device answers.");
+        let retain = f.or(
+            "retain",
+            "MQTT: whether the broker keeps the message.",
+            false,
+        );
+        let subscribe =
+            f.optional::<Template>("subscribe", "MQTT: wait for a message on this topic.");
+        let ok = f.optional("ok", "The answer says that it is done where this matches.");
+        let refused = f.optional("refused", "The answer is a refusal where this matches.");
+        let answer = f.optional("answer", "Finds the value in the answer: the first group.");
+
+        let meaning = Meaning {
+            ok: ok?,
+            refused: refused?,
+            answer: answer?,
+        };
+        let found = VERBS.iter().filter(|verb| f.has(verb)).count();
+        if found != 1 {
+            f.refuse(
+                "send",
+                format!("a binding has exactly one of `{}`", VERBS.join("`, `")),
+                "say what is sent: `send = \"show output\"`, `read_holding = 0`, `publish = \"topic\"`",
+            );
+            return None;
+        }
+        for (field, beside) in [
+            ("payload", "publish"),
+            ("reply", "publish"),
+            ("retain", "publish"),
+        ] {
+            if f.has(field) && !f.has(beside) {
+                f.refuse(
+                    field,
+                    format!("`{field}` stands beside `{beside}` only"),
+                    "remove it",
+                );
+            }
+        }
+        if let Some(command) = send? {
+            return Some(Self::Console(ConsoleBinding {
+                steps: vec![Step::Send(command)],
+                meaning,
+            }));
+        }
+        if let Some(steps) = steps? {
+            return Some(Self::Console(ConsoleBinding { steps, meaning }));
+        }
+        for (address, area, write) in areas {
+            if let Some(address) = address? {
+                return Some(Self::Modbus(if write {
+                    ModbusBinding::Write(area, address)
+                } else {
+                    ModbusBinding::Read(area, address)
+                }));
+            }
+        }
+        if identify? == Some(true) {
+            return Some(Self::Modbus(ModbusBinding::Identify));
+        }
+        if let Some(topic) = publish? {
+            let Some(payload) = payload? else {
+                f.refuse(
+                    "publish",
+                    "`payload` is missing".into(),
+                    "add `payload = '...'`",
+                );
+                return None;
+            };
+            return Some(Self::Mqtt(MqttBinding::Publish {
+                topic,
+                payload,
+                reply: reply?,
+                retain: retain?,
+                meaning,
+            }));
+        }
+        let Some(topic) = subscribe? else {
+            f.refuse(
+                "identify",
+                "this binding does nothing".into(),
+                "write `identify = true`",
+            );
+            return None;
+        };
+        Some(Self::Mqtt(MqttBinding::Subscribe { topic, meaning }))
+    }
+}
+
+slcert_profiles::settings_table!(Operation, Range, Binding);
+
+/// The operations that cases ask for by name, and what each is. A rig may have others: they are part of the rights matrix.
+///
+/// The last column lists the values that a binding may use as placeholders.
+pub const KNOWN: &[(&str, &str, &[&str])] = &[
+    ("identify", "tell vendor, product and firmware", &[]),
+    ("whoami", "tell the user of this session", &[]),
+    ("read_output", "read an output", &[]),
+    ("write_output", "write an output", &["value"]),
+    (
+        "read_audit",
+        "read the newest entries of the audit log",
+        &[],
+    ),
+    ("clear_audit", "clear the audit log", &[]),
+    (
+        "change_own_password",
+        "change the password of the account that is logged in",
+        &["old_password", "new_password"],
+    ),
+    (
+        "set_password",
+        "set another account's password",
+        &["name", "new_password"],
+    ),
+    (
+        "create_account",
+        "create an account",
+        &["name", "role", "new_password"],
+    ),
+    ("delete_account", "remove an account", &["name"]),
+    ("unlock_account", "unlock an account", &["name"]),
+    ("grant", "give a role a right", &["role", "permission"]),
+    (
+        "revoke",
+        "take a right from a role",
+        &["role", "permission"],
+    ),
+    ("set_banner", "set the text shown before login", &["text"]),
+    (
+        "set_failed_logins",
+        "set how many failed logins lock an account",
+        &["value"],
+    ),
+    (
+        "set_session_lock",
+        "set how long a session may idle, in seconds",
+        &["value"],
+    ),
+    (
+        "set_password_length",
+        "set the least length of a password",
+        &["value"],
+    ),
+    ("backup", "make a backup", &[]),
+];

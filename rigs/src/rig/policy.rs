@@ -1,0 +1,177 @@
+//! The policy that the device is set to: cases judge the device against its own statement.
+
+use std::collections::BTreeMap;
+
+use slcert_profiles::file::{Fields, Pattern, Period, Table, Word};
+
+/// What the device is set to. What is left out is not judged: its cases are NOT EVALUATED.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// How many failed logins in a row lock an account.
+    pub failed_logins: Option<u32>,
+    /// How long an account stays locked.
+    pub lockout: Option<Period>,
+    /// How long a session may idle before it locks.
+    pub session_lock: Option<Period>,
+    /// The rules for passwords.
+    pub password: Option<PasswordRules>,
+    /// What the text shown before login has to contain.
+    pub banner: Option<Pattern>,
+    /// The oldest version of TLS that may be offered.
+    pub tls_oldest: Option<TlsVersion>,
+}
+
+/// The rules for passwords.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordRules {
+    /// The least number of characters.
+    pub length: u32,
+    /// How many of the four kinds of characters (lower case, upper case, digits, others) a password needs.
+    pub classes: u32,
+}
+
+/// A version of TLS that may be declared as the oldest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.2, RFC 5246.
+    V12,
+    /// 1.3, RFC 8446.
+    V13,
+}
+
+impl Word for TlsVersion {
+    const WHAT: &'static str = "version of TLS that may be declared";
+    const WORDS: &'static [(&'static str, Self)] = &[("1.2", Self::V12), ("1.3", Self::V13)];
+}
+
+/// How the audit log reads.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Matches one entry; named groups `time`, `source`, `category`, `type`, `id`, `result`, `user` give its fields.
+    pub entry: Pattern,
+    /// What the device calls each category of CR 2.8, by ours.
+    pub categories: BTreeMap<Category, Pattern>,
+}
+
+/// The categories of events that CR 2.8 names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Category {
+    /// Access control.
+    AccessControl,
+    /// Request errors.
+    RequestError,
+    /// Control system events.
+    ControlSystem,
+    /// Backup and restore.
+    Backup,
+    /// Configuration changes.
+    Configuration,
+    /// Audit log events.
+    AuditLog,
+}
+
+impl Category {
+    /// The word that rig files use.
+    pub fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, one)| *one == self)
+            .map_or("", |(word, _)| word)
+    }
+}
+
+impl Word for Category {
+    const WHAT: &'static str = "category of audit events";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("access-control", Self::AccessControl),
+        ("request-error", Self::RequestError),
+        ("control-system", Self::ControlSystem),
+        ("backup", Self::Backup),
+        ("configuration", Self::Configuration),
+        ("audit-log", Self::AuditLog),
+    ];
+}
+
+slcert_profiles::settings_word!(TlsVersion, Category);
+
+impl Table for Policy {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let failed_logins = f.optional(
+            "failed_logins",
+            "How many failed logins in a row lock an account.",
+        );
+        let lockout = f.optional(
+            "lockout",
+            "How long an account stays locked, such as \"30s\".",
+        );
+        let session_lock = f.optional(
+            "session_lock",
+            "How long a session may idle before it locks.",
+        );
+        let password = f.optional("password", "The rules for passwords.");
+        let banner = f.optional("banner", "What the text shown before login has to contain.");
+        let tls_oldest = f.optional(
+            "tls_oldest",
+            "The oldest version of TLS that the device offers.",
+        );
+        Some(Self {
+            failed_logins: failed_logins?,
+            lockout: lockout?,
+            session_lock: session_lock?,
+            password: password?,
+            banner: banner?,
+            tls_oldest: tls_oldest?,
+        })
+    }
+}
+
+impl Table for PasswordRules {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let length = f.required("length", "The least number of characters.");
+        let classes = f.or(
+            "classes",
+            "How many of the four kinds of characters a password needs.",
+            1,
+        );
+        let (length, classes) = (length?, classes?);
+        if !(1..=4).contains(&classes) {
+            f.refuse(
+                "classes",
+                "there are four kinds of characters".into(),
+                "write 1, 2, 3 or 4",
+            );
+            return None;
+        }
+        Some(Self { length, classes })
+    }
+}
+
+/// The groups that the pattern of an audit entry may have.
+pub const AUDIT_GROUPS: [&str; 7] = ["time", "source", "category", "type", "id", "result", "user"];
+
+impl Table for Audit {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let entry = f.required::<Pattern>(
+            "entry",
+            "Matches one entry of the log; named groups `time`, `source`, `category`, `type`, `id`, `result`, `user` give its fields.",
+        );
+        let categories = f.or(
+            "categories",
+            "What the device calls each category, as a pattern for the group `category`.",
+            BTreeMap::new(),
+        );
+        let (entry, categories) = (entry?, categories?);
+        for group in entry.capture_names().flatten() {
+            if !AUDIT_GROUPS.contains(&group) {
+                f.refuse(
+                    "entry",
+                    format!("`{group}` is no field of an audit entry"),
+                    &slcert_profiles::file::choose(group, &AUDIT_GROUPS),
+                );
+            }
+        }
+        Some(Self { entry, categories })
+    }
+}
+
+slcert_profiles::settings_table!(Policy, PasswordRules, Audit);

@@ -1,0 +1,8 @@
+//! TLS: sessions as a client, probes with old versions and weak suites, and certificates that are wrong in one thing.
+
+pub mod pki;
+pub mod probe;
+mod session;
+pub mod suites;
+
+pub use session::{Identity, TlsFacts, TlsLine, TlsSettings, open_tls};

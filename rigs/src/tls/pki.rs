@@ -1,0 +1,198 @@
+//! Client certificates that are wrong in one thing, and right ones beside them.
+
+use std::path::Path;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::session::Identity;
+use crate::line::LineError;
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: the control.
+    None,
+    /// It is signed by its own key.
+    SelfSigned,
+    /// It is signed by an authority that the device does not know.
+    ForeignAuthority,
+    /// It has expired.
+    Expired,
+    /// It is not valid yet.
+    NotYetValid,
+    /// Its signature is altered; all else is intact.
+    BadSignature,
+    /// It has no role.
+    NoRole,
+    /// It has the role extension twice.
+    TwoRoles,
+    /// Its role is an IA5String, where a UTF8String is asked for.
+    RoleAsIa5String,
+    /// Its role stands under a neighbouring object identifier.
+    RoleElsewhere,
+}
+
+impl Fault {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::None => "a certificate of the right authority",
+            Self::SelfSigned => "a self-signed certificate",
+            Self::ForeignAuthority => "a certificate of a foreign authority",
+            Self::Expired => "an expired certificate",
+            Self::NotYetValid => "a certificate that is not valid yet",
+            Self::BadSignature => "a certificate with an altered signature",
+            Self::NoRole => "a certificate without a role",
+            Self::TwoRoles => "a certificate with two roles",
+            Self::RoleAsIa5String => "a certificate whose role is an IA5String",
+            Self::RoleElsewhere => {
+                "a certificate whose role stands under another object identifier"
+            }
+        }
+    }
+
+    /// Whether an authority is needed to make it that the device trusts.
+    pub fn needs_issuer(self) -> bool {
+        !matches!(self, Self::SelfSigned | Self::ForeignAuthority)
+    }
+}
+
+/// The extension that holds a Modbus client's role: Modbus/TCP Security, section "role-based client authorization".
+const ROLE: [u64; 9] = [1, 3, 6, 1, 4, 1, 50316, 802, 1];
+/// Its neighbour, which means nothing.
+const BESIDE_ROLE: [u64; 9] = [1, 3, 6, 1, 4, 1, 50316, 802, 2];
+/// ASN.1 tags.
+const UTF8_STRING: u8 = 0x0C;
+const IA5_STRING: u8 = 0x16;
+
+/// An authority that issues client certificates.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// Reads an authority's certificate and key, both PEM.
+    ///
+    /// # Errors
+    /// A file that is missing, or holds something else.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, LineError> {
+        let text = |path: &Path| {
+            std::fs::read_to_string(path)
+                .map_err(|error| unusable(&path.display().to_string(), &error))
+        };
+        let (certificate_text, key_text) = (text(certificate)?, text(key)?);
+        let key = KeyPair::from_pem(&key_text)
+            .map_err(|error| unusable(&key.display().to_string(), &error))?;
+        let issuer = Issuer::from_ca_cert_pem(&certificate_text, key)
+            .map_err(|error| unusable(&certificate.display().to_string(), &error))?;
+        Ok(Self { issuer })
+    }
+
+    /// A new authority that nobody knows.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn foreign() -> Result<Self, LineError> {
+        let key = KeyPair::generate().map_err(|error| unusable("a new key", &error))?;
+        let mut params = named("Foreign CA")?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        Ok(Self {
+            issuer: Issuer::new(params, key),
+        })
+    }
+
+    /// Issues a client certificate with a role and a fault.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn issue(&self, role: &str, fault: Fault) -> Result<Identity, LineError> {
+        let key = KeyPair::generate().map_err(|error| unusable("a new key", &error))?;
+        let mut params = named("slcert client")?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2099, 1, 1);
+        match fault {
+            Fault::Expired => params.not_after = date_time_ymd(2021, 1, 1),
+            Fault::NotYetValid => params.not_before = date_time_ymd(2098, 1, 1),
+            _ => {}
+        }
+        params.custom_extensions = match fault {
+            Fault::NoRole => Vec::new(),
+            Fault::TwoRoles => vec![
+                extension(&ROLE, UTF8_STRING, role),
+                extension(&ROLE, UTF8_STRING, "Other"),
+            ],
+            Fault::RoleAsIa5String => vec![extension(&ROLE, IA5_STRING, role)],
+            Fault::RoleElsewhere => vec![extension(&BESIDE_ROLE, UTF8_STRING, role)],
+            _ => vec![extension(&ROLE, UTF8_STRING, role)],
+        };
+        let made = if fault == Fault::SelfSigned {
+            params.self_signed(&key)
+        } else {
+            params.signed_by(&key, &self.issuer)
+        };
+        let certificate = made.map_err(|error| unusable("a new certificate", &error))?;
+        let mut der = certificate.der().to_vec();
+        if fault == Fault::BadSignature
+            && let Some(last) = der.last_mut()
+        {
+            // The signature is the last member of the certificate; its last byte is the low end of ECDSA's `s`.
+            *last ^= 0x01;
+        }
+        Ok(Identity {
+            chain: vec![CertificateDer::from(der)],
+            key: PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
+        })
+    }
+}
+
+fn named(name: &str) -> Result<CertificateParams, LineError> {
+    let mut params =
+        CertificateParams::new(Vec::new()).map_err(|error| unusable("a certificate", &error))?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok(params)
+}
+
+fn extension(oid: &[u64], tag: u8, role: &str) -> CustomExtension {
+    let role = &role.as_bytes()[..role.len().min(100)];
+    let mut content = vec![tag, role.len() as u8];
+    content.extend_from_slice(role);
+    CustomExtension::from_oid_content(oid, content)
+}
+
+fn unusable(what: &str, error: &dyn std::fmt::Display) -> LineError {
+    LineError::OurTls {
+        what: what.to_owned(),
+        why: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::find;
+
+    #[test]
+    fn a_role_is_a_utf8_string_under_its_own_identifier() {
+        let identity = Authority::foreign()
+            .unwrap()
+            .issue("Operator", Fault::None)
+            .unwrap();
+        // 1.3.6.1.4.1.50316.802.1 in DER, then an OCTET STRING with the UTF8String in it.
+        let der = b"\x06\x0b\x2b\x06\x01\x04\x01\x83\x89\x0c\x86\x22\x01\x04\x0a\x0c\x08Operator";
+        assert!(find(&identity.chain[0], der).is_some());
+    }
+
+    #[test]
+    fn an_altered_signature_leaves_all_else_intact() {
+        let authority = Authority::foreign().unwrap();
+        let identity = authority.issue("Operator", Fault::BadSignature).unwrap();
+        assert!(find(&identity.chain[0], b"Operator").is_some());
+    }
+}

@@ -1,0 +1,249 @@
+//! A TLS session as a client, by RFC 8446 and RFC 5246.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::line::{Line, LineError};
+
+/// A TLS session.
+pub type TlsLine = TlsStream<Line>;
+
+/// A certificate chain and its key, as a client shows it.
+#[derive(Debug)]
+pub struct Identity {
+    /// The chain, leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+        }
+    }
+}
+
+impl Identity {
+    /// Reads PEM files.
+    ///
+    /// # Errors
+    /// A file that is missing or holds no certificate or key.
+    pub fn read(chain: &Path, key: &Path) -> Result<Self, LineError> {
+        Ok(Self {
+            chain: read_certificates(chain)?,
+            key: PrivateKeyDer::from_pem_file(key)
+                .map_err(|error| unusable(key, &error.to_string()))?,
+        })
+    }
+}
+
+/// How a session is opened.
+#[derive(Clone, Debug, Default)]
+pub struct TlsSettings {
+    /// The name that the device's certificate has to have: a host name or an IP address.
+    pub server_name: String,
+    /// The authority that the device's certificate is verified against; without one, any certificate is taken.
+    pub roots: Option<PathBuf>,
+    /// Who the bench is.
+    pub identity: Option<Identity>,
+}
+
+/// What a handshake came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// The version.
+    pub version: String,
+    /// The cipher suite.
+    pub suite: String,
+    /// The device's certificate chain, DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+}
+
+/// Opens a session over a line. `address` is for messages, `limit` bounds the handshake.
+///
+/// # Errors
+/// [`LineError::PeerAlert`] where the device says no, [`LineError::PeerTls`] where its certificate does not verify or
+/// its TLS is none, [`LineError::OurTls`] where the bench's own files are not usable.
+pub async fn open_tls(
+    line: Line,
+    address: &str,
+    settings: &TlsSettings,
+    limit: Duration,
+) -> Result<(TlsLine, TlsFacts), LineError> {
+    let name =
+        ServerName::try_from(settings.server_name.clone()).map_err(|error| LineError::OurTls {
+            what: format!("the server name `{}`", settings.server_name),
+            why: error.to_string(),
+        })?;
+    let connector = TlsConnector::from(Arc::new(configuration(settings)?));
+    let stream = match timeout(limit, connector.connect(name, line)).await {
+        Err(_) => {
+            return Err(LineError::TimedOut {
+                address: address.to_owned(),
+                limit,
+            });
+        }
+        Ok(Err(error)) => return Err(tls_error(address, error)),
+        Ok(Ok(stream)) => stream,
+    };
+    let (_, connection) = stream.get_ref();
+    let facts = TlsFacts {
+        version: connection
+            .protocol_version()
+            .map(|it| format!("{it:?}"))
+            .unwrap_or_default(),
+        suite: connection
+            .negotiated_cipher_suite()
+            .map(|it| format!("{:?}", it.suite()))
+            .unwrap_or_default(),
+        chain: connection
+            .peer_certificates()
+            .unwrap_or_default()
+            .iter()
+            .map(|certificate| certificate.to_vec())
+            .collect(),
+    };
+    Ok((stream, facts))
+}
+
+/// Names an error of a TLS session: what the peer did, apart from what is ours.
+pub(crate) fn tls_error(address: &str, error: std::io::Error) -> LineError {
+    let address = address.to_owned();
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        Some(rustls::Error::AlertReceived(alert)) => LineError::PeerAlert {
+            address,
+            alert: format!("alert {alert:?}"),
+        },
+        Some(other) => LineError::PeerTls {
+            address,
+            why: other.to_string(),
+        },
+        None if crate::line::is_link_down(&error) => LineError::PeerAlert {
+            address,
+            alert: "it closed the connection".to_owned(),
+        },
+        None => LineError::Io {
+            address,
+            source: error,
+        },
+    }
+}
+
+fn configuration(settings: &TlsSettings) -> Result<ClientConfig, LineError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ours("TLS", &error))?;
+    let builder = match &settings.roots {
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in read_certificates(path)? {
+                roots
+                    .add(certificate)
+                    .map_err(|error| unusable(path, &error.to_string()))?;
+            }
+            builder.with_root_certificates(roots)
+        }
+        None => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+    };
+    let mut config = match &settings.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => builder
+            .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+            .map_err(|error| ours("the client certificate", &error))?,
+    };
+    // Every session of a test stands for itself.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(config)
+}
+
+fn ours(what: &str, error: &rustls::Error) -> LineError {
+    LineError::OurTls {
+        what: what.to_owned(),
+        why: error.to_string(),
+    }
+}
+
+fn unusable(path: &Path, why: &str) -> LineError {
+    LineError::OurTls {
+        what: path.display().to_string(),
+        why: why.to_owned(),
+    }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LineError> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        Ok(_) => Err(unusable(path, "it holds no certificate")),
+        Err(error) => Err(unusable(path, &error.to_string())),
+    }
+}
+
+/// Takes any certificate, so that a device with a bad one can be tested in all else. The signature of the handshake is
+/// still verified: the device has the key of what it shows.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,219 @@
+//! The matrix of rights: every role, every operation, on one interface, each compared with the rig file.
+
+use slcert_rigs::bench::Who;
+use slcert_rigs::rig::Values;
+
+use crate::effect::{Actor, Effect, attempt_with};
+use crate::fresh;
+use crate::procedure::{Procedure, Stop};
+
+/// Operations that change who the actor is; CR 1.5 has a case of its own for them.
+const OWN: [&str; 1] = ["change_own_password"];
+
+/// One cell of the matrix.
+struct Cell<'r> {
+    who: &'r str,
+    operation: &'r str,
+    allowed: bool,
+    effect: Effect,
+}
+
+/// Walks through the matrix, and writes down a check for each account.
+///
+/// # Errors
+/// The bench could not try.
+pub async fn matrix(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let rig = p.rig();
+    let here = p.name();
+    let interface = p.interface()?;
+    let operations: Vec<&str> = rig
+        .operations
+        .keys()
+        .map(|name| name.as_str())
+        .filter(|name| rig.binding(name, here).is_some() && !OWN.contains(name))
+        .collect();
+    if operations.is_empty() {
+        return Err(Stop::not_evaluated(format!("no operation is bound on `{here}`")));
+    }
+    let scratch = Scratch::make(p).await?;
+    let mut rows: Vec<(&str, Who<'_>)> = vec![("nobody", Who::Nobody)];
+    rows.extend(rig.accounts_on(here).map(|(name, _)| (name.as_str(), Who::Account(name.as_str()))));
+
+    let mut cells = Vec::new();
+    for (name, who) in rows {
+        let mut actor = Actor::new(who);
+        for operation in &operations {
+            let allowed = interface.is_open(operation) || rig.may(name, operation);
+            let values = if rig.operations[*operation].changes_state() {
+                None
+            } else {
+                match scratch.values(p, operation, allowed) {
+                    Some(values) => Some(values),
+                    None => continue,
+                }
+            };
+            let effect = attempt_with(p, &mut actor, operation, values.clone()).await?;
+            if matches!(effect, Effect::Happened(_)) && ["create_account", "delete_account"].contains(operation) {
+                actor.leave().await;
+                scratch.mend(p, operation, &values.unwrap_or_default()).await?;
+            }
+            cells.push(Cell {
+                who: name,
+                operation,
+                allowed,
+                effect,
+            });
+        }
+        actor.leave().await;
+    }
+    scratch.remove(p).await?;
+    judge(p, &cells);
+    Ok(())
+}
+
+fn judge(p: &mut Procedure<'_>, cells: &[Cell<'_>]) {
+    let works = |operation: &str| {
+        cells
+            .iter()
+            .any(|cell| cell.operation == operation && cell.allowed && matches!(cell.effect, Effect::Happened(_)))
+    };
+    let mut names: Vec<&str> = cells.iter().map(|cell| cell.who).collect();
+    names.dedup();
+    for name in names {
+        let row: Vec<_> = cells.iter().filter(|cell| cell.who == name).collect();
+        let mut as_declared = 0;
+        for cell in &row {
+            let operation = cell.operation;
+            let words = cell.effect.words();
+            match (&cell.effect, cell.allowed) {
+                (Effect::Happened(_), true) | (Effect::Refused(_), false) => as_declared += 1,
+                (Effect::Nothing(_), false) if works(operation) => as_declared += 1,
+                (Effect::Happened(_), false) => p.check(format!("{name}, {operation}"), "refused", words, false),
+                (Effect::Nothing(_), false) => p.cannot_tell(
+                    format!("{name}, {operation}"),
+                    "refused",
+                    format!("nothing came of it, and nobody showed that it works at all: {words}"),
+                ),
+                (_, true) => p.cannot_tell(
+                    format!("{name}, {operation}"),
+                    "done, as the rig file lists it",
+                    format!("not done: {words}"),
+                ),
+            }
+        }
+        p.check(
+            format!("{name}, {} operations", row.len()),
+            "what the rig file lists is done, all else is refused",
+            format!("{as_declared} of {} as declared", row.len()),
+            true,
+        );
+    }
+}
+
+/// An account and a right of the device that nobody needs, to try the administrator's operations on.
+struct Scratch {
+    account: Option<String>,
+    role: String,
+}
+
+impl Scratch {
+    async fn make(p: &Procedure<'_>) -> Result<Self, Stop> {
+        let role = p
+            .rig()
+            .accounts_on(p.name())
+            .find_map(|(_, account)| {
+                let role = p.rig().roles.get(&account.role.value)?;
+                Some(role.called.clone().unwrap_or_else(|| account.role.value.as_str().to_owned()))
+            })
+            .unwrap_or_default();
+        let mut scratch = Self { account: None, role };
+        let made = ["create_account", "delete_account"]
+            .iter()
+            .all(|operation| p.anywhere(operation).is_ok());
+        if made {
+            let name = format!("t{}", &fresh::tag()[..8]);
+            by_whoever_may(p, "create_account", &scratch.new_account(&name)).await?;
+            scratch.account = Some(name);
+        }
+        Ok(scratch)
+    }
+
+    fn new_account(&self, name: &str) -> Values {
+        Values::from([
+            ("name".to_owned(), name.to_owned()),
+            ("role".to_owned(), self.role.clone()),
+            ("new_password".to_owned(), fresh::strong_password()),
+        ])
+    }
+
+    /// Values with which the operation harms nothing; none where there are none.
+    fn values(&self, p: &Procedure<'_>, operation: &str, allowed: bool) -> Option<Values> {
+        let policy = &p.rig().policy;
+        let number = |value: Option<u64>| Some(Values::from([("value".to_owned(), value?.to_string())]));
+        match operation {
+            "create_account" if self.account.is_none() => None,
+            "create_account" => Some(self.new_account(&format!("u{}", &fresh::tag()[..8]))),
+            "delete_account" | "unlock_account" | "set_password" => {
+                Some(self.new_account(self.account.as_deref()?))
+            }
+            // A right that the role has already, and one that it does not have: nothing changes where this is allowed.
+            "grant" | "revoke" => {
+                let role = p.rig().roles.iter().find(|(name, role)| {
+                    role.called.as_deref().unwrap_or(name.as_str()) == self.role
+                });
+                let held = role.and_then(|(_, role)| {
+                    role.may.iter().find(|name| p.rig().operations.contains_key(name.as_str()))
+                })?;
+                if operation == "revoke" {
+                    return None;
+                }
+                let permission = p.rig().operations.get(held.as_str()).and_then(|it| it.permission.clone());
+                Some(Values::from([
+                    ("role".to_owned(), self.role.clone()),
+                    ("permission".to_owned(), permission.unwrap_or_else(|| held.as_str().to_owned())),
+                ]))
+            }
+            "set_banner" if allowed => None,
+            "set_banner" => Some(Values::from([("text".to_owned(), "authorized use only".to_owned())])),
+            "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
+            "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
+            "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
+            _ => Some(Values::new()),
+        }
+    }
+
+    /// Puts back what an operation that worked has changed.
+    async fn mend(&self, p: &Procedure<'_>, operation: &str, values: &Values) -> Result<(), Stop> {
+        match (operation, &self.account) {
+            ("delete_account", Some(name)) => by_whoever_may(p, "create_account", &self.new_account(name)).await,
+            ("create_account", Some(_)) => by_whoever_may(p, "delete_account", values).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn remove(&self, p: &Procedure<'_>) -> Result<(), Stop> {
+        match &self.account {
+            Some(name) => by_whoever_may(p, "delete_account", &self.new_account(name)).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Performs an operation as somebody who may, on an interface that binds it.
+///
+/// # Errors
+/// Nobody may, or the device did not do it.
+pub async fn by_whoever_may(p: &Procedure<'_>, operation: &str, values: &Values) -> Result<(), Stop> {
+    let (interface, account) = p.anywhere(operation)?;
+    let mut session = p.bench().login(interface, account).await?;
+    let attempt = session.perform(operation, values).await;
+    session.close().await;
+    let attempt = attempt?;
+    if attempt.is_done() {
+        return Ok(());
+    }
+    Err(Stop::inconclusive(format!(
+        "`{account}` could not perform `{operation}` on `{interface}`: {}",
+        slcert_reports::excerpt(&attempt.answer().text, 200)
+    )))
+}
