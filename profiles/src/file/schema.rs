@@ -76,6 +76,8 @@ impl Fields for Describer {
 
     fn refuse(&mut self, _name: &str, _what: String, _help: &str) {}
 
+    fn warn(&mut self, _name: &str, _what: String, _help: &str) {}
+
     fn discouraged(&mut self, name: &'static str, why: &'static str, _help: &'static str) {
         let schema = json!({ "deprecated": true, "description": why });
         self.properties.insert(name.into(), schema);

@@ -62,6 +62,9 @@ pub trait Fields {
     /// Reports a fault at a field's value, or at the whole table where it has no such field.
     fn refuse(&mut self, name: &str, what: String, help: &str);
 
+    /// Reports a warning at a field's value, or at the whole table where it has no such field.
+    fn warn(&mut self, name: &str, what: String, help: &str);
+
     /// A field that is taken and not used: a warning where it stands, with `why` and what to do instead.
     fn discouraged(&mut self, name: &'static str, why: &'static str, help: &'static str);
 
@@ -147,6 +150,12 @@ struct Reader<'f, 't> {
 }
 
 impl Reader<'_, '_> {
+    fn span_of(&self, name: &str) -> Range<usize> {
+        self.table
+            .get(name)
+            .map_or(self.span.start..self.span.start, Spanned::span)
+    }
+
     fn report_unknown(&mut self) {
         if self.all {
             return;
@@ -221,11 +230,13 @@ impl Fields for Reader<'_, '_> {
     }
 
     fn refuse(&mut self, name: &str, what: String, help: &str) {
-        let span = self
-            .table
-            .get(name)
-            .map_or(self.span.start..self.span.start, Spanned::span);
-        self.faults.push(Diagnostic::error(span, what).help(help));
+        let fault = Diagnostic::error(self.span_of(name), what).help(help);
+        self.faults.push(fault);
+    }
+
+    fn warn(&mut self, name: &str, what: String, help: &str) {
+        let fault = Diagnostic::warning(self.span_of(name), what).help(help);
+        self.faults.push(fault);
     }
 
     fn discouraged(&mut self, name: &'static str, why: &'static str, help: &'static str) {
