@@ -10,7 +10,7 @@ use crate::level::{NoSuchLevel, SecurityLevel};
 use crate::requirement::{NotAnId, RequirementId};
 
 /// The requirements of one edition of one standard, in the standard's order.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Catalogue {
     standard: String,
     edition: String,

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::file::Word;
+
 /// What a component is. The standard's requirements differ by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,6 +21,18 @@ pub enum ComponentType {
     /// A device that passes on or restricts traffic.
     NetworkDevice,
 }
+
+impl Word for ComponentType {
+    const WHAT: &'static str = "component type";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("software-application", Self::SoftwareApplication),
+        ("embedded-device", Self::EmbeddedDevice),
+        ("host-device", Self::HostDevice),
+        ("network-device", Self::NetworkDevice),
+    ];
+}
+
+crate::settings_word!(ComponentType);
 
 /// Text is no component type.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -38,12 +52,10 @@ impl ComponentType {
 
     /// The word for it in files.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::SoftwareApplication => "software-application",
-            Self::EmbeddedDevice => "embedded-device",
-            Self::HostDevice => "host-device",
-            Self::NetworkDevice => "network-device",
-        }
+        Self::WORDS
+            .iter()
+            .find_map(|(word, component)| (*component == self).then_some(*word))
+            .unwrap_or_default()
     }
 
     /// The letter for it in the catalogue: S, E, H or N.

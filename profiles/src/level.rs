@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::file::{DeValue, Diagnostic, Schema, Setting, Spanned};
 use crate::requirement::FoundationalRequirement;
 
 /// A capability security level, SL-C 0 to 4. Level 0 asks for nothing.
@@ -65,6 +66,30 @@ impl FromStr for SecurityLevel {
 impl fmt::Display for SecurityLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+impl Setting for SecurityLevel {
+    fn schema() -> Schema {
+        serde_json::json!({ "type": "integer", "minimum": 0, "maximum": 4 })
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let before = faults.len();
+        let level = i64::read(value, faults);
+        let read = level
+            .and_then(|level| u8::try_from(level).ok())
+            .and_then(|level| Self::try_from(level).ok());
+        if read.is_none() {
+            let what = match level {
+                Some(level) => format!("`{level}` is no security level"),
+                None => "this is no security level".to_owned(),
+            };
+            let help = "a whole number from 0 to 4 has to stand here";
+            faults.truncate(before);
+            faults.push(Diagnostic::error(value.span(), what).help(help));
+        }
+        read
     }
 }
 

@@ -9,6 +9,14 @@
 //! assert!(row.applies_to(ComponentType::EmbeddedDevice));
 //! assert_eq!(row.level, SecurityLevel::CLAIMABLE[0]);
 //! ```
+//!
+//! ```
+//! use slcert_profiles::Profile;
+//!
+//! let profile = Profile::built_in("embedded-device-sl2").expect("built in");
+//! assert_eq!(profile.claim().to_string(), "{2 2 2 2 2 2 2}");
+//! assert_eq!(profile.gaps().count(), 0);
+//! ```
 
 #![deny(missing_docs)]
 
@@ -16,9 +24,14 @@ mod catalogue;
 mod component;
 pub mod file;
 mod level;
+mod profile;
 mod requirement;
 
 pub use catalogue::{Catalogue, CatalogueError, Requirement, TestClass};
 pub use component::{ComponentType, NotAComponent};
 pub use level::{NoSuchLevel, SecurityLevel, SlVector};
+pub use profile::{
+    Context, Decision, Entry, Gap, Merged, MergedRow, Profile, Scheme, Status, Voice,
+    profile_schema,
+};
 pub use requirement::{FoundationalRequirement, NotAnId, RequirementId};

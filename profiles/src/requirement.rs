@@ -63,6 +63,12 @@ impl RequirementId {
         })
     }
 
+    /// Whether the two are the same requirement written for other component types: `CR 2.13` and `EDR 2.13`.
+    pub fn is_sibling_of(&self, other: &Self) -> bool {
+        let number = |id: &Self| (id.group, id.number, id.enhancement);
+        self.family != other.family && self.group != 0 && number(self) == number(other)
+    }
+
     /// A form without blanks and brackets, for the command line and for names: `CR-1.1-RE-2`.
     pub fn slug(&self) -> String {
         let base = self.written("-");
@@ -248,6 +254,8 @@ mod tests {
         assert_eq!(id("CR 2.1").base(), None);
         assert_eq!(id("CR 2.1").fr(), Some(FoundationalRequirement::Uc));
         assert_eq!(id("CCSC 1").fr(), None);
+        assert!(id("EDR 2.13 RE(1)").is_sibling_of(&id("NDR 2.13 RE(1)")));
+        assert!(!id("EDR 2.13 RE(1)").is_sibling_of(&id("NDR 2.13")));
     }
 
     #[test]

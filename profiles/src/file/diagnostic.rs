@@ -61,13 +61,31 @@ impl Diagnostic {
 pub struct Diagnostics {
     source: Source,
     list: Vec<Diagnostic>,
+    left_out: usize,
 }
 
+/// The most faults of one file that are kept: a file that is no settings file has a fault at every word.
+pub const MAX_FAULTS: usize = 100;
+
 impl Diagnostics {
-    /// The faults of `source`.
+    /// The faults of `source`; of more than [`MAX_FAULTS`], the errors are kept first.
     pub fn new(source: Source, mut list: Vec<Diagnostic>) -> Self {
+        let left_out = list.len().saturating_sub(MAX_FAULTS);
+        if left_out > 0 {
+            list.sort_by_key(|one| (one.severity, one.span.start));
+            list.truncate(MAX_FAULTS);
+        }
         list.sort_by_key(|one| (one.span.start, one.severity));
-        Self { source, list }
+        Self {
+            source,
+            list,
+            left_out,
+        }
+    }
+
+    /// How many faults were found that are not in the list.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The faults, in the order of the file.
@@ -110,7 +128,11 @@ impl Diagnostics {
             };
             renderer.render(&[group])
         });
-        each.collect::<Vec<_>>().join("\n\n")
+        let mut text = each.collect::<Vec<_>>().join("\n\n");
+        if self.left_out > 0 {
+            text.push_str(&format!("\n\nand {} more", self.left_out));
+        }
+        text
     }
 }
 
@@ -133,6 +155,9 @@ impl fmt::Display for Diagnostics {
             if let Some(help) = &one.help {
                 write!(f, "; {help}")?;
             }
+        }
+        if self.left_out > 0 {
+            write!(f, "\nand {} more", self.left_out)?;
         }
         Ok(())
     }

@@ -26,18 +26,20 @@ mod diagnostic;
 mod schema;
 mod setting;
 mod source;
+mod suggest;
 mod table;
 mod values;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, MAX_FAULTS, Severity};
 pub use schema::schema_of;
 #[doc(hidden)]
 pub use setting::words_schema;
-pub use setting::{Schema, Setting, Word, choose};
+pub use setting::{Schema, Setting, Word};
 pub use source::{MAX_FILE, Source};
+pub use suggest::{choose, closest, excerpt};
 #[doc(hidden)]
 pub use table::table_schema;
-pub use table::{Fields, Table, read, read_table};
+pub use table::{Fields, Table, read, read_table, read_with_warnings};
 #[doc(hidden)]
 pub use toml::{Spanned, de::DeValue};
-pub use values::{Located, Pattern, Period};
+pub use values::{Attempt, Located, Pattern, Period, Several, Text};

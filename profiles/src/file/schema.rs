@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde_json::{Map, json};
 
+use super::diagnostic::Diagnostic;
 use super::setting::{Schema, Setting};
 use super::table::{Fields, Table, table_schema};
 
@@ -74,6 +75,15 @@ impl Fields for Describer {
     }
 
     fn refuse(&mut self, _name: &str, _what: String, _help: &str) {}
+
+    fn warn(&mut self, _name: &str, _what: String, _help: &str) {}
+
+    fn discouraged(&mut self, name: &'static str, why: &'static str, _help: &'static str) {
+        let schema = json!({ "deprecated": true, "description": why });
+        self.properties.insert(name.into(), schema);
+    }
+
+    fn report(&mut self, _found: Diagnostic) {}
 
     fn span(&self) -> Range<usize> {
         0..0

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
+use super::suggest::{choose, excerpt};
 
 /// A JSON Schema.
 pub type Schema = serde_json::Value;
@@ -38,8 +39,11 @@ pub trait Word: Sized + Copy + 'static {
         }
         let names: Vec<_> = Self::WORDS.iter().map(|(name, _)| *name).collect();
         faults.push(
-            Diagnostic::error(value.span(), format!("`{text}` is no {}", Self::WHAT))
-                .help(choose(&text, &names)),
+            Diagnostic::error(
+                value.span(),
+                format!("`{}` is no {}", excerpt(&text), Self::WHAT),
+            )
+            .help(choose(&text, &names)),
         );
         None
     }
@@ -71,20 +75,6 @@ macro_rules! settings_word {
 #[doc(hidden)]
 pub fn words_schema(names: &[&str]) -> Schema {
     json!({ "enum": names })
-}
-
-/// "did you mean ...", or the whole choice where nothing is close.
-pub fn choose(text: &str, names: &[&str]) -> String {
-    let close = names
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(text, name), *name))
-        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-        .min();
-    match close {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None if names.is_empty() => "nothing can stand here".to_owned(),
-        None => format!("choose one of `{}`", names.join("`, `")),
-    }
 }
 
 /// The fault of a value that has the wrong type.
@@ -159,7 +149,7 @@ macro_rules! whole_number {
                 };
                 let read = <$number>::from_str_radix(number.as_str(), number.radix());
                 if read.is_err() {
-                    let what = format!("`{number}` is out of range");
+                    let what = format!("`{}` is out of range", excerpt(number.as_str()));
                     let help = format!("{range} has to stand here");
                     faults.push(Diagnostic::error(value.span(), what).help(help));
                 }
@@ -170,6 +160,30 @@ macro_rules! whole_number {
 }
 
 whole_number!(u8, u16, u32, u64, i32, i64);
+
+impl Setting for f64 {
+    fn schema() -> Schema {
+        json!({ "type": "number" })
+    }
+
+    /// A whole number is taken as well; infinity and `nan` are not.
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let text = match value.get_ref() {
+            DeValue::Float(number) => number.as_str(),
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+            _ => {
+                faults.push(wrong_type(value, "a number"));
+                return None;
+            }
+        };
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        if number.is_none() {
+            let what = format!("`{}` is no finite number", excerpt(text));
+            faults.push(Diagnostic::error(value.span(), what).help("a number has to stand here"));
+        }
+        number
+    }
+}
 
 impl<T: Setting> Setting for Vec<T> {
     fn schema() -> Schema {

@@ -8,8 +8,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::schema::Describer;
-use super::setting::{Schema, Setting, choose, read_key, wrong_type};
+use super::setting::{Schema, Setting, read_key, wrong_type};
 use super::source::Source;
+use super::suggest::{choose, excerpt};
 
 /// A type with named fields.
 pub trait Table: Sized {
@@ -61,6 +62,15 @@ pub trait Fields {
     /// Reports a fault at a field's value, or at the whole table where it has no such field.
     fn refuse(&mut self, name: &str, what: String, help: &str);
 
+    /// Reports a warning at a field's value, or at the whole table where it has no such field.
+    fn warn(&mut self, name: &str, what: String, help: &str);
+
+    /// A field that is taken and not used: a warning where it stands, with `why` and what to do instead.
+    fn discouraged(&mut self, name: &'static str, why: &'static str, help: &'static str);
+
+    /// Reports what a check over several fields has found.
+    fn report(&mut self, found: Diagnostic);
+
     /// Where the table stands.
     fn span(&self) -> Range<usize>;
 }
@@ -68,8 +78,16 @@ pub trait Fields {
 /// Reads a whole file.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Everything that is wrong with it. Warnings alone are no error: [`read_with_warnings`] has them.
 pub fn read<T: Table>(source: &Source) -> Result<T, Diagnostics> {
+    read_with_warnings(source).map(|(value, _)| value)
+}
+
+/// Reads a whole file, with the warnings about it.
+///
+/// # Errors
+/// Everything that is wrong with it, the warnings included.
+pub fn read_with_warnings<T: Table>(source: &Source) -> Result<(T, Diagnostics), Diagnostics> {
     let mut faults = Vec::new();
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in errors {
@@ -86,9 +104,10 @@ pub fn read<T: Table>(source: &Source) -> Result<T, Diagnostics> {
     } else {
         None
     };
+    let faults = Diagnostics::new(source.clone(), faults);
     match value {
-        Some(value) if faults.is_empty() => Ok(value),
-        _ => Err(Diagnostics::new(source.clone(), faults)),
+        Some(value) if !faults.has_errors() => Ok((value, faults)),
+        _ => Err(faults),
     }
 }
 
@@ -105,6 +124,7 @@ pub fn read_table<T: Table>(
         span: value.span(),
         table,
         asked: Vec::new(),
+        discouraged: Vec::new(),
         all: false,
         faults,
     };
@@ -124,25 +144,32 @@ struct Reader<'f, 't> {
     span: Range<usize>,
     table: &'f DeTable<'t>,
     asked: Vec<&'static str>,
+    discouraged: Vec<&'static str>,
     all: bool,
     faults: &'f mut Vec<Diagnostic>,
 }
 
 impl Reader<'_, '_> {
+    fn span_of(&self, name: &str) -> Range<usize> {
+        self.table
+            .get(name)
+            .map_or(self.span.start..self.span.start, Spanned::span)
+    }
+
     fn report_unknown(&mut self) {
         if self.all {
             return;
         }
         for key in self.table.keys() {
             let name: &str = key.get_ref();
-            if !self.asked.contains(&name) {
+            if !self.asked.contains(&name) && !self.discouraged.contains(&name) {
                 let free: Vec<_> = self
                     .asked
                     .iter()
                     .copied()
                     .filter(|asked| !self.table.contains_key(*asked))
                     .collect();
-                let what = format!("there is no setting `{name}` here");
+                let what = format!("there is no setting `{}` here", excerpt(name));
                 let help = choose(name, if free.is_empty() { &self.asked } else { &free });
                 self.faults
                     .push(Diagnostic::error(key.span(), what).help(help));
@@ -183,7 +210,8 @@ impl Fields for Reader<'_, '_> {
         let mut whole = true;
         let mut entries = BTreeMap::new();
         for (key, value) in self.table {
-            if self.asked.contains(&key.get_ref().as_ref()) {
+            let name: &str = key.get_ref();
+            if self.asked.contains(&name) || self.discouraged.contains(&name) {
                 continue;
             }
             let key = read_key::<K>(key.get_ref(), key.span(), self.faults);
@@ -202,14 +230,84 @@ impl Fields for Reader<'_, '_> {
     }
 
     fn refuse(&mut self, name: &str, what: String, help: &str) {
-        let span = self
-            .table
-            .get(name)
-            .map_or(self.span.start..self.span.start, Spanned::span);
-        self.faults.push(Diagnostic::error(span, what).help(help));
+        let fault = Diagnostic::error(self.span_of(name), what).help(help);
+        self.faults.push(fault);
+    }
+
+    fn warn(&mut self, name: &str, what: String, help: &str) {
+        let fault = Diagnostic::warning(self.span_of(name), what).help(help);
+        self.faults.push(fault);
+    }
+
+    fn discouraged(&mut self, name: &'static str, why: &'static str, help: &'static str) {
+        self.discouraged.push(name);
+        if let Some((key, _)) = self.table.get_key_value(name) {
+            self.faults
+                .push(Diagnostic::warning(key.span(), why).help(help));
+        }
+    }
+
+    fn report(&mut self, found: Diagnostic) {
+        self.faults.push(found);
     }
 
     fn span(&self) -> Range<usize> {
         self.span.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::{MAX_FAULTS, schema_of};
+
+    #[derive(Debug)]
+    struct Speed {
+        limit: Option<f64>,
+    }
+
+    impl Table for Speed {
+        fn fields(f: &mut impl Fields) -> Option<Self> {
+            let limit = f.optional("limit", "The limit.");
+            f.discouraged("colour", "a speed has no colour", "remove it");
+            Some(Self { limit: limit? })
+        }
+    }
+
+    fn speed(text: &str) -> Result<(Speed, Diagnostics), Diagnostics> {
+        read_with_warnings(&Source::new("speed.toml", text))
+    }
+
+    #[test]
+    fn a_warning_does_not_keep_a_file_from_being_used() {
+        let (speed, warnings) = speed("limit = 1.5\ncolour = 3\n").unwrap();
+        assert_eq!(speed.limit, Some(1.5));
+        assert_eq!(
+            warnings.to_string(),
+            "speed.toml:2:1: warning: a speed has no colour; remove it"
+        );
+        assert!(read::<Speed>(&Source::new("speed.toml", "colour = 3")).is_ok());
+        assert_eq!(
+            schema_of::<Speed>("Speed")["properties"]["colour"]["deprecated"],
+            true
+        );
+    }
+
+    #[test]
+    fn a_number_may_have_a_point_and_has_an_end() {
+        assert_eq!(speed("limit = 2").unwrap().0.limit, Some(2.0));
+        for bad in ["inf", "nan", "1e999", "'1'", "0x10"] {
+            let faults = speed(&format!("limit = {bad}")).unwrap_err();
+            assert!(faults.has_errors(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_fault_at_every_word_is_told_so_in_a_bounded_way() {
+        let text: String = (0..5_000).map(|n| format!("a{n} = 1\n")).collect();
+        let faults = speed(&format!("colour = 1\n{text}")).unwrap_err();
+        assert_eq!(faults.list().len(), MAX_FAULTS);
+        assert!(faults.has_errors());
+        assert!(faults.to_string().ends_with("and 4901 more"), "{faults}");
     }
 }

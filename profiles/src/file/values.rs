@@ -1,16 +1,19 @@
 //! Values with a meaning of their own: periods of time, patterns, and values that remember where they stood.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::time::Duration;
 
+use jiff::civil::Date;
 use regex::Regex;
 use serde_json::json;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
-use super::setting::{Schema, Setting};
+use super::setting::{Schema, Setting, wrong_type};
+use super::suggest::excerpt;
 
 /// A length of time, written with its unit: `"100ms"`, `"30s"`, `"2m"`, `"1h"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +64,7 @@ impl Setting for Period {
         let text = String::read(value, faults)?;
         let period = Self::parse(&text);
         if period.is_none() {
-            let what = format!("`{text}` is no length of time up to a week");
+            let what = format!("`{}` is no length of time up to a week", excerpt(&text));
             faults.push(Diagnostic::error(value.span(), what).help(wanted));
         }
         period
@@ -137,6 +140,87 @@ impl<T: Setting> Setting for Located<T> {
     fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
         let span = value.span();
         T::read(value, faults).map(|value| Self { span, value })
+    }
+}
+
+/// A value that may be wrong: its fault is reported, and what stands around it is still read and checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt<T>(pub Option<T>);
+
+impl<T: Setting> Setting for Attempt<T> {
+    fn schema() -> Schema {
+        T::schema()
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        Some(Self(T::read(value, faults)))
+    }
+}
+
+/// A list of one or more values, each of which stands once; in the order of the values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Several<T>(pub Vec<T>);
+
+impl<T: Setting + Ord> Setting for Several<T> {
+    fn schema() -> Schema {
+        json!({ "type": "array", "items": T::schema(), "minItems": 1, "uniqueItems": true })
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let items = BTreeSet::<T>::read(value, faults)?;
+        if items.is_empty() {
+            let what = "the list is empty";
+            faults.push(Diagnostic::error(value.span(), what).help("name at least one"));
+            return None;
+        }
+        Some(Self(items.into_iter().collect()))
+    }
+}
+
+/// Text that says something: it is not blank.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Text(pub String);
+
+impl Setting for Text {
+    fn schema() -> Schema {
+        json!({ "type": "string", "pattern": "\\S" })
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let text = String::read(value, faults)?;
+        if text.trim().is_empty() {
+            let what = "the text is empty";
+            faults.push(
+                Diagnostic::error(value.span(), what).help("write it, or leave out the setting"),
+            );
+            return None;
+        }
+        Some(Self(text))
+    }
+}
+
+/// A day of the calendar, written `2026-03-01`, with or without quotes.
+impl Setting for Date {
+    fn schema() -> Schema {
+        json!({ "type": "string", "format": "date" })
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let help = "a date like `2026-03-01` has to stand here";
+        let text = match value.get_ref() {
+            DeValue::Datetime(date) => date.to_string(),
+            DeValue::String(text) => text.to_string(),
+            _ => {
+                faults.push(wrong_type(value, "a date like `2026-03-01`"));
+                return None;
+            }
+        };
+        let date = (text.len() == 10).then(|| text.parse().ok()).flatten();
+        if date.is_none() {
+            let what = format!("`{}` is no day of the calendar", excerpt(&text));
+            faults.push(Diagnostic::error(value.span(), what).help(help));
+        }
+        date
     }
 }
 
