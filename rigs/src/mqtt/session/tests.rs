@@ -217,3 +217,30 @@ async fn a_password_is_not_shown() {
     let settings = MqttSettings::new(Version::V5, "slcert").with_login("u", "secret");
     assert!(!format!("{settings:?}").contains("secret"));
 }
+
+#[tokio::test]
+async fn a_refused_subscription_has_its_code_and_messages_meanwhile_are_kept() {
+    let (mut session, mut server) = open(Version::V311, ACCEPTED).await.unwrap();
+    let serving = async {
+        let subscribe = server.hear().await;
+        assert_eq!(subscribe, [0x82, 6, 0, 1, 0, 1, b'#', 1]);
+        server.say(&[0x30, 4, 0, 1, b't', b'!']).await;
+        server.say(&[0x90, 3, 0, 1, 0x80]).await;
+        server.hear().await;
+        server.say(&[0x90, 3, 0, 2, 0x00]).await;
+    };
+    let subscribing = async {
+        let refused = session.subscribe("#", LONG).await;
+        (refused, session.subscribe("t", LONG).await)
+    };
+    let ((refused, granted), ()) = tokio::join!(subscribing, serving);
+    assert!(matches!(
+        refused,
+        Err(MqttError::Refused {
+            code: 0x80,
+            reason: None
+        })
+    ));
+    assert_eq!(granted.unwrap().0, 0);
+    assert_eq!(session.next_message(LONG).await.unwrap().payload, b"!");
+}
