@@ -1,7 +1,8 @@
 //! What a profile comes to once it is loaded, alone and with others.
 
 use slcert_profiles::file::Source;
-use slcert_profiles::{Decision, Profile, Scheme, Status};
+use slcert_profiles::profile::{Decision, Scheme, Status};
+use slcert_profiles::{Profile, Requirement};
 
 const HEAD: &str = r#"
 version = "1.2.3-rc.1"
@@ -21,7 +22,7 @@ fn profile(id: &str, rest: &str) -> Profile {
     Profile::load(&source).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-fn ids<'r>(rows: impl Iterator<Item = &'r slcert_profiles::Requirement>) -> Vec<String> {
+fn ids<'r>(rows: impl Iterator<Item = &'r Requirement>) -> Vec<String> {
     rows.map(|row| row.id.to_string()).collect()
 }
 
