@@ -2,7 +2,7 @@
 
 use slcert_profiles::file::Source;
 use slcert_profiles::profile::{Decision, Scheme, Status};
-use slcert_profiles::{Profile, Requirement};
+use slcert_profiles::{ComponentType, Profile, Requirement};
 
 const HEAD: &str = r#"
 version = "1.2.3-rc.1"
@@ -174,6 +174,27 @@ fn of_two_profiles_the_one_that_selects_wins_and_both_reasons_are_kept() {
         !gaps.is_empty() && gaps.iter().all(|level| *level == 2),
         "{gaps:?}"
     );
+}
+
+#[test]
+fn the_highest_claim_of_each_of_the_seven_holds_in_any_order() {
+    let mixed = profile(
+        "c",
+        "claim = { iac = 3, uc = 1, si = 1, dc = 0, rdf = 0, tre = 1, ra = 1 }\nselect.rows = 'required'",
+    );
+    let host = Profile::built_in("host-device-sl2").unwrap().clone();
+    let here = Profile::merge(&[mixed.clone(), host.clone()]);
+    let there = Profile::merge(&[host, mixed]);
+    assert_eq!(here.claim().to_string(), "{3 2 2 2 2 2 2}");
+    assert_eq!(there.claim(), here.claim());
+    assert_eq!(
+        here.components(),
+        [ComponentType::EmbeddedDevice, ComponentType::HostDevice]
+    );
+    // Each claim is for its own component types, so the host's level 2 asks nothing of the embedded device.
+    assert_eq!(here.gaps().count(), 0);
+    assert!(!ids(here.required()).contains(&"EDR 2.13".to_owned()));
+    assert_eq!(ids(there.required()), ids(here.required()));
 }
 
 #[test]
