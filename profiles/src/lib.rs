@@ -24,14 +24,11 @@ mod catalogue;
 mod component;
 pub mod file;
 mod level;
-mod profile;
+pub mod profile;
 mod requirement;
 
 pub use catalogue::{Catalogue, CatalogueError, Requirement, TestClass};
 pub use component::{ComponentType, NotAComponent};
 pub use level::{NoSuchLevel, SecurityLevel, SlVector};
-pub use profile::{
-    Context, Decision, Entry, Gap, Merged, MergedRow, Profile, Scheme, Status, Voice,
-    profile_schema,
-};
+pub use profile::Profile;
 pub use requirement::{FoundationalRequirement, NotAnId, RequirementId};

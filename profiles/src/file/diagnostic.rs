@@ -110,6 +110,12 @@ impl Diagnostics {
         } else {
             Renderer::plain()
         };
+        // The renderer shows the control characters of ASCII as pictures, and lets those above pass. They are two bytes
+        // long, as is what stands for them, so that every span stays where it is.
+        let text = self
+            .source
+            .text
+            .replace(|c| ('\u{80}'..='\u{9f}').contains(&c), "¿");
         let each = self.list.iter().map(|one| {
             let level = match one.severity {
                 Severity::Error => Level::ERROR,
@@ -118,7 +124,7 @@ impl Diagnostics {
             let end = one.span.end.min(self.source.text.len());
             let span = one.span.start.min(end)..end;
             let group = level.primary_title(one.what.as_str()).element(
-                Snippet::source(&*self.source.text)
+                Snippet::source(text.as_str())
                     .path(self.source.name.as_str())
                     .annotation(AnnotationKind::Primary.span(span)),
             );

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
 use super::suggest::{choose, excerpt};
+use super::values::{Attempt, Located};
 
 /// A JSON Schema.
 pub type Schema = serde_json::Value;
@@ -207,12 +208,15 @@ impl<T: Setting + Ord> Setting for BTreeSet<T> {
     }
 
     fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
-        let items = Vec::<super::Located<T>>::read(value, faults)?;
+        let items = Vec::<Attempt<Located<T>>>::read(value, faults)?;
         let mut set = Self::new();
         let mut whole = true;
         for item in items {
-            let span = item.span.clone();
-            if !set.insert(item.value) {
+            let Some(Located { span, value }) = item.0 else {
+                whole = false;
+                continue;
+            };
+            if !set.insert(value) {
                 faults.push(
                     Diagnostic::error(span, "this stands twice in the list").help("remove one"),
                 );

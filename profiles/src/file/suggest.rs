@@ -24,13 +24,18 @@ pub fn excerpt(text: &str) -> String {
             shown.push('…');
             break;
         }
-        if c.is_control() {
+        if c.is_control() || turns(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
         }
     }
     shown
+}
+
+/// Whether a character changes the direction of the text after it.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// "did you mean ...", or the whole choice where nothing is close.
@@ -57,6 +62,7 @@ mod tests {
     #[test]
     fn an_excerpt_is_short_and_cannot_steer_a_terminal() {
         assert_eq!(excerpt("a\u{1b}[2J\nb"), "a\\u{1b}[2J\\nb");
+        assert_eq!(excerpt("a\u{9b}\u{202e}b"), "a\\u{9b}\\u{202e}b");
         assert!(excerpt(&"x".repeat(10_000)).chars().count() <= LONGEST + 1);
     }
 }

@@ -10,7 +10,7 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::schema::Describer;
 use super::setting::{Schema, Setting, read_key, wrong_type};
 use super::source::Source;
-use super::suggest::{choose, excerpt};
+use super::suggest::{choose, closest, excerpt};
 
 /// A type with named fields.
 pub trait Table: Sized {
@@ -125,11 +125,12 @@ pub fn read_table<T: Table>(
         table,
         asked: Vec::new(),
         discouraged: Vec::new(),
+        missing: Vec::new(),
         all: false,
         faults,
     };
     let read = T::fields(&mut reader);
-    reader.report_unknown();
+    reader.finish();
     read
 }
 
@@ -145,6 +146,7 @@ struct Reader<'f, 't> {
     table: &'f DeTable<'t>,
     asked: Vec<&'static str>,
     discouraged: Vec<&'static str>,
+    missing: Vec<(&'static str, Diagnostic)>,
     all: bool,
     faults: &'f mut Vec<Diagnostic>,
 }
@@ -156,25 +158,35 @@ impl Reader<'_, '_> {
             .map_or(self.span.start..self.span.start, Spanned::span)
     }
 
-    fn report_unknown(&mut self) {
-        if self.all {
-            return;
-        }
-        for key in self.table.keys() {
+    /// Reports the keys that nobody asked for, and those that are missing. A key that is a misspelt missing one is one fault.
+    fn finish(&mut self) {
+        let unknown = self.table.keys().filter(|key| {
             let name: &str = key.get_ref();
-            if !self.asked.contains(&name) && !self.discouraged.contains(&name) {
-                let free: Vec<_> = self
-                    .asked
-                    .iter()
-                    .copied()
-                    .filter(|asked| !self.table.contains_key(*asked))
-                    .collect();
-                let what = format!("there is no setting `{}` here", excerpt(name));
-                let help = choose(name, if free.is_empty() { &self.asked } else { &free });
-                self.faults
-                    .push(Diagnostic::error(key.span(), what).help(help));
-            }
+            !self.all && !self.asked.contains(&name) && !self.discouraged.contains(&name)
+        });
+        let free: Vec<_> = self
+            .asked
+            .iter()
+            .copied()
+            .filter(|asked| !self.table.contains_key(*asked))
+            .collect();
+        for key in unknown {
+            let name: &str = key.get_ref();
+            let meant = closest(name, free.iter().copied());
+            self.missing.retain(|(missing, _)| Some(*missing) != meant);
+            let help = match closest(name, self.asked.iter().copied()) {
+                Some(there) if meant.is_none() => {
+                    format!("`{there}` stands here already: remove one")
+                }
+                _ if free.is_empty() => "remove it".to_owned(),
+                _ => choose(name, &free),
+            };
+            let what = format!("there is no setting `{}` here", excerpt(name));
+            self.faults
+                .push(Diagnostic::error(key.span(), what).help(help));
         }
+        self.faults
+            .extend(self.missing.drain(..).map(|(_, fault)| fault));
     }
 }
 
@@ -186,8 +198,12 @@ impl Fields for Reader<'_, '_> {
                 // The header line is enough to find the table by.
                 let at = self.span.start..self.span.start;
                 let what = format!("`{name}` is missing");
-                let help = format!("add `{name} = ...`: {doc}");
-                self.faults.push(Diagnostic::error(at, what).help(help));
+                let help = match T::schema()["type"].as_str() {
+                    Some("object") => format!("add a table `{name}`: {doc}"),
+                    _ => format!("add `{name} = ...`: {doc}"),
+                };
+                self.missing
+                    .push((name, Diagnostic::error(at, what).help(help)));
                 None
             }
         }
@@ -290,6 +306,38 @@ mod tests {
         assert_eq!(
             schema_of::<Speed>("Speed")["properties"]["colour"]["deprecated"],
             true
+        );
+    }
+
+    struct Port {
+        number: u16,
+    }
+
+    impl Table for Port {
+        fn fields(f: &mut impl Fields) -> Option<Self> {
+            let number = f.required("number", "The port's number.");
+            Some(Self { number: number? })
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_one_fault_and_not_a_missing_one_as_well() {
+        let faults = |text| {
+            let read = read::<Port>(&Source::new("port.toml", text));
+            read.map(|port| port.number).unwrap_err().to_string()
+        };
+        assert_eq!(
+            faults("numbre = 1"),
+            "port.toml:1:1: error: there is no setting `numbre` here; did you mean `number`?"
+        );
+        assert_eq!(
+            faults("number = 1\nnumbre = 1"),
+            "port.toml:2:1: error: there is no setting `numbre` here; `number` stands here already: remove one"
+        );
+        assert_eq!(faults("speed = 1").lines().count(), 2);
+        assert_eq!(
+            faults("number = 1\nspeed = 1"),
+            "port.toml:2:1: error: there is no setting `speed` here; remove it"
         );
     }
 

@@ -191,7 +191,8 @@ impl Setting for Text {
         if text.trim().is_empty() {
             let what = "the text is empty";
             faults.push(
-                Diagnostic::error(value.span(), what).help("write it, or leave out the setting"),
+                Diagnostic::error(value.span(), what)
+                    .help("a text that says something has to stand here"),
             );
             return None;
         }

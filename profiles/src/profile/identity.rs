@@ -162,7 +162,7 @@ impl Setting for Version {
     }
 
     fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
-        let help = "write three numbers in quotes, such as \"1.0.0\": the first counts what changes the selection or the claim";
+        let help = "write three numbers in quotes, such as \"1.0.0\"";
         let (shown, version) = match value.get_ref() {
             DeValue::String(text) => (text.as_ref(), Version::parse(text).ok()),
             DeValue::Float(number) => (number.as_str(), None),

@@ -172,6 +172,6 @@ impl Profile {
 }
 
 /// The JSON Schema of a profile file, for editors.
-pub fn profile_schema() -> Schema {
+pub fn schema() -> Schema {
     schema_of::<shape::Shape>("slcert profile")
 }
