@@ -16,7 +16,10 @@ pub struct AuditEntry {
 impl AuditEntry {
     /// A field; none where it is missing or empty.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.get(name).map(String::as_str).filter(|value| !value.is_empty() && *value != "-")
+        self.fields
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty() && *value != "-")
     }
 
     /// Whether the entry is of a category.
@@ -33,10 +36,9 @@ impl AuditEntry {
 /// # Errors
 /// NOT EVALUATED where the rig file does not say.
 pub fn format<'r>(p: &Procedure<'r>) -> Result<&'r Audit, Stop> {
-    p.rig()
-        .audit
-        .as_ref()
-        .ok_or_else(|| Stop::not_evaluated("the rig file does not say how the audit log reads (`audit`)"))
+    p.rig().audit.as_ref().ok_or_else(|| {
+        Stop::not_evaluated("the rig file does not say how the audit log reads (`audit`)")
+    })
 }
 
 /// Reads the log as whoever may.
@@ -61,7 +63,10 @@ pub async fn read(p: &Procedure<'_>) -> Result<Vec<AuditEntry>, Stop> {
         .entry
         .captures_iter(text)
         .map(|found| AuditEntry {
-            text: found.get(0).map(|all| all.as_str().to_owned()).unwrap_or_default(),
+            text: found
+                .get(0)
+                .map(|all| all.as_str().to_owned())
+                .unwrap_or_default(),
             fields: audit
                 .entry
                 .capture_names()
@@ -74,5 +79,8 @@ pub async fn read(p: &Procedure<'_>) -> Result<Vec<AuditEntry>, Stop> {
 
 /// The entries of `after` that are not in `before`.
 pub fn new_entries(before: &[AuditEntry], after: Vec<AuditEntry>) -> Vec<AuditEntry> {
-    after.into_iter().filter(|entry| !before.contains(entry)).collect()
+    after
+        .into_iter()
+        .filter(|entry| !before.contains(entry))
+        .collect()
 }

@@ -133,7 +133,11 @@ impl Fits {
     };
     /// Modbus in all its forms.
     pub const MODBUS: Self = Self {
-        kinds: &[InterfaceKind::ModbusRtu, InterfaceKind::ModbusTcp, InterfaceKind::ModbusTls],
+        kinds: &[
+            InterfaceKind::ModbusRtu,
+            InterfaceKind::ModbusTcp,
+            InterfaceKind::ModbusTls,
+        ],
         ..Self::ALL
     };
     /// MQTT.
@@ -159,7 +163,11 @@ impl Fits {
     pub fn describe(&self) -> String {
         let mut words = Vec::new();
         if !self.users.is_empty() {
-            let users: Vec<_> = self.users.iter().map(|user| format!("{user:?}").to_lowercase()).collect();
+            let users: Vec<_> = self
+                .users
+                .iter()
+                .map(|user| format!("{user:?}").to_lowercase())
+                .collect();
             words.push(format!("with {} users", users.join(" or ")));
         }
         if !self.kinds.is_empty() {

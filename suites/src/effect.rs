@@ -57,7 +57,11 @@ const BETWEEN: std::time::Duration = std::time::Duration::from_millis(80);
 ///
 /// # Errors
 /// The bench could not try, or could not read back.
-pub async fn attempt(p: &Procedure<'_>, actor: &mut Actor<'_>, operation: &str) -> Result<Effect, Stop> {
+pub async fn attempt(
+    p: &Procedure<'_>,
+    actor: &mut Actor<'_>,
+    operation: &str,
+) -> Result<Effect, Stop> {
     attempt_with(p, actor, operation, None).await
 }
 
@@ -71,11 +75,11 @@ pub async fn attempt_with(
     operation: &str,
     values: Option<Values>,
 ) -> Result<Effect, Stop> {
-    let described = p
-        .rig()
-        .operations
-        .get(operation)
-        .ok_or_else(|| Stop::not_evaluated(format!("operation `{operation}` is bound on no interface of this rig")))?;
+    let described = p.rig().operations.get(operation).ok_or_else(|| {
+        Stop::not_evaluated(format!(
+            "operation `{operation}` is bound on no interface of this rig"
+        ))
+    })?;
     match (&described.read_back, values) {
         (Some(read_back), None) => {
             let read_back = read_back.value.as_str();
@@ -99,16 +103,22 @@ pub async fn attempt_with(
             }
             let said = &attempt.answer().text;
             Ok(if after == value {
-                Effect::Happened(format!("{read_back} went from {before} to {value}; the device said: {said}"))
+                Effect::Happened(format!(
+                    "{read_back} went from {before} to {value}; the device said: {said}"
+                ))
             } else if after != before {
                 // Something else moves this value: the read-back is no witness.
                 return Err(Stop::inconclusive(format!(
                     "{read_back} went from {before} to {after}, where {value} was written: something else changes it"
                 )));
             } else if attempt.is_refused() {
-                Effect::Refused(format!("{read_back} stayed {before}; the device said: {said}"))
+                Effect::Refused(format!(
+                    "{read_back} stayed {before}; the device said: {said}"
+                ))
             } else {
-                Effect::Nothing(format!("{read_back} stayed {before}; the device said: {said}"))
+                Effect::Nothing(format!(
+                    "{read_back} stayed {before}; the device said: {said}"
+                ))
             })
         }
         (_, values) => {
@@ -182,7 +192,10 @@ async fn read(p: &Procedure<'_>, actor: &mut Actor<'_>, operation: &str) -> Resu
     let mut session = match p.bench().enter(name, &who).await? {
         Entry::In(session) => session,
         Entry::Refused(answer) => {
-            return Err(Stop::inconclusive(format!("the witness was not let in on `{name}`: {}", answer.text)));
+            return Err(Stop::inconclusive(format!(
+                "the witness was not let in on `{name}`: {}",
+                answer.text
+            )));
         }
     };
     let answer = session.perform(operation, &Values::new()).await;
@@ -206,9 +219,13 @@ pub async fn state(p: &Procedure<'_>, operation: &str) -> Result<String, Stop> {
 
 /// A value in the operation's range that differs from the one now.
 pub fn other_value(operation: &Operation, now: &str) -> String {
-    let (from, to) = operation.values.map_or((0, 1), |range| (range.from, range.to));
+    let (from, to) = operation
+        .values
+        .map_or((0, 1), |range| (range.from, range.to));
     let width = u64::from(to - from) + 1;
-    let seed = fresh::tag().bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+    let seed = fresh::tag()
+        .bytes()
+        .fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
     let value = u64::from(from) + seed % width;
     let value = if value.to_string() == now {
         u64::from(from) + (value - u64::from(from) + 1) % width

@@ -9,7 +9,10 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A tag of twelve lower-case letters and digits that no other call of this or another run gives.
 pub fn tag() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos() as u64;
     let mut number = now.rotate_left(17) ^ NEXT.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
     let mut tag = String::new();
     for _ in 0..12 {
@@ -37,20 +40,38 @@ pub fn weak_passwords(rules: PasswordRules) -> Vec<(String, String)> {
             .cycle()
             .take(length - 1)
             .collect();
-        weak.push((short, format!("{} characters, where {length} are the least", length - 1)));
+        weak.push((
+            short,
+            format!("{} characters, where {length} are the least", length - 1),
+        ));
     }
     let long = length.max(12);
     if rules.classes >= 2 {
         let one: String = "qmxvtrnwkjhg".chars().cycle().take(long).collect();
-        weak.push((one, format!("lower case alone, where {} kinds are the least", rules.classes)));
+        weak.push((
+            one,
+            format!(
+                "lower case alone, where {} kinds are the least",
+                rules.classes
+            ),
+        ));
     }
     if rules.classes >= 3 {
         let two: String = "q7m4x9v2t5r3".chars().cycle().take(long).collect();
-        weak.push((two, format!("two kinds of characters, where {} are the least", rules.classes)));
+        weak.push((
+            two,
+            format!(
+                "two kinds of characters, where {} are the least",
+                rules.classes
+            ),
+        ));
     }
     if rules.classes >= 4 {
         let three: String = "Q7mx4Vt9Rk2h".chars().cycle().take(long).collect();
-        weak.push((three, "three kinds of characters, where 4 are the least".to_owned()));
+        weak.push((
+            three,
+            "three kinds of characters, where 4 are the least".to_owned(),
+        ));
     }
     weak
 }
@@ -68,7 +89,10 @@ mod tests {
 
     #[test]
     fn each_weak_password_breaks_one_rule_only() {
-        let rules = PasswordRules { length: 10, classes: 3 };
+        let rules = PasswordRules {
+            length: 10,
+            classes: 3,
+        };
         let weak = weak_passwords(rules);
         assert_eq!(weak.len(), 3);
         for (password, _) in &weak {

@@ -1,3 +1,91 @@
-//! How a device is tested: a folder for each foundational requirement, a file for each requirement.
+//! How a device is tested: the cases, a folder a foundational requirement and a file a requirement.
+//!
+//! A case is written once and runs on every interface that fits it. Whoever knows the standard finds the test of CR 1.11
+//! in `iac/cr_1_11.rs`.
 
 #![deny(missing_docs)]
+
+pub mod audit;
+pub mod case;
+pub mod dc;
+pub mod effect;
+pub mod fresh;
+pub mod iac;
+pub mod leak;
+pub mod plain;
+pub mod plan;
+pub mod procedure;
+pub mod ra;
+pub mod rights;
+pub mod si;
+pub mod uc;
+
+pub use case::Case;
+pub use plan::{Blocked, Trial, plan, slug};
+pub use procedure::{Procedure, Stop};
+
+/// All cases, in the standard's order.
+pub fn cases() -> Vec<&'static Case> {
+    [
+        iac::cr_1_1::CASES,
+        iac::cr_1_1_re_1::CASES,
+        iac::cr_1_2::CASES,
+        iac::cr_1_5::CASES,
+        iac::cr_1_7::CASES,
+        iac::cr_1_10::CASES,
+        iac::cr_1_11::CASES,
+        iac::cr_1_12::CASES,
+        uc::cr_2_1::CASES,
+        uc::cr_2_1_re_1::CASES,
+        uc::cr_2_1_re_2::CASES,
+        uc::cr_2_5::CASES,
+        uc::cr_2_8::CASES,
+        uc::cr_2_12::CASES,
+        si::cr_3_1::CASES,
+        si::cr_3_1_re_1::CASES,
+        si::cr_3_5::CASES,
+        si::cr_3_7::CASES,
+        si::cr_3_8::CASES,
+        dc::cr_4_1::CASES,
+        dc::cr_4_3::CASES,
+        ra::cr_7_7::CASES,
+        ra::cr_7_8::CASES,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use slcert_profiles::{Catalogue, RequirementId};
+
+    use super::*;
+
+    #[test]
+    fn every_case_gives_evidence_for_a_requirement_of_the_catalogue() {
+        let catalogue = Catalogue::of("IEC 62443-4-2", "2019").unwrap();
+        for case in cases() {
+            assert!(!case.requirements.is_empty(), "{}", case.id);
+            for id in case.requirements {
+                let id: RequirementId = id.parse().unwrap();
+                assert!(catalogue.get(id).is_some(), "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_cases_of_a_requirement_have_the_same_id() {
+        let mut seen = BTreeSet::new();
+        for case in cases() {
+            assert!(
+                seen.insert((case.requirements[0], case.id)),
+                "{} {}",
+                case.requirements[0],
+                case.id
+            );
+        }
+    }
+}

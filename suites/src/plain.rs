@@ -36,7 +36,12 @@ pub async fn changes_nothing(p: &mut Procedure<'_>) -> Result<(), Stop> {
         )));
     }
     for (operation, words) in &changed {
-        p.check(format!("`{operation}` by anyone"), "refused: this interface cannot tell who asks", words, false);
+        p.check(
+            format!("`{operation}` by anyone"),
+            "refused: this interface cannot tell who asks",
+            words,
+            false,
+        );
     }
     for (operation, words) in &silent {
         p.cannot_tell(format!("`{operation}` by anyone"), "refused", words);

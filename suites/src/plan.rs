@@ -43,14 +43,21 @@ impl Trial {
 
 /// A requirement's id without spaces and brackets, as people type it: `CR-1.1-RE-1`.
 pub fn slug(id: RequirementId) -> String {
-    id.to_string().replace(" RE(", "-RE-").replace(')', "").replace(' ', "-")
+    id.to_string()
+        .replace(" RE(", "-RE-")
+        .replace(')', "")
+        .replace(' ', "-")
 }
 
 /// The trials of `cases` on a rig, in the order of the cases.
 pub fn plan(cases: &[&'static Case], rig: &Rig) -> Vec<Trial> {
     let mut trials = Vec::new();
     for case in cases {
-        let requirements: Vec<RequirementId> = case.requirements.iter().filter_map(|id| id.parse().ok()).collect();
+        let requirements: Vec<RequirementId> = case
+            .requirements
+            .iter()
+            .filter_map(|id| id.parse().ok())
+            .collect();
         let Some(&requirement) = requirements.first() else {
             continue;
         };
@@ -65,10 +72,18 @@ pub fn plan(cases: &[&'static Case], rig: &Rig) -> Vec<Trial> {
             Scope::Device => trials.push(trial(None, None)),
             Scope::Each(fits) => {
                 let mut any = false;
-                for (name, _) in rig.interfaces.iter().filter(|(_, interface)| fits.fits(interface)) {
+                for (name, _) in rig
+                    .interfaces
+                    .iter()
+                    .filter(|(_, interface)| fits.fits(interface))
+                {
                     any = true;
-                    let missing = case.needs.iter().find(|need| rig.binding(need, name.as_str()).is_none());
-                    let blocked = missing.map(|need| Blocked::NotBound(not_bound(rig, need, name.as_str())));
+                    let missing = case
+                        .needs
+                        .iter()
+                        .find(|need| rig.binding(need, name.as_str()).is_none());
+                    let blocked =
+                        missing.map(|need| Blocked::NotBound(not_bound(rig, need, name.as_str())));
                     trials.push(trial(Some(name.as_str().to_owned()), blocked));
                 }
                 if !any {
@@ -82,7 +97,10 @@ pub fn plan(cases: &[&'static Case], rig: &Rig) -> Vec<Trial> {
 }
 
 fn not_bound(rig: &Rig, operation: &str, interface: &str) -> String {
-    let bound = rig.interfaces.keys().any(|name| rig.binding(operation, name.as_str()).is_some());
+    let bound = rig
+        .interfaces
+        .keys()
+        .any(|name| rig.binding(operation, name.as_str()).is_some());
     if bound {
         format!("operation `{operation}` is not bound on `{interface}`")
     } else {

@@ -1,7 +1,8 @@
 //! What a case's procedure works with: the bench's verbs, and a sheet on which every check is written down.
 
 use slcert_profiles::RequirementId;
-use slcert_reports::{CheckRecord, Verdict, escape};
+use slcert_reports::record::CheckRecord;
+use slcert_reports::{Verdict, escape};
 use slcert_rigs::bench::{Bench, BenchError, Entry, Session, Who};
 use slcert_rigs::rig::{Interface, Rig};
 
@@ -110,17 +111,34 @@ impl<'b> Procedure<'b> {
     }
 
     /// Writes down a check. What came from the device is escaped here.
-    pub fn check(&mut self, name: impl Into<String>, expected: impl Into<String>, observed: impl AsRef<str>, met: bool) {
+    pub fn check(
+        &mut self,
+        name: impl Into<String>,
+        expected: impl Into<String>,
+        observed: impl AsRef<str>,
+        met: bool,
+    ) {
         let verdict = if met { Verdict::Pass } else { Verdict::Fail };
         self.note(name, expected, observed, verdict);
     }
 
     /// Writes down a check that cannot be decided.
-    pub fn cannot_tell(&mut self, name: impl Into<String>, expected: impl Into<String>, why: impl AsRef<str>) {
+    pub fn cannot_tell(
+        &mut self,
+        name: impl Into<String>,
+        expected: impl Into<String>,
+        why: impl AsRef<str>,
+    ) {
         self.note(name, expected, why, Verdict::Inconclusive);
     }
 
-    fn note(&mut self, name: impl Into<String>, expected: impl Into<String>, observed: impl AsRef<str>, verdict: Verdict) {
+    fn note(
+        &mut self,
+        name: impl Into<String>,
+        expected: impl Into<String>,
+        observed: impl AsRef<str>,
+        verdict: Verdict,
+    ) {
         self.checks.push(CheckRecord {
             name: name.into(),
             expected: expected.into(),
@@ -151,9 +169,11 @@ impl<'b> Procedure<'b> {
     /// NOT EVALUATED where there is none.
     pub fn who_may(&self, operation: &str) -> Result<&'b str, Stop> {
         let interface = self.name();
-        self.rig()
-            .who_may_str(operation, interface)
-            .ok_or_else(|| Stop::not_evaluated(format!("no account on `{interface}` may perform `{operation}`")))
+        self.rig().who_may_str(operation, interface).ok_or_else(|| {
+            Stop::not_evaluated(format!(
+                "no account on `{interface}` may perform `{operation}`"
+            ))
+        })
     }
 
     /// An interface and an account on it that may do this: the interface under test where it can, another otherwise.
@@ -162,7 +182,8 @@ impl<'b> Procedure<'b> {
     /// NOT EVALUATED where the operation is bound on no interface of this rig.
     pub fn anywhere(&self, operation: &str) -> Result<(&'b str, &'b str), Stop> {
         let rig = self.rig();
-        let names = std::iter::once(self.name()).chain(rig.interfaces.keys().map(|name| name.as_str()));
+        let names =
+            std::iter::once(self.name()).chain(rig.interfaces.keys().map(|name| name.as_str()));
         for name in names {
             if rig.binding(operation, name).is_some()
                 && let Some(account) = rig.who_may_str(operation, name)
@@ -182,7 +203,10 @@ impl<'b> Procedure<'b> {
 
     /// The countermeasure that the rig file names for this requirement.
     pub fn compensated(&self) -> Option<&'b str> {
-        self.rig().compensated.get(&self.requirement).map(String::as_str)
+        self.rig()
+            .compensated
+            .get(&self.requirement)
+            .map(String::as_str)
     }
 
     /// The run's verdict and reason.
@@ -192,9 +216,10 @@ impl<'b> Procedure<'b> {
             // What a check showed stands, whatever came after.
             (Some(Verdict::Fail), _) => (Verdict::Fail, first(&self.checks, Verdict::Fail)),
             (_, Err(stop)) => (stop.verdict, stop.reason),
-            (Some(Verdict::Pass), Ok(())) => {
-                (Verdict::Pass, format!("all {} checks met their criterion", self.checks.len()))
-            }
+            (Some(Verdict::Pass), Ok(())) => (
+                Verdict::Pass,
+                format!("all {} checks met their criterion", self.checks.len()),
+            ),
             (Some(worst), Ok(())) => (worst, first(&self.checks, worst)),
             (None, Ok(())) => (Verdict::Inconclusive, "nothing was checked".to_owned()),
         };
@@ -211,5 +236,8 @@ fn first(checks: &[CheckRecord], verdict: Verdict) -> String {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    format!("{}: expected {}, observed {}{more}", first.name, first.expected, first.observed)
+    format!(
+        "{}: expected {}, observed {}{more}",
+        first.name, first.expected, first.observed
+    )
 }

@@ -33,11 +33,16 @@ pub async fn matrix(p: &mut Procedure<'_>) -> Result<(), Stop> {
         .filter(|name| rig.binding(name, here).is_some() && !OWN.contains(name))
         .collect();
     if operations.is_empty() {
-        return Err(Stop::not_evaluated(format!("no operation is bound on `{here}`")));
+        return Err(Stop::not_evaluated(format!(
+            "no operation is bound on `{here}`"
+        )));
     }
     let scratch = Scratch::make(p).await?;
     let mut rows: Vec<(&str, Who<'_>)> = vec![("nobody", Who::Nobody)];
-    rows.extend(rig.accounts_on(here).map(|(name, _)| (name.as_str(), Who::Account(name.as_str()))));
+    rows.extend(
+        rig.accounts_on(here)
+            .map(|(name, _)| (name.as_str(), Who::Account(name.as_str()))),
+    );
 
     let mut cells = Vec::new();
     for (name, who) in rows {
@@ -53,9 +58,13 @@ pub async fn matrix(p: &mut Procedure<'_>) -> Result<(), Stop> {
                 }
             };
             let effect = attempt_with(p, &mut actor, operation, values.clone()).await?;
-            if matches!(effect, Effect::Happened(_)) && ["create_account", "delete_account"].contains(operation) {
+            if matches!(effect, Effect::Happened(_))
+                && ["create_account", "delete_account"].contains(operation)
+            {
                 actor.leave().await;
-                scratch.mend(p, operation, &values.unwrap_or_default()).await?;
+                scratch
+                    .mend(p, operation, &values.unwrap_or_default())
+                    .await?;
             }
             cells.push(Cell {
                 who: name,
@@ -73,9 +82,11 @@ pub async fn matrix(p: &mut Procedure<'_>) -> Result<(), Stop> {
 
 fn judge(p: &mut Procedure<'_>, cells: &[Cell<'_>]) {
     let works = |operation: &str| {
-        cells
-            .iter()
-            .any(|cell| cell.operation == operation && cell.allowed && matches!(cell.effect, Effect::Happened(_)))
+        cells.iter().any(|cell| {
+            cell.operation == operation
+                && cell.allowed
+                && matches!(cell.effect, Effect::Happened(_))
+        })
     };
     let mut names: Vec<&str> = cells.iter().map(|cell| cell.who).collect();
     names.dedup();
@@ -88,7 +99,9 @@ fn judge(p: &mut Procedure<'_>, cells: &[Cell<'_>]) {
             match (&cell.effect, cell.allowed) {
                 (Effect::Happened(_), true) | (Effect::Refused(_), false) => as_declared += 1,
                 (Effect::Nothing(_), false) if works(operation) => as_declared += 1,
-                (Effect::Happened(_), false) => p.check(format!("{name}, {operation}"), "refused", words, false),
+                (Effect::Happened(_), false) => {
+                    p.check(format!("{name}, {operation}"), "refused", words, false)
+                }
                 (Effect::Nothing(_), false) => p.cannot_tell(
                     format!("{name}, {operation}"),
                     "refused",
@@ -123,10 +136,17 @@ impl Scratch {
             .accounts_on(p.name())
             .find_map(|(_, account)| {
                 let role = p.rig().roles.get(&account.role.value)?;
-                Some(role.called.clone().unwrap_or_else(|| account.role.value.as_str().to_owned()))
+                Some(
+                    role.called
+                        .clone()
+                        .unwrap_or_else(|| account.role.value.as_str().to_owned()),
+                )
             })
             .unwrap_or_default();
-        let mut scratch = Self { account: None, role };
+        let mut scratch = Self {
+            account: None,
+            role,
+        };
         let made = ["create_account", "delete_account"]
             .iter()
             .all(|operation| p.anywhere(operation).is_ok());
@@ -149,7 +169,8 @@ impl Scratch {
     /// Values with which the operation harms nothing; none where there are none.
     fn values(&self, p: &Procedure<'_>, operation: &str, allowed: bool) -> Option<Values> {
         let policy = &p.rig().policy;
-        let number = |value: Option<u64>| Some(Values::from([("value".to_owned(), value?.to_string())]));
+        let number =
+            |value: Option<u64>| Some(Values::from([("value".to_owned(), value?.to_string())]));
         match operation {
             "create_account" if self.account.is_none() => None,
             "create_account" => Some(self.new_account(&format!("u{}", &fresh::tag()[..8]))),
@@ -162,19 +183,31 @@ impl Scratch {
                     role.called.as_deref().unwrap_or(name.as_str()) == self.role
                 });
                 let held = role.and_then(|(_, role)| {
-                    role.may.iter().find(|name| p.rig().operations.contains_key(name.as_str()))
+                    role.may
+                        .iter()
+                        .find(|name| p.rig().operations.contains_key(name.as_str()))
                 })?;
                 if operation == "revoke" {
                     return None;
                 }
-                let permission = p.rig().operations.get(held.as_str()).and_then(|it| it.permission.clone());
+                let permission = p
+                    .rig()
+                    .operations
+                    .get(held.as_str())
+                    .and_then(|it| it.permission.clone());
                 Some(Values::from([
                     ("role".to_owned(), self.role.clone()),
-                    ("permission".to_owned(), permission.unwrap_or_else(|| held.as_str().to_owned())),
+                    (
+                        "permission".to_owned(),
+                        permission.unwrap_or_else(|| held.as_str().to_owned()),
+                    ),
                 ]))
             }
             "set_banner" if allowed => None,
-            "set_banner" => Some(Values::from([("text".to_owned(), "authorized use only".to_owned())])),
+            "set_banner" => Some(Values::from([(
+                "text".to_owned(),
+                "authorized use only".to_owned(),
+            )])),
             "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
             "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
             "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
@@ -185,7 +218,9 @@ impl Scratch {
     /// Puts back what an operation that worked has changed.
     async fn mend(&self, p: &Procedure<'_>, operation: &str, values: &Values) -> Result<(), Stop> {
         match (operation, &self.account) {
-            ("delete_account", Some(name)) => by_whoever_may(p, "create_account", &self.new_account(name)).await,
+            ("delete_account", Some(name)) => {
+                by_whoever_may(p, "create_account", &self.new_account(name)).await
+            }
             ("create_account", Some(_)) => by_whoever_may(p, "delete_account", values).await,
             _ => Ok(()),
         }
@@ -203,7 +238,11 @@ impl Scratch {
 ///
 /// # Errors
 /// Nobody may, or the device did not do it.
-pub async fn by_whoever_may(p: &Procedure<'_>, operation: &str, values: &Values) -> Result<(), Stop> {
+pub async fn by_whoever_may(
+    p: &Procedure<'_>,
+    operation: &str,
+    values: &Values,
+) -> Result<(), Stop> {
     let (interface, account) = p.anywhere(operation)?;
     let mut session = p.bench().login(interface, account).await?;
     let attempt = session.perform(operation, values).await;

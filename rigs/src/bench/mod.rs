@@ -523,7 +523,7 @@ impl Bench {
 
 impl Rig {
     /// As [`Rig::who_may`], as text.
-    pub fn who_may_str<'r>(&'r self, operation: &'r str, interface: &'r str) -> Option<&'r str> {
+    pub fn who_may_str(&self, operation: &str, interface: &str) -> Option<&str> {
         self.who_may(operation, interface).map(Name::as_str)
     }
 }

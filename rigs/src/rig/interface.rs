@@ -22,6 +22,14 @@ pub enum InterfaceKind {
 }
 
 impl InterfaceKind {
+    /// The word that rig files use.
+    pub fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, one)| *one == self)
+            .map_or("", |(word, _)| word)
+    }
+
     /// Whether requests and replies are Modbus PDUs.
     pub fn is_modbus(self) -> bool {
         matches!(self, Self::ModbusRtu | Self::ModbusTcp | Self::ModbusTls)

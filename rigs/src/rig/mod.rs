@@ -144,17 +144,21 @@ impl Rig {
     }
 
     /// An account on `interface` that may perform `operation`.
-    pub fn who_may<'r>(&'r self, operation: &'r str, interface: &'r str) -> Option<&'r Name> {
-        self.accounts_on(interface)
-            .map(|(name, _)| name)
-            .find(|name| self.may(name.as_str(), operation))
+    pub fn who_may(&self, operation: &str, interface: &str) -> Option<&Name> {
+        self.first_on(interface, |name| self.may(name, operation))
     }
 
     /// An account on `interface` that may not perform `operation`.
-    pub fn who_may_not<'r>(&'r self, operation: &'r str, interface: &'r str) -> Option<&'r Name> {
-        self.accounts_on(interface)
+    pub fn who_may_not(&self, operation: &str, interface: &str) -> Option<&Name> {
+        self.first_on(interface, |name| !self.may(name, operation))
+    }
+
+    fn first_on(&self, interface: &str, fits: impl Fn(&str) -> bool) -> Option<&Name> {
+        self.accounts
+            .iter()
+            .filter(|(_, account)| account.interfaces.iter().any(|name| name.as_str() == interface))
             .map(|(name, _)| name)
-            .find(|name| !self.may(name.as_str(), operation))
+            .find(|name| fits(name.as_str()))
     }
 }
 

@@ -27,7 +27,10 @@ pub const CASES: &[Case] = &[
         title: "only the right password opens a session",
         requirements: &["CR 1.1"],
         kind: Kind::Conformance,
-        scope: Scope::Each(Fits { identity: true, ..Fits::HUMAN }),
+        scope: Scope::Each(Fits {
+            identity: true,
+            ..Fits::HUMAN
+        }),
         needs: &[],
         objective: "Find out whether a session opens with anything but an account's own authenticator.",
         criterion: "An unknown user, a wrong password, an empty password and another account's password are refused, and the right \
@@ -82,7 +85,10 @@ fn is_plain(p: &Procedure<'_>, operation: &str) -> bool {
     let Some(binding) = rig.binding(operation, p.name()) else {
         return false;
     };
-    let writes = rig.operations.get(operation).is_some_and(|it| it.changes_state());
+    let writes = rig
+        .operations
+        .get(operation)
+        .is_some_and(|it| it.changes_state());
     writes || (binding.placeholders().is_empty() && operation != "clear_audit")
 }
 
@@ -94,7 +100,10 @@ async fn wrong_credentials(p: &mut Procedure<'_>) -> Result<(), Stop> {
         .map(|(name, _)| name.as_str())
         .collect();
     let Some(&account) = accounts.first() else {
-        return Err(Stop::not_evaluated(format!("no account with a password is listed for `{}`", p.name())));
+        return Err(Stop::not_evaluated(format!(
+            "no account with a password is listed for `{}`",
+            p.name()
+        )));
     };
     let user = p.bench().user(account).to_owned();
     let right = p.bench().password(account)?;
@@ -104,27 +113,51 @@ async fn wrong_credentials(p: &mut Procedure<'_>) -> Result<(), Stop> {
         ("a wrong password", user.as_str(), fresh::strong_password()),
     ];
     if let Some(other) = accounts.get(1) {
-        wrong.push(("another account's password", user.as_str(), p.bench().password(other)?.reveal().to_owned()));
+        wrong.push((
+            "another account's password",
+            user.as_str(),
+            p.bench().password(other)?.reveal().to_owned(),
+        ));
     }
     // As many failures in a row as the device allows would lock the account.
     for (what, user, password) in wrong {
         let refused = enter(p, user, &password).await?;
-        p.check(what, "refused", if refused { "refused" } else { "let in" }, refused);
+        p.check(
+            what,
+            "refused",
+            if refused { "refused" } else { "let in" },
+            refused,
+        );
         let back = enter(p, p.bench().user(account), right.reveal()).await?;
         if back {
-            return Err(Stop::inconclusive(format!("the right password of `{account}` is refused")));
+            return Err(Stop::inconclusive(format!(
+                "the right password of `{account}` is refused"
+            )));
         }
     }
     let refused = enter(p, &user, "").await?;
-    p.check("an empty password", "refused", if refused { "refused" } else { "let in" }, refused);
+    p.check(
+        "an empty password",
+        "refused",
+        if refused { "refused" } else { "let in" },
+        refused,
+    );
     let refused = enter(p, &user, right.reveal()).await?;
-    p.check("the right password", "let in", if refused { "refused" } else { "let in" }, !refused);
+    p.check(
+        "the right password",
+        "let in",
+        if refused { "refused" } else { "let in" },
+        !refused,
+    );
     Ok(())
 }
 
 async fn enter(p: &Procedure<'_>, user: &str, password: &str) -> Result<bool, Stop> {
     let password = slcert_rigs::Secret::new(password);
-    let who = Who::Password { user, password: &password };
+    let who = Who::Password {
+        user,
+        password: &password,
+    };
     Ok(match p.enter(&who).await? {
         Entry::In(session) => {
             session.close().await;

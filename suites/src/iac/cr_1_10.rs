@@ -47,10 +47,17 @@ async fn echo(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let typed = fresh::strong_password();
     let mark = p.bench().recorder().mark();
     let wrong = Secret::new(typed.clone());
-    let entry = p.enter(&Who::Password { user: &user, password: &wrong }).await?;
+    let entry = p
+        .enter(&Who::Password {
+            user: &user,
+            password: &wrong,
+        })
+        .await?;
     if let Entry::In(session) = entry {
         session.close().await;
-        return Err(Stop::inconclusive("a wrong password was let in: see CR 1.1"));
+        return Err(Stop::inconclusive(
+            "a wrong password was let in: see CR 1.1",
+        ));
     }
     let received: Vec<u8> = p
         .bench()
@@ -60,8 +67,15 @@ async fn echo(p: &mut Procedure<'_>) -> Result<(), Stop> {
         .filter(|event| event.direction == Direction::Received && &*event.line == p.name())
         .flat_map(|event| event.bytes)
         .collect();
-    let shown = typed.as_bytes().windows(TELLING).any(|part| find(&received, part).is_some());
-    let observed = if shown { "parts of the password came back" } else { "nothing of it came back" };
+    let shown = typed
+        .as_bytes()
+        .windows(TELLING)
+        .any(|part| find(&received, part).is_some());
+    let observed = if shown {
+        "parts of the password came back"
+    } else {
+        "nothing of it came back"
+    };
     p.check("the typed password", "not shown", observed, !shown);
     // A success resets what the failure has counted.
     p.login(name).await?.close().await;
@@ -71,21 +85,30 @@ async fn echo(p: &mut Procedure<'_>) -> Result<(), Stop> {
 async fn same_refusal(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let (name, _) = account(p)?;
     let user = p.bench().user(name).to_owned();
-    let unknown: String = format!("x{}", fresh::tag()).chars().take(user.len().max(3)).collect();
+    let unknown: String = format!("x{}", fresh::tag())
+        .chars()
+        .take(user.len().max(3))
+        .collect();
     let wrong = refusal(p, &user).await?;
     let nobody = refusal(p, &unknown).await?;
     p.login(name).await?.close().await;
     let same = wrong.0 == nobody.0;
     p.check(
         "an unknown user, beside a wrong password",
-        format!("the same answer: {}", slcert_reports::excerpt(&wrong.0, 120)),
+        format!(
+            "the same answer: {}",
+            slcert_reports::excerpt(&wrong.0, 120)
+        ),
         &nobody.0,
         same,
     );
     p.check(
         "the time of both answers (for information; a difference alone is no proof)",
         "recorded",
-        format!("{} ms for a wrong password, {} ms for an unknown user", wrong.1, nobody.1),
+        format!(
+            "{} ms for a wrong password, {} ms for an unknown user",
+            wrong.1, nobody.1
+        ),
         true,
     );
     Ok(())
@@ -95,10 +118,18 @@ async fn same_refusal(p: &mut Procedure<'_>) -> Result<(), Stop> {
 async fn refusal(p: &Procedure<'_>, user: &str) -> Result<(String, u128), Stop> {
     let password = Secret::new(fresh::strong_password());
     let began = std::time::Instant::now();
-    match p.enter(&Who::Password { user, password: &password }).await? {
+    match p
+        .enter(&Who::Password {
+            user,
+            password: &password,
+        })
+        .await?
+    {
         Entry::In(session) => {
             session.close().await;
-            Err(Stop::inconclusive("a wrong password was let in: see CR 1.1"))
+            Err(Stop::inconclusive(
+                "a wrong password was let in: see CR 1.1",
+            ))
         }
         Entry::Refused(answer) => {
             let text = answer.text.replace(user, "<user>");
@@ -122,7 +153,9 @@ fn verdict_lines(p: &Procedure<'_>, text: &str) -> Result<String, Stop> {
     Ok(match at {
         Some(found) => {
             let start = text[..found.start()].rfind('\n').map_or(0, |at| at + 1);
-            let end = text[found.end()..].find('\n').map_or(text.len(), |at| found.end() + at);
+            let end = text[found.end()..]
+                .find('\n')
+                .map_or(text.len(), |at| found.end() + at);
             text[start..end].trim().to_owned()
         }
         None => text.trim().to_owned(),
@@ -134,5 +167,10 @@ fn account<'r>(p: &Procedure<'r>) -> Result<(&'r str, &'r slcert_rigs::rig::Acco
         .accounts_on(p.name())
         .find(|(_, account)| account.password.is_some())
         .map(|(name, account)| (name.as_str(), account))
-        .ok_or_else(|| Stop::not_evaluated(format!("no account with a password is listed for `{}`", p.name())))
+        .ok_or_else(|| {
+            Stop::not_evaluated(format!(
+                "no account with a password is listed for `{}`",
+                p.name()
+            ))
+        })
 }

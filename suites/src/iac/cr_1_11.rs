@@ -53,7 +53,10 @@ async fn lockout(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let policy = &p.rig().policy;
     let accounts = accounts(p);
     let Some(&account) = accounts.first() else {
-        return Err(Stop::not_evaluated(format!("no account with a password is listed for `{}`", p.name())));
+        return Err(Stop::not_evaluated(format!(
+            "no account with a password is listed for `{}`",
+            p.name()
+        )));
     };
     let right = p.bench().password(account)?;
     let stated = policy.failed_logins;
@@ -68,7 +71,12 @@ async fn lockout(p: &mut Procedure<'_>) -> Result<(), Stop> {
                 limit - 1
             )));
         }
-        p.check(format!("the right password after {} failures", limit - 1), "taken", "taken", true);
+        p.check(
+            format!("the right password after {} failures", limit - 1),
+            "taken",
+            "taken",
+            true,
+        );
     }
 
     fail(p, account, limit).await?;
@@ -90,7 +98,12 @@ async fn lockout(p: &mut Procedure<'_>) -> Result<(), Stop> {
     if let Some(&other) = accounts.get(1) {
         let password = p.bench().password(other)?;
         let taken = opens(p, other, &password).await?;
-        p.check(format!("{other} meanwhile"), "taken", if taken { "taken" } else { "refused" }, taken);
+        p.check(
+            format!("{other} meanwhile"),
+            "taken",
+            if taken { "taken" } else { "refused" },
+            taken,
+        );
     }
     match policy.lockout {
         Some(period) if period.0 <= LONGEST => {
@@ -114,21 +127,27 @@ async fn lockout(p: &mut Procedure<'_>) -> Result<(), Stop> {
             let values = Values::from([("name".to_owned(), p.bench().user(account).to_owned())]);
             by_whoever_may(p, "unlock_account", &values).await?;
             let taken = opens(p, account, &right).await?;
-            p.check("the right password after an administrator's unlock", "taken", if taken { "taken" } else { "refused" }, taken);
+            p.check(
+                "the right password after an administrator's unlock",
+                "taken",
+                if taken { "taken" } else { "refused" },
+                taken,
+            );
         }
     }
     Ok(())
 }
 
 async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let stated = p
-        .rig()
-        .policy
-        .failed_logins
-        .ok_or_else(|| Stop::not_evaluated("the rig file states no limit (`policy.failed_logins`)"))?;
+    let stated = p.rig().policy.failed_logins.ok_or_else(|| {
+        Stop::not_evaluated("the rig file states no limit (`policy.failed_logins`)")
+    })?;
     let accounts = accounts(p);
     let Some(&account) = accounts.first() else {
-        return Err(Stop::not_evaluated(format!("no account with a password is listed for `{}`", p.name())));
+        return Err(Stop::not_evaluated(format!(
+            "no account with a password is listed for `{}`",
+            p.name()
+        )));
     };
     let right = p.bench().password(account)?;
     let set = |value: u32| Values::from([("value".to_owned(), value.to_string())]);
@@ -141,7 +160,10 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
     by_whoever_may(p, "set_failed_logins", &set(stated)).await?;
     let taken = taken?;
     p.check(
-        format!("the right password after {stated} failures, where {} are allowed now", stated + 2),
+        format!(
+            "the right password after {stated} failures, where {} are allowed now",
+            stated + 2
+        ),
         "taken",
         if taken { "taken" } else { "refused" },
         taken,
@@ -165,9 +187,17 @@ async fn fail(p: &Procedure<'_>, account: &str, times: u32) -> Result<(), Stop> 
     let user = p.bench().user(account).to_owned();
     for _ in 0..times {
         let wrong = Secret::new(fresh::strong_password());
-        if let Entry::In(session) = p.enter(&Who::Password { user: &user, password: &wrong }).await? {
+        if let Entry::In(session) = p
+            .enter(&Who::Password {
+                user: &user,
+                password: &wrong,
+            })
+            .await?
+        {
             session.close().await;
-            return Err(Stop::inconclusive("a wrong password was let in: see CR 1.1"));
+            return Err(Stop::inconclusive(
+                "a wrong password was let in: see CR 1.1",
+            ));
         }
     }
     Ok(())

@@ -14,7 +14,10 @@ pub const CASES: &[Case] = &[
         title: "a notice is shown before login",
         requirements: &["CR 1.12"],
         kind: Kind::Conformance,
-        scope: Scope::Each(Fits { users: &[slcert_rigs::rig::User::Human], ..Fits::CONSOLE }),
+        scope: Scope::Each(Fits {
+            users: &[slcert_rigs::rig::User::Human],
+            ..Fits::CONSOLE
+        }),
         needs: &[],
         objective: "Find out whether people see the notice before they authenticate.",
         criterion: "What the console shows before a login has the text that the rig file states.",
@@ -26,7 +29,10 @@ pub const CASES: &[Case] = &[
         title: "the notice can be changed by who may, and by nobody else",
         requirements: &["CR 1.12"],
         kind: Kind::Conformance,
-        scope: Scope::Each(Fits { users: &[slcert_rigs::rig::User::Human], ..Fits::CONSOLE }),
+        scope: Scope::Each(Fits {
+            users: &[slcert_rigs::rig::User::Human],
+            ..Fits::CONSOLE
+        }),
         needs: &["set_banner"],
         objective: "Find out whether a change of the notice has effect.",
         criterion: "A new text set by an authorised role is shown at the next login.",
@@ -36,32 +42,56 @@ pub const CASES: &[Case] = &[
 ];
 
 async fn banner(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let pattern = p
-        .rig()
-        .policy
-        .banner
-        .clone()
-        .ok_or_else(|| Stop::not_evaluated("the rig file states no notice (`policy.banner`)"))?;
+    let pattern =
+        p.rig().policy.banner.clone().ok_or_else(|| {
+            Stop::not_evaluated("the rig file states no notice (`policy.banner`)")
+        })?;
     let shown = shown(p).await?;
     let met = pattern.is_match(&shown);
-    p.check("the console before login", format!("shows `{}`", pattern.as_str()), &shown, met);
+    p.check(
+        "the console before login",
+        format!("shows `{}`", pattern.as_str()),
+        &shown,
+        met,
+    );
     Ok(())
 }
 
 async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let before = shown(p).await?;
     let marker = format!("authorized use only {}", fresh::tag());
-    by_whoever_may(p, "set_banner", &Values::from([("text".to_owned(), marker.clone())])).await?;
+    by_whoever_may(
+        p,
+        "set_banner",
+        &Values::from([("text".to_owned(), marker.clone())]),
+    )
+    .await?;
     let after = shown(p).await?;
     // The notice that stood there before: its first line that is no login.
     let original = before
         .lines()
         .map(str::trim)
-        .find(|line| p.rig().policy.banner.as_ref().is_some_and(|pattern| pattern.is_match(line)))
+        .find(|line| {
+            p.rig()
+                .policy
+                .banner
+                .as_ref()
+                .is_some_and(|pattern| pattern.is_match(line))
+        })
         .unwrap_or("Authorized use only.")
         .to_owned();
-    by_whoever_may(p, "set_banner", &Values::from([("text".to_owned(), original)])).await?;
-    p.check("the console before login", format!("shows `{marker}`"), &after, after.contains(&marker));
+    by_whoever_may(
+        p,
+        "set_banner",
+        &Values::from([("text".to_owned(), original)]),
+    )
+    .await?;
+    p.check(
+        "the console before login",
+        format!("shows `{marker}`"),
+        &after,
+        after.contains(&marker),
+    );
     Ok(())
 }
 
@@ -75,7 +105,10 @@ async fn shown(p: &Procedure<'_>) -> Result<String, Stop> {
             let said = console.say(&logout).await?;
             let rest = console
                 .line()
-                .until_quiet(std::time::Duration::from_millis(150), std::time::Duration::from_secs(2))
+                .until_quiet(
+                    std::time::Duration::from_millis(150),
+                    std::time::Duration::from_secs(2),
+                )
                 .await
                 .unwrap_or_default();
             session.close().await;

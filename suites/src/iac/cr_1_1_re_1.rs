@@ -11,7 +11,10 @@ pub const CASES: &[Case] = &[Case {
     title: "the device tells its users apart",
     requirements: &["CR 1.1 RE(1)"],
     kind: Kind::Conformance,
-    scope: Scope::Each(Fits { identity: true, ..Fits::HUMAN }),
+    scope: Scope::Each(Fits {
+        identity: true,
+        ..Fits::HUMAN
+    }),
     needs: &["whoami"],
     objective: "Find out whether the device knows each person by a name of their own, also two with the same role.",
     criterion: "Every account's session has the account's own identifier, and no two sessions have the same.",
@@ -39,11 +42,24 @@ async fn unique_users(p: &mut Procedure<'_>) -> Result<(), Stop> {
         session.close().await;
         let attempt = attempt?;
         let answer = attempt.answer();
-        let identity = answer.value.clone().unwrap_or_else(|| answer.text.trim().to_owned());
+        let identity = answer
+            .value
+            .clone()
+            .unwrap_or_else(|| answer.text.trim().to_owned());
         let user = p.bench().user(account);
-        p.check(format!("{account}'s session"), format!("identified as `{user}`"), &answer.text, identity == user);
+        p.check(
+            format!("{account}'s session"),
+            format!("identified as `{user}`"),
+            &answer.text,
+            identity == user,
+        );
         if let Some((_, other)) = seen.iter().find(|(known, _)| *known == identity) {
-            p.check(format!("{account} and {other}"), "told apart", format!("both are {identity}"), false);
+            p.check(
+                format!("{account} and {other}"),
+                "told apart",
+                format!("both are {identity}"),
+                false,
+            );
         }
         seen.push((identity, account));
     }

@@ -5,7 +5,7 @@ use slcert_rigs::rig::InterfaceKind;
 use slcert_rigs::tls::pki::Fault;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
-use crate::effect::{Actor, Effect, attempt};
+use crate::effect::{Actor, attempt};
 use crate::fresh;
 use crate::plain;
 use crate::procedure::{Procedure, Stop};
@@ -30,7 +30,10 @@ pub const CASES: &[Case] = &[
         title: "the device shows who it is",
         requirements: &["CR 1.2"],
         kind: Kind::Conformance,
-        scope: Scope::Each(Fits { tls: true, ..Fits::PROCESS }),
+        scope: Scope::Each(Fits {
+            tls: true,
+            ..Fits::PROCESS
+        }),
         needs: &[],
         objective: "Find out whether a client can tell that it talks to this device.",
         criterion: "The device's certificate verifies against the authority that the rig file names, for the name that it is known by.",
@@ -45,13 +48,21 @@ async fn peer_credentials(p: &mut Procedure<'_>) -> Result<(), Stop> {
         return plain::changes_nothing(p).await;
     }
     let Some((name, _)) = p.rig().accounts_on(p.name()).next() else {
-        return Err(Stop::not_evaluated(format!("no account is listed for `{}`", p.name())));
+        return Err(Stop::not_evaluated(format!(
+            "no account is listed for `{}`",
+            p.name()
+        )));
     };
     let account = name.as_str();
 
     // The control comes first: a refusal means nothing where nobody gets in.
     p.login(account).await?.close().await;
-    p.check(format!("the right credentials of {account}"), "let in", "let in", true);
+    p.check(
+        format!("the right credentials of {account}"),
+        "let in",
+        "let in",
+        true,
+    );
 
     refused(p, "no credentials", &Who::Nobody).await?;
     match interface.kind {
@@ -65,8 +76,24 @@ async fn peer_credentials(p: &mut Procedure<'_>) -> Result<(), Stop> {
             let user = p.bench().user(account).to_owned();
             let wrong = slcert_rigs::Secret::new(fresh::strong_password());
             let unknown = format!("no{}", &fresh::tag()[..6]);
-            refused(p, "a wrong password", &Who::Password { user: &user, password: &wrong }).await?;
-            refused(p, "an unknown user", &Who::Password { user: &unknown, password: &wrong }).await?;
+            refused(
+                p,
+                "a wrong password",
+                &Who::Password {
+                    user: &user,
+                    password: &wrong,
+                },
+            )
+            .await?;
+            refused(
+                p,
+                "an unknown user",
+                &Who::Password {
+                    user: &unknown,
+                    password: &wrong,
+                },
+            )
+            .await?;
         }
     }
     p.login(account).await?.close().await;
@@ -81,18 +108,30 @@ async fn refused(p: &mut Procedure<'_>, what: &str, who: &Who<'_>) -> Result<(),
         Entry::In(session) => {
             session.close().await;
             let rig = p.rig();
-            let Some(operation) = rig.operations.keys().map(|name| name.as_str()).find(|operation| {
-                rig.binding(operation, p.name()).is_some_and(|binding| binding.placeholders().is_empty())
-                    && rig.who_may_str(operation, p.name()).is_some()
-                    && p.interface().is_ok_and(|interface| !interface.is_open(operation))
-            }) else {
+            let Some(operation) =
+                rig.operations
+                    .keys()
+                    .map(|name| name.as_str())
+                    .find(|operation| {
+                        rig.binding(operation, p.name())
+                            .is_some_and(|binding| binding.placeholders().is_empty())
+                            && rig.who_may_str(operation, p.name()).is_some()
+                            && p.interface()
+                                .is_ok_and(|interface| !interface.is_open(operation))
+                    })
+            else {
                 p.check(what, "not let in", "let in", false);
                 return Ok(());
             };
             let mut actor = Actor::new(*who);
             let effect = attempt(p, &mut actor, operation).await?;
             actor.leave().await;
-            p.check(what, "not let in", format!("let in; `{operation}`: {}", effect.words()), false);
+            p.check(
+                what,
+                "not let in",
+                format!("let in; `{operation}`: {}", effect.words()),
+                false,
+            );
         }
     }
     Ok(())

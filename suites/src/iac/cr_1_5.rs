@@ -31,7 +31,12 @@ async fn change_password(p: &mut Procedure<'_>) -> Result<(), Stop> {
 
     let said = change(p, account, &original, &wrong, &new).await?;
     let works = opens(p, account, &new).await?;
-    p.check("a change with a wrong old password", "refused, and without effect", said, !works);
+    p.check(
+        "a change with a wrong old password",
+        "refused, and without effect",
+        said,
+        !works,
+    );
     if works {
         change(p, account, &new, &new, &original).await?;
     }
@@ -60,11 +65,28 @@ async fn change_password(p: &mut Procedure<'_>) -> Result<(), Stop> {
 }
 
 /// Logs in, and changes the password; what the device said.
-async fn change(p: &Procedure<'_>, account: &str, now: &Secret, old: &Secret, new: &Secret) -> Result<String, Stop> {
+async fn change(
+    p: &Procedure<'_>,
+    account: &str,
+    now: &Secret,
+    old: &Secret,
+    new: &Secret,
+) -> Result<String, Stop> {
     let user = p.bench().user(account).to_owned();
-    let mut session = match p.enter(&Who::Password { user: &user, password: now }).await? {
+    let mut session = match p
+        .enter(&Who::Password {
+            user: &user,
+            password: now,
+        })
+        .await?
+    {
         Entry::In(session) => session,
-        Entry::Refused(answer) => return Err(Stop::inconclusive(format!("`{account}` is not let in: {}", answer.text))),
+        Entry::Refused(answer) => {
+            return Err(Stop::inconclusive(format!(
+                "`{account}` is not let in: {}",
+                answer.text
+            )));
+        }
     };
     let values = Values::from([
         ("old_password".to_owned(), old.reveal().to_owned()),
@@ -78,11 +100,19 @@ async fn change(p: &Procedure<'_>, account: &str, now: &Secret, old: &Secret, ne
 /// Whether a password opens a session.
 pub async fn opens(p: &Procedure<'_>, account: &str, password: &Secret) -> Result<bool, Stop> {
     let user = p.bench().user(account).to_owned();
-    Ok(match p.enter(&Who::Password { user: &user, password }).await? {
-        Entry::In(session) => {
-            session.close().await;
-            true
-        }
-        Entry::Refused(_) => false,
-    })
+    Ok(
+        match p
+            .enter(&Who::Password {
+                user: &user,
+                password,
+            })
+            .await?
+        {
+            Entry::In(session) => {
+                session.close().await;
+                true
+            }
+            Entry::Refused(_) => false,
+        },
+    )
 }

@@ -38,38 +38,45 @@ pub const CASES: &[Case] = &[
 ];
 
 async fn weak_passwords(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let rules = p
-        .rig()
-        .policy
-        .password
-        .ok_or_else(|| Stop::not_evaluated("the rig file states no rules for passwords (`policy.password`)"))?;
+    let rules = p.rig().policy.password.ok_or_else(|| {
+        Stop::not_evaluated("the rig file states no rules for passwords (`policy.password`)")
+    })?;
     let account = p.who_may("change_own_password")?;
     let original = p.bench().password(account)?;
     for (weak, why) in fresh::weak_passwords(rules) {
         let taken = try_password(p, account, &original, &weak).await?;
-        p.check(why, "refused", if taken { "taken" } else { "refused" }, !taken);
+        p.check(
+            why,
+            "refused",
+            if taken { "taken" } else { "refused" },
+            !taken,
+        );
     }
     let strong = fresh::strong_password();
     if try_password(p, account, &original, &strong).await? {
         p.check("a password that keeps the rules", "taken", "taken", true);
     } else {
-        p.cannot_tell("a password that keeps the rules", "taken", "refused: then the refusals above say nothing");
+        p.cannot_tell(
+            "a password that keeps the rules",
+            "taken",
+            "refused: then the refusals above say nothing",
+        );
     }
     Ok(())
 }
 
 async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let rules = p
-        .rig()
-        .policy
-        .password
-        .ok_or_else(|| Stop::not_evaluated("the rig file states no rules for passwords (`policy.password`)"))?;
+    let rules = p.rig().policy.password.ok_or_else(|| {
+        Stop::not_evaluated("the rig file states no rules for passwords (`policy.password`)")
+    })?;
     let account = p.who_may("change_own_password")?;
     let original = p.bench().password(account)?;
     let long = fresh::strong_password();
     let length = |value: usize| Values::from([("value".to_owned(), value.to_string())]);
     if !try_password(p, account, &original, &long).await? {
-        return Err(Stop::inconclusive("a strong password is refused under the rules as they stand"));
+        return Err(Stop::inconclusive(
+            "a strong password is refused under the rules as they stand",
+        ));
     }
     by_whoever_may(p, "set_password_length", &length(long.len() + 4)).await?;
     let longer = fresh::strong_password();
@@ -77,7 +84,11 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
     by_whoever_may(p, "set_password_length", &length(rules.length as usize)).await?;
     let taken = taken?;
     p.check(
-        format!("a password of {} characters, where {} are the least now", longer.len(), long.len() + 4),
+        format!(
+            "a password of {} characters, where {} are the least now",
+            longer.len(),
+            long.len() + 4
+        ),
         "refused",
         if taken { "taken" } else { "refused" },
         !taken,
@@ -86,7 +97,12 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
 }
 
 /// Whether the device takes a password; the original one is set again.
-async fn try_password(p: &Procedure<'_>, account: &str, original: &Secret, candidate: &str) -> Result<bool, Stop> {
+async fn try_password(
+    p: &Procedure<'_>,
+    account: &str,
+    original: &Secret,
+    candidate: &str,
+) -> Result<bool, Stop> {
     let candidate = Secret::new(candidate);
     change(p, account, original, &candidate).await?;
     if !opens(p, account, &candidate).await? {
@@ -103,7 +119,10 @@ async fn try_password(p: &Procedure<'_>, account: &str, original: &Secret, candi
 
 async fn change(p: &Procedure<'_>, account: &str, old: &Secret, new: &Secret) -> Result<(), Stop> {
     let user = p.bench().user(account).to_owned();
-    let who = slcert_rigs::bench::Who::Password { user: &user, password: old };
+    let who = slcert_rigs::bench::Who::Password {
+        user: &user,
+        password: old,
+    };
     let slcert_rigs::bench::Entry::In(mut session) = p.enter(&who).await? else {
         return Err(Stop::inconclusive(format!("`{account}` is not let in")));
     };

@@ -1,10 +1,10 @@
 //! FR 1: identification and authentication control.
 
 pub mod cr_1_1;
+pub mod cr_1_10;
+pub mod cr_1_11;
+pub mod cr_1_12;
 pub mod cr_1_1_re_1;
 pub mod cr_1_2;
 pub mod cr_1_5;
 pub mod cr_1_7;
-pub mod cr_1_10;
-pub mod cr_1_11;
-pub mod cr_1_12;

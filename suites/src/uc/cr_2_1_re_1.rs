@@ -30,7 +30,11 @@ pub const CASES: &[Case] = &[
         title: "a certificate without a proper role has no rights",
         requirements: &["CR 2.1 RE(1)"],
         kind: Kind::Conformance,
-        scope: Scope::Each(Fits { kinds: &[InterfaceKind::ModbusTls], users: &[User::Process], ..Fits::ALL }),
+        scope: Scope::Each(Fits {
+            kinds: &[InterfaceKind::ModbusTls],
+            users: &[User::Process],
+            ..Fits::ALL
+        }),
         needs: &[],
         objective: "Find out whether a role that is missing, doubled, of the wrong type or under the wrong identifier gives rights.",
         criterion: "With each such certificate every operation that changes something is refused and reads back unchanged; with a proper \
@@ -66,7 +70,12 @@ async fn role_in_certificate(p: &mut Procedure<'_>) -> Result<(), Stop> {
         })
         .map(|(name, _)| name.as_str())
         .next()
-        .ok_or_else(|| Stop::not_evaluated(format!("no operation that changes something is bound on `{}`", p.name())))?;
+        .ok_or_else(|| {
+            Stop::not_evaluated(format!(
+                "no operation that changes something is bound on `{}`",
+                p.name()
+            ))
+        })?;
 
     let sound = p.bench().faulty_identity(p.name(), Fault::None)?;
     let mut control = Actor::new(Who::Certificate(&sound));
@@ -78,7 +87,12 @@ async fn role_in_certificate(p: &mut Procedure<'_>) -> Result<(), Stop> {
             slcert_reports::excerpt(works.words(), 200)
         )));
     }
-    for fault in [Fault::NoRole, Fault::TwoRoles, Fault::RoleAsIa5String, Fault::RoleElsewhere] {
+    for fault in [
+        Fault::NoRole,
+        Fault::TwoRoles,
+        Fault::RoleAsIa5String,
+        Fault::RoleElsewhere,
+    ] {
         let identity = p.bench().faulty_identity(p.name(), fault)?;
         if let Entry::In(session) = p.enter(&Who::Certificate(&identity)).await? {
             session.close().await;
@@ -87,7 +101,12 @@ async fn role_in_certificate(p: &mut Procedure<'_>) -> Result<(), Stop> {
         let effect = attempt(p, &mut actor, operation).await?;
         actor.leave().await;
         let name = format!("{}, {operation}", fault.words());
-        p.check(name, "refused", effect.words(), !matches!(effect, Effect::Happened(_)));
+        p.check(
+            name,
+            "refused",
+            effect.words(),
+            !matches!(effect, Effect::Happened(_)),
+        );
     }
     Ok(())
 }

@@ -38,9 +38,19 @@ async fn map_permissions(p: &mut Procedure<'_>) -> Result<(), Stop> {
         )));
     };
     let role_name = &rig.accounts[account].role.value;
-    let role = rig.roles.get(role_name).and_then(|role| role.called.clone()).unwrap_or_else(|| role_name.as_str().to_owned());
-    let permission = described.permission.clone().unwrap_or_else(|| operation.to_owned());
-    let values = Values::from([("role".to_owned(), role.clone()), ("permission".to_owned(), permission)]);
+    let role = rig
+        .roles
+        .get(role_name)
+        .and_then(|role| role.called.clone())
+        .unwrap_or_else(|| role_name.as_str().to_owned());
+    let permission = described
+        .permission
+        .clone()
+        .unwrap_or_else(|| operation.to_owned());
+    let values = Values::from([
+        ("role".to_owned(), role.clone()),
+        ("permission".to_owned(), permission),
+    ]);
 
     let before = as_account(p, account, operation).await?;
     by_whoever_may(p, "grant", &values).await?;
@@ -50,14 +60,24 @@ async fn map_permissions(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let revoked = as_account(p, account, operation).await?;
 
     let refused = |effect: &Effect| !matches!(effect, Effect::Happened(_));
-    p.check(format!("{account}, {operation}, before"), "refused", before.words(), refused(&before));
+    p.check(
+        format!("{account}, {operation}, before"),
+        "refused",
+        before.words(),
+        refused(&before),
+    );
     p.check(
         format!("{account}, {operation}, after `{role}` was granted the right"),
         "done",
         granted.words(),
         !refused(&granted),
     );
-    p.check(format!("{account}, {operation}, after the right was revoked"), "refused", revoked.words(), refused(&revoked));
+    p.check(
+        format!("{account}, {operation}, after the right was revoked"),
+        "refused",
+        revoked.words(),
+        refused(&revoked),
+    );
     Ok(())
 }
 

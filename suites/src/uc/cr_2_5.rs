@@ -17,7 +17,10 @@ pub const CASES: &[Case] = &[
         title: "an idle session locks, and a locked one does nothing",
         requirements: &["CR 2.5"],
         kind: Kind::Conformance,
-        scope: Scope::Each(Fits { users: &[slcert_rigs::rig::User::Human], ..Fits::CONSOLE }),
+        scope: Scope::Each(Fits {
+            users: &[slcert_rigs::rig::User::Human],
+            ..Fits::CONSOLE
+        }),
         needs: &[],
         objective: "Find out whether a session that idles for the stated time asks for the password again.",
         criterion: "At half the time a command still works; after the time it does not, until its user has authenticated again.",
@@ -29,7 +32,10 @@ pub const CASES: &[Case] = &[
         title: "a user can lock the session",
         requirements: &["CR 2.5"],
         kind: Kind::Conformance,
-        scope: Scope::Each(Fits { users: &[slcert_rigs::rig::User::Human], ..Fits::CONSOLE }),
+        scope: Scope::Each(Fits {
+            users: &[slcert_rigs::rig::User::Human],
+            ..Fits::CONSOLE
+        }),
         needs: &[],
         objective: "Find out whether the lock by hand holds.",
         criterion: "After the lock command no command works until the session's own user has authenticated again; a wrong password does not unlock.",
@@ -41,7 +47,10 @@ pub const CASES: &[Case] = &[
         title: "the time until the lock can be set",
         requirements: &["CR 2.5"],
         kind: Kind::Conformance,
-        scope: Scope::Each(Fits { users: &[slcert_rigs::rig::User::Human], ..Fits::CONSOLE }),
+        scope: Scope::Each(Fits {
+            users: &[slcert_rigs::rig::User::Human],
+            ..Fits::CONSOLE
+        }),
         needs: &["set_session_lock"],
         objective: "Find out whether a change of the time has effect.",
         criterion: "After the time is doubled, a session that idles for the old time and a half still works.",
@@ -63,13 +72,21 @@ async fn idle(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let said = say(&mut session, &command).await?;
     if said.0 != Place::Prompt {
         session.close().await;
-        return Err(Stop::inconclusive(format!("the session did not last half the stated time: {}", said.1)));
+        return Err(Stop::inconclusive(format!(
+            "the session did not last half the stated time: {}",
+            said.1
+        )));
     }
     p.check("a command at half the time", "works", &said.1, true);
     sleep(period + GRACE).await;
     let (place, text) = say(&mut session, &command).await?;
     let observed = format!("{}: {text}", place_words(place));
-    p.check("a command after the time", "does not work without a new authentication", observed, place != Place::Prompt);
+    p.check(
+        "a command after the time",
+        "does not work without a new authentication",
+        observed,
+        place != Place::Prompt,
+    );
     if place == Place::Locked {
         unlock(p, &mut session, account, &command).await?;
     }
@@ -81,16 +98,31 @@ async fn by_hand(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let manner = p.interface()?.console.as_ref();
     let lock = manner
         .and_then(|manner| manner.lock.clone())
-        .ok_or_else(|| Stop::not_evaluated(format!("the rig file names no command that locks a session of `{}` (`console.lock`)", p.name())))?;
+        .ok_or_else(|| {
+            Stop::not_evaluated(format!(
+                "the rig file names no command that locks a session of `{}` (`console.lock`)",
+                p.name()
+            ))
+        })?;
     let (account, command) = harmless(p)?;
     let mut session = p.login(account).await?;
     let (place, text) = say(&mut session, &lock).await?;
-    p.check("the lock command", "locks", format!("{}: {text}", place_words(place)), place != Place::Prompt);
+    p.check(
+        "the lock command",
+        "locks",
+        format!("{}: {text}", place_words(place)),
+        place != Place::Prompt,
+    );
     if place == Place::Locked {
         // At the lock this line is taken for a password: a wrong one.
         let (place, text) = say(&mut session, &command).await?;
         let done = place == Place::Prompt || answers(p, &text);
-        p.check("a command at the lock", "does not work", format!("{}: {text}", place_words(place)), !done);
+        p.check(
+            "a command at the lock",
+            "does not work",
+            format!("{}: {text}", place_words(place)),
+            !done,
+        );
         if !done {
             unlock(p, &mut session, account, &command).await?;
         }
@@ -102,7 +134,9 @@ async fn by_hand(p: &mut Procedure<'_>) -> Result<(), Stop> {
 async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let period = stated(p)?;
     let (account, command) = harmless(p)?;
-    let seconds = |period: Duration| Values::from([("value".to_owned(), period.as_secs().max(1).to_string())]);
+    let seconds = |period: Duration| {
+        Values::from([("value".to_owned(), period.as_secs().max(1).to_string())])
+    };
     by_whoever_may(p, "set_session_lock", &seconds(period * 2)).await?;
     let tried = async {
         let mut session = p.login(account).await?;
@@ -115,7 +149,11 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
     by_whoever_may(p, "set_session_lock", &seconds(period)).await?;
     let (place, text) = said?;
     p.check(
-        format!("a command after {} ms, where {} ms are allowed now", (period + period / 2).as_millis(), (period * 2).as_millis()),
+        format!(
+            "a command after {} ms, where {} ms are allowed now",
+            (period + period / 2).as_millis(),
+            (period * 2).as_millis()
+        ),
         "works",
         format!("{}: {text}", place_words(place)),
         place == Place::Prompt,
@@ -124,7 +162,12 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
 }
 
 /// Unlocks with the user's own password, and shows that the session works again.
-async fn unlock(p: &mut Procedure<'_>, session: &mut Session, account: &str, command: &str) -> Result<(), Stop> {
+async fn unlock(
+    p: &mut Procedure<'_>,
+    session: &mut Session,
+    account: &str,
+    command: &str,
+) -> Result<(), Stop> {
     let password = p.bench().password(account)?;
     let Some(console) = session.console() else {
         return Ok(());
@@ -135,7 +178,12 @@ async fn unlock(p: &mut Procedure<'_>, session: &mut Session, account: &str, com
     match console.unlock(&password).await? {
         Ok(()) => {
             let (place, text) = say(session, command).await?;
-            p.check("a command after the user's own password", "works", format!("{}: {text}", place_words(place)), place == Place::Prompt);
+            p.check(
+                "a command after the user's own password",
+                "works",
+                format!("{}: {text}", place_words(place)),
+                place == Place::Prompt,
+            );
         }
         Err(said) => p.cannot_tell("the user's own password", "unlocks", said),
     }
@@ -143,11 +191,11 @@ async fn unlock(p: &mut Procedure<'_>, session: &mut Session, account: &str, com
 }
 
 fn stated(p: &Procedure<'_>) -> Result<Duration, Stop> {
-    let period = p
-        .rig()
-        .policy
-        .session_lock
-        .ok_or_else(|| Stop::not_evaluated("the rig file states no time until a session locks (`policy.session_lock`)"))?;
+    let period = p.rig().policy.session_lock.ok_or_else(|| {
+        Stop::not_evaluated(
+            "the rig file states no time until a session locks (`policy.session_lock`)",
+        )
+    })?;
     if period.0 > LONGEST {
         return Err(Stop::not_evaluated(format!(
             "sessions lock after {period}: set the device to at most {} s for the test",
@@ -167,28 +215,37 @@ fn harmless<'r>(p: &Procedure<'r>) -> Result<(&'r str, String), Stop> {
         let [Step::Send(command)] = binding.steps.as_slice() else {
             continue;
         };
-        if operation.changes_state() || command.names().next().is_some() || name.as_str() == "clear_audit" {
+        if operation.changes_state()
+            || command.names().next().is_some()
+            || name.as_str() == "clear_audit"
+        {
             continue;
         }
         if let Some(account) = rig.who_may_str(name.as_str(), p.name()) {
             return Ok((account, p.bench().fill(command)?));
         }
     }
-    Err(Stop::not_evaluated(format!("no operation that only reads is bound on `{}`", p.name())))
+    Err(Stop::not_evaluated(format!(
+        "no operation that only reads is bound on `{}`",
+        p.name()
+    )))
 }
 
 /// Whether a text is the answer of some reading operation.
 fn answers(p: &Procedure<'_>, text: &str) -> bool {
     let values = Values::new();
-    p.rig().operations.values().any(|operation| match operation.on(p.name()) {
-        Some(Binding::Console(binding)) => binding
-            .meaning
-            .answer
-            .as_ref()
-            .and_then(|pattern| pattern.with(&values).ok())
-            .is_some_and(|pattern| pattern.is_match(text)),
-        _ => false,
-    })
+    p.rig()
+        .operations
+        .values()
+        .any(|operation| match operation.on(p.name()) {
+            Some(Binding::Console(binding)) => binding
+                .meaning
+                .answer
+                .as_ref()
+                .and_then(|pattern| pattern.with(&values).ok())
+                .is_some_and(|pattern| pattern.is_match(text)),
+            _ => false,
+        })
 }
 
 async fn say(session: &mut Session, command: &str) -> Result<(Place, String), Stop> {

@@ -35,16 +35,33 @@ async fn events(p: &mut Procedure<'_>) -> Result<(), Stop> {
         match provoke(p, *category).await {
             Ok(how) => {
                 let entries = audit::new_entries(&before, audit::read(p).await?);
-                let found: Vec<_> = entries.iter().filter(|entry| entry.is_of(format, *category)).collect();
+                let found: Vec<_> = entries
+                    .iter()
+                    .filter(|entry| entry.is_of(format, *category))
+                    .collect();
                 let name = format!("{}: {how}", category.word());
                 match found.first() {
                     None => {
-                        let seen: Vec<_> = entries.iter().map(|entry| entry.text.as_str()).collect();
-                        p.check(name, format!("an entry of category `{}`", pattern.as_str()), seen.join("\n"), false);
+                        let seen: Vec<_> =
+                            entries.iter().map(|entry| entry.text.as_str()).collect();
+                        p.check(
+                            name,
+                            format!("an entry of category `{}`", pattern.as_str()),
+                            seen.join("\n"),
+                            false,
+                        );
                     }
                     Some(entry) => {
-                        let missing: Vec<_> = FIELDS.iter().filter(|field| entry.field(field).is_none()).collect();
-                        p.check(name, "an entry with all six fields", format!("{}; missing: {missing:?}", entry.text), missing.is_empty());
+                        let missing: Vec<_> = FIELDS
+                            .iter()
+                            .filter(|field| entry.field(field).is_none())
+                            .collect();
+                        p.check(
+                            name,
+                            "an entry with all six fields",
+                            format!("{}; missing: {missing:?}", entry.text),
+                            missing.is_empty(),
+                        );
                     }
                 }
                 provoked.push(*category);
@@ -82,10 +99,15 @@ async fn provoke(p: &Procedure<'_>, category: Category) -> Result<String, Stop> 
             let (interface, account) = p.anywhere("read_audit")?;
             let user = p.bench().user(account).to_owned();
             let wrong = Secret::new(fresh::strong_password());
-            let who = Who::Password { user: &user, password: &wrong };
+            let who = Who::Password {
+                user: &user,
+                password: &wrong,
+            };
             if let Entry::In(session) = p.bench().enter(interface, &who).await? {
                 session.close().await;
-                return Err(Stop::inconclusive("a wrong password was let in: see CR 1.1"));
+                return Err(Stop::inconclusive(
+                    "a wrong password was let in: see CR 1.1",
+                ));
             }
             Ok(format!("a failed login on `{interface}`"))
         }
@@ -94,30 +116,39 @@ async fn provoke(p: &Procedure<'_>, category: Category) -> Result<String, Stop> 
                 let operation_name = name.as_str();
                 for interface in operation.bindings.keys() {
                     let interface = interface.as_str();
-                    if !operation.changes_state() || rig.binding(operation_name, interface).is_none() {
+                    if !operation.changes_state()
+                        || rig.binding(operation_name, interface).is_none()
+                    {
                         continue;
                     }
                     if let Some(account) = rig.who_may_not(operation_name, interface) {
                         let mut session = p.bench().login(interface, account.as_str()).await?;
                         let value = operation.values.map_or(0, |range| range.from).to_string();
-                        let attempt = session.perform(operation_name, &Values::from([("value".to_owned(), value)])).await;
+                        let attempt = session
+                            .perform(operation_name, &Values::from([("value".to_owned(), value)]))
+                            .await;
                         session.close().await;
                         attempt?;
-                        return Ok(format!("`{account}` asked for `{operation_name}` on `{interface}`, which it may not"));
+                        return Ok(format!(
+                            "`{account}` asked for `{operation_name}` on `{interface}`, which it may not"
+                        ));
                     }
                 }
             }
-            Err(Stop::not_evaluated("no account lacks a right to an operation"))
+            Err(Stop::not_evaluated(
+                "no account lacks a right to an operation",
+            ))
         }
         Category::ControlSystem => {
             let (interface, account) = p.anywhere("write_output")?;
-            let operation = rig
-                .operations
-                .get("write_output")
-                .ok_or_else(|| Stop::not_evaluated("operation `write_output` is bound on no interface of this rig"))?;
+            let operation = rig.operations.get("write_output").ok_or_else(|| {
+                Stop::not_evaluated("operation `write_output` is bound on no interface of this rig")
+            })?;
             let value = crate::effect::other_value(operation, "");
             let mut session = p.bench().login(interface, account).await?;
-            let attempt = session.perform("write_output", &Values::from([("value".to_owned(), value)])).await;
+            let attempt = session
+                .perform("write_output", &Values::from([("value".to_owned(), value)]))
+                .await;
             session.close().await;
             attempt?;
             Ok(format!("`{account}` wrote an output on `{interface}`"))
@@ -127,12 +158,21 @@ async fn provoke(p: &Procedure<'_>, category: Category) -> Result<String, Stop> 
             Ok("a backup".to_owned())
         }
         Category::Configuration => {
-            let limit = rig
-                .policy
-                .failed_logins
-                .ok_or_else(|| Stop::not_evaluated("the rig file states no setting that the bench could change"))?;
-            by_whoever_may(p, "set_failed_logins", &Values::from([("value".to_owned(), (limit + 1).to_string())])).await?;
-            by_whoever_may(p, "set_failed_logins", &Values::from([("value".to_owned(), limit.to_string())])).await?;
+            let limit = rig.policy.failed_logins.ok_or_else(|| {
+                Stop::not_evaluated("the rig file states no setting that the bench could change")
+            })?;
+            by_whoever_may(
+                p,
+                "set_failed_logins",
+                &Values::from([("value".to_owned(), (limit + 1).to_string())]),
+            )
+            .await?;
+            by_whoever_may(
+                p,
+                "set_failed_logins",
+                &Values::from([("value".to_owned(), limit.to_string())]),
+            )
+            .await?;
             Ok("a setting was changed, and changed back".to_owned())
         }
         Category::AuditLog => {

@@ -1,8 +1,8 @@
 //! FR 2: use control.
 
 pub mod cr_2_1;
+pub mod cr_2_12;
 pub mod cr_2_1_re_1;
 pub mod cr_2_1_re_2;
-pub mod cr_2_12;
 pub mod cr_2_5;
 pub mod cr_2_8;

@@ -1,0 +1,298 @@
+//! CR 4.1: information confidentiality. The part on the wire.
+
+use std::time::Duration;
+
+use slcert_rigs::Secret;
+use slcert_rigs::bench::{Entry, Who};
+use slcert_rigs::line::{Direction, Event, find};
+use slcert_rigs::rig::{InterfaceKind, Values};
+
+use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::fresh;
+use crate::procedure::{Procedure, Stop};
+
+/// The cases of this requirement.
+pub const CASES: &[Case] = &[
+    Case {
+        id: "planted-secrets",
+        title: "a planted secret never comes back",
+        requirements: &["CR 4.1"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(Fits::PASSWORD),
+        needs: &["change_own_password"],
+        objective: "Set a password that no device has seen before, use every interface, and look for it in all that the device sends.",
+        criterion: "The planted password stands in nothing that the device sends on any line, as text, in base64 or in hexadecimal.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(planted_secrets(p)) },
+    },
+    Case {
+        id: "secrets-on-the-wire",
+        title: "a password does not cross the network in clear",
+        requirements: &["CR 4.1"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(Fits::MQTT),
+        needs: &[],
+        objective: "Log in over the network, and look for the password in the bytes of the connection.",
+        criterion: "The password does not stand in the bytes that cross the network, in either direction.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(secrets_on_the_wire(p)) },
+    },
+];
+
+async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let account = p.who_may("change_own_password")?;
+    let original = p.bench().password(account)?;
+    let planted = Secret::new(fresh::strong_password());
+    let mark = p.bench().recorder().mark();
+    change(p, account, &original, &planted).await?;
+    let used = use_everything(p).await;
+    let user = p.bench().user(account).to_owned();
+    let opened = p
+        .enter(&Who::Password {
+            user: &user,
+            password: &planted,
+        })
+        .await?;
+    let planted_it = match opened {
+        Entry::In(mut session) => {
+            // A device that talks on its own gets the time to do so.
+            if let Some(console) = session.console() {
+                let _ = console
+                    .line()
+                    .until_quiet(Duration::from_secs(3), Duration::from_secs(6))
+                    .await;
+            }
+            session.close().await;
+            true
+        }
+        Entry::Refused(_) => false,
+    };
+    if planted_it {
+        change(p, account, &planted, &original).await?;
+    } else {
+        return Err(Stop::inconclusive(
+            "the password could not be planted: see CR 1.5",
+        ));
+    }
+    let used = used?;
+    let events = p.bench().recorder().since(mark);
+    let mut lines: Vec<&str> = events.iter().map(|event| &*event.line).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    for line in lines {
+        let received = bytes_of(&events, line, Direction::Received);
+        if received.is_empty() {
+            continue;
+        }
+        let found = shows(&received, planted.reveal());
+        let observed = match found {
+            Some(how) => format!("it stands there, {how}"),
+            None => format!("not in {} bytes", received.len()),
+        };
+        p.check(
+            format!("the planted password in what came over `{line}`"),
+            "not there",
+            observed,
+            found.is_none(),
+        );
+    }
+    p.check(
+        "operations used meanwhile (for information)",
+        "recorded",
+        used.join(", "),
+        true,
+    );
+    Ok(())
+}
+
+/// Performs every operation that reads, as somebody who may; what was used.
+async fn use_everything(p: &Procedure<'_>) -> Result<Vec<String>, Stop> {
+    let rig = p.rig();
+    let mut used = Vec::new();
+    for (interface, _) in &rig.interfaces {
+        for account in rig
+            .accounts_on(interface.as_str())
+            .map(|(name, _)| name.as_str())
+        {
+            let operations: Vec<_> = rig
+                .operations
+                .iter()
+                .filter(|(name, operation)| {
+                    !operation.changes_state()
+                        && rig.may(account, name.as_str())
+                        && name.as_str() != "clear_audit"
+                        && rig
+                            .binding(name.as_str(), interface.as_str())
+                            .is_some_and(|it| it.placeholders().is_empty())
+                        && !used.contains(&format!("{name}@{interface}"))
+                })
+                .map(|(name, _)| name.as_str())
+                .collect();
+            if operations.is_empty() {
+                continue;
+            }
+            let Ok(mut session) = p.bench().login(interface.as_str(), account).await else {
+                // The account whose password was planted is tried by the case itself.
+                continue;
+            };
+            for operation in operations {
+                if session.perform(operation, &Values::new()).await.is_ok() {
+                    used.push(format!("{operation}@{interface}"));
+                }
+                if session.is_over() {
+                    break;
+                }
+            }
+            session.close().await;
+        }
+    }
+    Ok(used)
+}
+
+async fn secrets_on_the_wire(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let account = p
+        .rig()
+        .accounts_on(p.name())
+        .find(|(_, account)| account.password.is_some())
+        .map(|(name, _)| name.as_str())
+        .ok_or_else(|| {
+            Stop::not_evaluated(format!(
+                "no account with a password is listed for `{}`",
+                p.name()
+            ))
+        })?;
+    let password = p.bench().password(account)?;
+    let mark = p.bench().recorder().mark();
+    p.login(account).await?.close().await;
+    let events = p.bench().recorder().since(mark);
+    // Under TLS the network sees the ciphertext; without it, the interface's own bytes.
+    let wire = if p.interface()?.tls.is_some() {
+        format!("{}.wire", p.name())
+    } else {
+        p.name().to_owned()
+    };
+    let mut bytes = bytes_of(&events, &wire, Direction::Sent);
+    bytes.extend(bytes_of(&events, &wire, Direction::Received));
+    if bytes.is_empty() {
+        return Err(Stop::inconclusive("nothing was recorded on the wire"));
+    }
+    let found = shows(&bytes, password.reveal());
+    let observed = match found {
+        Some(how) => format!("it stands there, {how}"),
+        None => format!("not in {} bytes", bytes.len()),
+    };
+    if let (Some(_), Some(measure)) = (found, p.compensated()) {
+        return Err(Stop::review(format!(
+            "not met by the component; compensating measure declared: {measure}"
+        )));
+    }
+    p.check(
+        format!("the password of `{account}` in the bytes of the connection"),
+        "not there",
+        observed,
+        found.is_none(),
+    );
+    debug_assert!(p.interface()?.kind == InterfaceKind::Mqtt);
+    Ok(())
+}
+
+async fn change(p: &Procedure<'_>, account: &str, old: &Secret, new: &Secret) -> Result<(), Stop> {
+    let user = p.bench().user(account).to_owned();
+    let Entry::In(mut session) = p
+        .enter(&Who::Password {
+            user: &user,
+            password: old,
+        })
+        .await?
+    else {
+        return Err(Stop::inconclusive(format!("`{account}` is not let in")));
+    };
+    let values = Values::from([
+        ("old_password".to_owned(), old.reveal().to_owned()),
+        ("new_password".to_owned(), new.reveal().to_owned()),
+    ]);
+    let attempt = session.perform("change_own_password", &values).await;
+    session.close().await;
+    attempt?;
+    Ok(())
+}
+
+fn bytes_of(events: &[Event], line: &str, direction: Direction) -> Vec<u8> {
+    events
+        .iter()
+        .filter(|event| &*event.line == line && event.direction == direction)
+        .flat_map(|event| event.bytes.iter().copied())
+        .collect()
+}
+
+/// How a secret stands in bytes: as it is, in hexadecimal, or in base64 at any offset.
+pub fn shows(bytes: &[u8], secret: &str) -> Option<&'static str> {
+    if find(bytes, secret.as_bytes()).is_some() {
+        return Some("as text");
+    }
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let lower = bytes.to_ascii_lowercase();
+    if find(&lower, hex.as_bytes()).is_some() {
+        return Some("in hexadecimal");
+    }
+    // Within a longer base64 text the secret begins at one of three places in a group of four characters: what does
+    // not depend on its neighbours is looked for.
+    for skip in 0..3 {
+        let mut padded = vec![0; skip];
+        padded.extend_from_slice(secret.as_bytes());
+        let encoded = base64(&padded);
+        let first = (skip * 8).div_ceil(6);
+        let last = encoded.len().saturating_sub(2);
+        if let Some(core) = encoded.get(first..last.min(padded.len() * 8 / 6))
+            && core.len() >= 8
+            && find(bytes, core).is_some()
+        {
+            return Some("in base64");
+        }
+    }
+    None
+}
+
+/// Base64 of RFC 4648 section 4, without padding.
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = Vec::new();
+    for group in bytes.chunks(3) {
+        let word = group
+            .iter()
+            .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
+        for at in 0..=group.len() {
+            encoded.push(ALPHABET[(word >> (18 - 6 * at) & 63) as usize]);
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_in_every_dress() {
+        let secret = "Qz7abcdefghijkmXk4W9";
+        assert_eq!(shows(b"x Qz7abcdefghijkmXk4W9 y", secret), Some("as text"));
+        let hex: String = secret.bytes().map(|byte| format!("{byte:02X}")).collect();
+        assert_eq!(shows(hex.as_bytes(), secret), Some("in hexadecimal"));
+        for before in ["", "a", "ab", "abc"] {
+            let whole = format!("{before}{secret}-and-more");
+            assert_eq!(
+                shows(&base64(whole.as_bytes()), secret),
+                Some("in base64"),
+                "{before}"
+            );
+        }
+        assert_eq!(shows(b"Qz7abcdefghijkm", secret), None);
+    }
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        assert_eq!(base64(b"foobar"), b"Zm9vYmFy");
+        assert_eq!(base64(b"fooba"), b"Zm9vYmE");
+    }
+}

@@ -1,0 +1,4 @@
+//! FR 4: data confidentiality.
+
+pub mod cr_4_1;
+pub mod cr_4_3;

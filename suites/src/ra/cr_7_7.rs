@@ -1,0 +1,380 @@
+//! CR 7.7: least functionality.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use slcert_rigs::bench::Who;
+use slcert_rigs::modbus::ModbusError;
+use slcert_rigs::rig::InterfaceKind;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::procedure::{Procedure, Stop};
+
+/// The cases of this requirement.
+pub const CASES: &[Case] = &[
+    Case {
+        id: "tcp-ports",
+        title: "only declared TCP ports answer",
+        requirements: &["CR 7.7"],
+        kind: Kind::Conformance,
+        scope: Scope::Device,
+        needs: &[],
+        objective: "Find out which TCP ports of the device answer.",
+        criterion: "Every port from 1 to 65535 that answers is declared in the rig file, and every declared one answers.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(tcp_ports(p)) },
+    },
+    Case {
+        id: "modbus-functions",
+        title: "only declared Modbus functions are served",
+        requirements: &["CR 7.7"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(Fits::MODBUS),
+        needs: &[],
+        objective: "Find out which function codes from 1 to 127 the device serves.",
+        criterion: "Every function that is not answered with exception 1 is declared in the rig file.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(modbus_functions(p)) },
+    },
+    Case {
+        id: "console-commands",
+        title: "only declared commands are offered",
+        requirements: &["CR 7.7"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(Fits::CONSOLE),
+        needs: &[],
+        objective: "Find out which commands the console's own help lists.",
+        criterion: "Every command that the help lists is declared in the rig file.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(console_commands(p)) },
+    },
+    Case {
+        id: "mqtt-topics",
+        title: "only declared topics carry messages",
+        requirements: &["CR 7.7"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(Fits::MQTT),
+        needs: &[],
+        objective: "Find out on which topics messages arrive when everything is subscribed to.",
+        criterion: "Every topic that a message arrives on is declared in the rig file.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(mqtt_topics(p)) },
+    },
+];
+
+/// How many ports are tried at the same time.
+const AT_ONCE: usize = 256;
+/// How long a port may take to answer. A port that is closed answers at once.
+const PORT_LIMIT: Duration = Duration::from_millis(600);
+
+async fn tcp_ports(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let surface = p.rig().surface.as_ref().ok_or_else(|| {
+        Stop::not_evaluated("the rig file does not say which address has which ports (`surface`)")
+    })?;
+    let address = p.bench().fill(&surface.address)?;
+    let open = scan(&address).await;
+    let declared: BTreeSet<u16> = surface.tcp.iter().copied().collect();
+    // Servers of this machine that listen on all its addresses are not the device's: they answer on another one, too.
+    let elsewhere = if address.starts_with("127.") && address != "127.0.0.1" {
+        scan_some(
+            "127.255.255.253",
+            open.difference(&declared).copied().collect(),
+        )
+        .await
+    } else {
+        BTreeSet::new()
+    };
+    for port in &declared {
+        let answers = open.contains(port);
+        p.check(
+            format!("declared port {port}"),
+            "answers",
+            if answers {
+                "answers"
+            } else {
+                "does not answer"
+            },
+            answers,
+        );
+    }
+    for port in open.difference(&declared) {
+        if !elsewhere.contains(port) {
+            p.check(
+                format!("port {port}"),
+                "does not answer: it is not declared",
+                "answers",
+                false,
+            );
+        }
+    }
+    let others: Vec<_> = elsewhere.iter().map(u16::to_string).collect();
+    p.check(
+        "ports 1 to 65535",
+        "scanned",
+        format!(
+            "{} answer{}",
+            open.len() - elsewhere.len(),
+            if others.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    "; left out, as they are of the bench's own machine: {}",
+                    others.join(", ")
+                )
+            }
+        ),
+        true,
+    );
+    Ok(())
+}
+
+async fn scan(address: &str) -> BTreeSet<u16> {
+    scan_some(address, (1..=u16::MAX).collect()).await
+}
+
+async fn scan_some(address: &str, ports: Vec<u16>) -> BTreeSet<u16> {
+    let mut open = BTreeSet::new();
+    for chunk in ports.chunks(AT_ONCE) {
+        let mut tries = tokio::task::JoinSet::new();
+        for port in chunk {
+            let (address, port) = (address.to_owned(), *port);
+            tries.spawn(async move {
+                let connected =
+                    timeout(PORT_LIMIT, TcpStream::connect((address.as_str(), port))).await;
+                matches!(connected, Ok(Ok(_))).then_some(port)
+            });
+        }
+        while let Some(tried) = tries.join_next().await {
+            open.extend(tried.ok().flatten());
+        }
+    }
+    open
+}
+
+async fn modbus_functions(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let declared = p.interface()?.offers.functions.clone().ok_or_else(|| {
+        Stop::not_evaluated(format!(
+            "the rig file does not say which functions `{}` offers (`offers.functions`)",
+            p.name()
+        ))
+    })?;
+    // Nobody who may do much is needed: a function that is refused by right is still served.
+    let who = p
+        .rig()
+        .accounts_on(p.name())
+        .next()
+        .map_or(Who::Nobody, |(name, _)| Who::Account(name.as_str()));
+    let serial = p.interface()?.kind == InterfaceKind::ModbusRtu;
+    let limit = Duration::from_millis(if serial { 300 } else { 1000 });
+    let mut client = p.bench().modbus_client(p.name(), &who).await?;
+    let mut silent = Vec::new();
+    for function in 1..=127_u8 {
+        // The function alone: it is too short to do anything, and tells whether the function is known.
+        let exchanged = client.exchange(&[function], limit).await;
+        let refused = matches!(&exchanged, Ok(answer) if answer.first() == Some(&(function | 0x80)) && answer.get(1) == Some(&1));
+        match exchanged {
+            _ if refused || declared.contains(&function) => {}
+            Ok(answer) => p.check(
+                format!("function {function}"),
+                "exception 1: it is not declared",
+                format!("answered with {}", crate::si::cr_3_1::hex(&answer)),
+                false,
+            ),
+            Err(ModbusError::TimedOut) => silent.push(function),
+            Err(ModbusError::Illegal { frame, .. }) => {
+                // An answer that breaks the protocol is CR 3.5's finding; it shows no service.
+                silent.push(function);
+                p.bench().recorder().note(
+                    p.name(),
+                    &format!("function {function}: {}", crate::si::cr_3_1::hex(&frame)),
+                );
+                client = p.bench().modbus_client(p.name(), &who).await?;
+            }
+            Err(ModbusError::Closed(_)) => client = p.bench().modbus_client(p.name(), &who).await?,
+            Err(error) => return Err(Stop::inconclusive(error.to_string())),
+        }
+    }
+    let without = if silent.is_empty() {
+        String::new()
+    } else {
+        format!("; without a legal answer: {silent:?}")
+    };
+    p.check(
+        "functions 1 to 127",
+        "asked",
+        format!("declared: {declared:?}{without}"),
+        true,
+    );
+    Ok(())
+}
+
+async fn console_commands(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let offers = &p.interface()?.offers;
+    let (Some(help), Some(declared)) = (offers.help.clone(), offers.commands.clone()) else {
+        return Err(Stop::not_evaluated(format!(
+            "the rig file does not say which commands `{}` offers, and how it lists them (`offers.commands`, `offers.help`)",
+            p.name()
+        )));
+    };
+    let mut listed = BTreeSet::new();
+    for (account, _) in p.rig().accounts_on(p.name()) {
+        let mut session = p.login(account.as_str()).await?;
+        if let Some(console) = session.console() {
+            let said = console.say(&help).await?;
+            listed.extend(commands(&said.text));
+        }
+        session.close().await;
+    }
+    if listed.is_empty() {
+        return Err(Stop::inconclusive(format!(
+            "`{help}` lists nothing that reads like commands"
+        )));
+    }
+    for command in &listed {
+        let known = declared.contains(command);
+        if !known {
+            p.check(
+                format!("command `{command}`"),
+                "not listed: it is not declared",
+                "listed by the help",
+                false,
+            );
+        }
+    }
+    p.check(
+        "the help",
+        "read",
+        format!("{} commands are listed", listed.len()),
+        true,
+    );
+    Ok(())
+}
+
+/// The first word of each line of a help that begins like a command.
+fn commands(help: &str) -> impl Iterator<Item = String> + '_ {
+    help.lines().filter_map(|line| {
+        let word = line.split_whitespace().next()?;
+        let like = word
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            && word.len() <= 32;
+        // A headline ends in a colon, a remark begins in a capital letter.
+        (like && word.starts_with(|c: char| c.is_ascii_lowercase())).then(|| word.to_owned())
+    })
+}
+
+/// How long messages are waited for.
+const LISTEN: Duration = Duration::from_millis(2500);
+
+async fn mqtt_topics(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let declared = p.interface()?.offers.topics.clone().ok_or_else(|| {
+        Stop::not_evaluated(format!(
+            "the rig file does not say which topics `{}` offers (`offers.topics`)",
+            p.name()
+        ))
+    })?;
+    let mut seen = BTreeSet::new();
+    let mut refused = Vec::new();
+    for (account, _) in p.rig().accounts_on(p.name()) {
+        let who = Who::Account(account.as_str());
+        for filter in ["#", "$SYS/#"] {
+            let id = format!("slcert-{}", crate::fresh::tag());
+            let client = p.bench().mqtt_client(p.name(), &who, &id, true).await?;
+            let mut client = client.map_err(|answer| {
+                Stop::inconclusive(format!("`{account}` is refused: {}", answer.text))
+            })?;
+            match client.subscribe(filter, Duration::from_secs(2)).await {
+                Err(error) => refused.push(format!("`{filter}` for {account} ({error})")),
+                Ok(_) => {
+                    let deadline = tokio::time::Instant::now() + LISTEN;
+                    while let Some(message) = client
+                        .next_message(
+                            deadline.saturating_duration_since(tokio::time::Instant::now()),
+                        )
+                        .await
+                    {
+                        seen.insert(message.topic);
+                        if seen.len() > 1000 {
+                            break;
+                        }
+                    }
+                }
+            }
+            client.disconnect().await;
+        }
+    }
+    for topic in &seen {
+        if !declared.iter().any(|filter| matches_filter(filter, topic)) {
+            p.check(
+                format!("topic `{topic}`"),
+                "no message: it is not declared",
+                "a message arrived",
+                false,
+            );
+        }
+    }
+    p.check(
+        "subscriptions to everything",
+        "tried for every account",
+        format!(
+            "messages on {} topics; refused: {}",
+            seen.len(),
+            if refused.is_empty() {
+                "none".to_owned()
+            } else {
+                refused.join("; ")
+            }
+        ),
+        true,
+    );
+    Ok(())
+}
+
+/// Whether a topic matches a filter (MQTT 5.0 section 4.7).
+fn matches_filter(filter: &str, topic: &str) -> bool {
+    if topic.starts_with('$') != filter.starts_with('$') {
+        return false;
+    }
+    let (mut filters, mut topics) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (filters.next(), topics.next()) {
+            (Some("#"), _) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(level), Some(found)) if level == found => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_match_as_the_standard_says() {
+        for (filter, topic, matches) in [
+            ("sport/#", "sport", true),
+            ("sport/#", "sport/tennis/player1", true),
+            ("sport/+", "sport", false),
+            ("+/+", "/finance", true),
+            ("+", "/finance", false),
+            ("#", "$SYS/broker/uptime", false),
+            ("$SYS/#", "$SYS/broker/uptime", true),
+            ("a/b", "a/b/c", false),
+        ] {
+            assert_eq!(matches_filter(filter, topic), matches, "{filter} {topic}");
+        }
+    }
+
+    #[test]
+    fn commands_are_the_first_words_of_a_help() {
+        let help = "Commands:\n  show WHAT   show a value\n  set\n\nlogout  end\n*** level 3\n";
+        assert_eq!(
+            commands(help).collect::<Vec<_>>(),
+            ["show", "set", "logout"]
+        );
+    }
+}

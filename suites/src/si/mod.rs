@@ -1,0 +1,7 @@
+//! FR 3: system integrity.
+
+pub mod cr_3_1;
+pub mod cr_3_1_re_1;
+pub mod cr_3_5;
+pub mod cr_3_7;
+pub mod cr_3_8;
