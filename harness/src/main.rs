@@ -1,3 +1,16 @@
-//! The `slcert` command line.
+//! The command line of slcert.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use slcert::command::{Command, CommandLine};
+
+fn main() -> ExitCode {
+    match CommandLine::parse().command() {
+        Command::Run(run) => slcert::campaign::run(&run),
+        Command::List(list) => slcert::list::list(&list),
+        Command::Check(check) => slcert::check::check(&check),
+        Command::Explain(explain) => slcert::explain::explain(&explain),
+        Command::Sim(sim) => slcert_sim::run(sim),
+    }
+}

@@ -12,6 +12,7 @@ pub mod effect;
 pub mod fresh;
 pub mod iac;
 pub mod leak;
+pub mod live;
 pub mod plain;
 pub mod plan;
 pub mod procedure;

@@ -1,0 +1,94 @@
+//! The campaign's folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Where campaigns go, unless told otherwise.
+const CAMPAIGNS: &str = "campaigns";
+
+/// A campaign's folder.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// The folder cannot be used.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// It holds something already.
+    #[error("{} is not empty: name another folder with --out, so that nothing that was recorded is lost", _0.display())]
+    NotEmpty(PathBuf),
+    /// It cannot be made.
+    #[error("{} cannot be made: {source}", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Folder {
+    /// Makes the folder: the one that was asked for, or one with a name of its own.
+    ///
+    /// # Errors
+    /// It holds something already, or cannot be made.
+    pub fn create(asked: Option<&Path>, profile: &str) -> Result<Self, FolderError> {
+        let path = match asked {
+            Some(path) => path.to_owned(),
+            None => fresh(profile),
+        };
+        let failed = |source| FolderError::Io {
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(path.join("evidence")).map_err(failed)?;
+        let others = std::fs::read_dir(&path)
+            .map_err(failed)?
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_name() != "evidence")
+            .count();
+        if others > 0 {
+            return Err(FolderError::NotEmpty(path));
+        }
+        Ok(Self { path })
+    }
+
+    /// The folder's own name.
+    pub fn name(&self) -> &str {
+        self.path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or("campaign")
+    }
+
+    /// A file in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        if name.is_empty() {
+            self.path.clone()
+        } else {
+            self.path.join(name)
+        }
+    }
+}
+
+fn fresh(profile: &str) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ");
+    let profile: String = Path::new(profile)
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or("profile")
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
+        .collect();
+    let base = Path::new(CAMPAIGNS).join(format!("{now}-{profile}"));
+    let mut path = base.clone();
+    let mut number = 2;
+    while path.exists() {
+        path = base.with_file_name(format!("{now}-{profile}-{number}"));
+        number += 1;
+    }
+    path
+}

@@ -1,0 +1,226 @@
+//! `slcert run`: one campaign, from the files to the reports.
+
+mod folder;
+mod runner;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use slcert_profiles::Profile;
+use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
+use slcert_reports::{Record, assess, exit_status, junit, summary};
+use slcert_rigs::rig::Template;
+use slcert_suites::Trial;
+
+use crate::command::Run;
+use crate::list::trials;
+use crate::sources::{self, BENCH, RigFile, USAGE};
+use folder::Folder;
+use runner::Runner;
+
+/// Runs a campaign, and reports it.
+pub fn run(run: &Run) -> ExitCode {
+    let profile = match sources::profile(&run.on) {
+        Ok(profile) => profile,
+        Err(unusable) => return unusable.into(),
+    };
+    let mut rig = match sources::rig(run.on.rig.as_deref()) {
+        Ok(rig) => rig,
+        Err(unusable) => return unusable.into(),
+    };
+    if let Err(message) = add_flaws(run, &mut rig) {
+        eprintln!("error: {message}");
+        return ExitCode::from(USAGE);
+    }
+    let planned = trials(&profile, &rig.rig);
+    if run.libtest.list {
+        // libtest's own listing, so that tools that drive tests can read it.
+        let listed = planned.iter().map(|trial| {
+            libtest_mimic::Trial::test(trial.id(), || Ok::<_, libtest_mimic::Failed>(()))
+        });
+        libtest_mimic::run(&run.libtest, listed.collect());
+        return ExitCode::SUCCESS;
+    }
+    if !profile.components().contains(&rig.rig.dut.component) {
+        let types: Vec<_> = profile
+            .components()
+            .iter()
+            .map(|component| component.word())
+            .collect();
+        eprintln!(
+            "error: the profile `{}` is for {}, and the rig's device is a {}",
+            profile.id,
+            types.join(", "),
+            rig.rig.dut.component.word()
+        );
+        eprintln!(
+            "       choose a profile for it with --profile; `slcert list --profiles` lists the built-in ones"
+        );
+        return ExitCode::from(USAGE);
+    }
+    let mut arguments = run.libtest.clone();
+    // A rig is one resource: its trials never overlap.
+    arguments.test_threads = Some(1);
+
+    let folder = match Folder::create(run.out.as_deref(), &run.on.profile) {
+        Ok(folder) => folder,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let record = record(run, &profile, &rig, &planned, &arguments, folder.name());
+    header(&record, &rig, planned.len());
+    let runner = match Runner::start(rig, folder, record) {
+        Ok(runner) => Arc::new(runner),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(BENCH);
+        }
+    };
+    let trials = planned
+        .into_iter()
+        .map(|trial| runner::mimic(&runner, trial))
+        .collect();
+    libtest_mimic::run(&arguments, trials);
+    finish(run, &runner)
+}
+
+/// Gives the simulated device the defects that were asked for.
+fn add_flaws(run: &Run, rig: &mut RigFile) -> Result<(), String> {
+    for name in &run.flaw {
+        name.parse::<slcert_sim::Flaw>()
+            .map_err(|error| error.to_string())?;
+        if let Some(start) = &mut rig.rig.start {
+            start.command.push(Template::new("--flaw"));
+            start.command.push(Template::new(name));
+        }
+    }
+    Ok(())
+}
+
+fn header(record: &Record, rig: &RigFile, trials: usize) {
+    anstream::println!("slcert {}", record.slcert);
+    anstream::println!("profile  {} {}", record.profile.id, record.profile.version);
+    anstream::println!("rig      {}", rig.name);
+    anstream::println!(
+        "device   {} {}, firmware {}, {}",
+        record.dut.vendor,
+        record.dut.product,
+        record.dut.firmware,
+        record.dut.component.word()
+    );
+    anstream::println!("trials   {trials}");
+    let _ = std::io::stdout().flush();
+}
+
+/// What is fixed before the run.
+fn record(
+    run: &Run,
+    profile: &Profile,
+    rig: &RigFile,
+    planned: &[Trial],
+    arguments: &libtest_mimic::Arguments,
+    campaign: &str,
+) -> Record {
+    let excluded: Vec<_> = profile
+        .excluded()
+        .map(|(row, why)| (row.id, why.to_owned()))
+        .collect();
+    let dut = &rig.rig.dut;
+    let selection = profile
+        .basis()
+        .requirements()
+        .iter()
+        .filter(|row| row.applies_to(dut.component))
+        .map(|row| SelectionRecord {
+            id: row.id,
+            title: row.title.clone(),
+            level: row.level.get().max(1),
+            excluded: excluded
+                .iter()
+                .find(|(id, _)| *id == row.id)
+                .map(|(_, why)| why.clone()),
+        })
+        .collect();
+    // What a filter leaves out stays planned: a campaign demonstrates nothing by what it does not run.
+    let _ = arguments;
+    Record {
+        format: slcert_reports::record::FORMAT,
+        slcert: env!("CARGO_PKG_VERSION").to_owned(),
+        campaign: campaign.to_owned(),
+        started: jiff::Timestamp::now(),
+        finished: None,
+        interrupted: false,
+        profile: ProfileRecord {
+            id: profile.id.clone(),
+            title: profile.title.clone(),
+            version: profile.version.to_string(),
+            sha256: profile.sha256().to_owned(),
+            status: format!("{:?}", profile.status).to_lowercase(),
+        },
+        rig: RigRecord {
+            file: rig.name.clone(),
+            sha256: rig.sha256.clone(),
+        },
+        dut: DutRecord {
+            product: dut.product.clone(),
+            vendor: dut.vendor.clone(),
+            firmware: dut.firmware.clone(),
+            serial: dut.serial.clone(),
+            component: dut.component,
+        },
+        claim: profile.claim().0.map(|level| level.get()),
+        selection,
+        seed: run.seed,
+        planned: planned
+            .iter()
+            .map(|trial| PlannedRecord {
+                id: trial.id(),
+                title: trial.case.title.to_owned(),
+                requirements: trial.requirements.clone(),
+                interface: trial.interface.clone(),
+            })
+            .collect(),
+        trials: Vec::new(),
+    }
+}
+
+/// Ends the device, writes the reports, and says what was found.
+fn finish(run: &Run, runner: &Runner) -> ExitCode {
+    let record = runner.end();
+    let assessment = assess(&record);
+    let folder = runner.folder();
+    let mut trouble = Vec::new();
+    if let Err(error) = record.write(&folder.path("result.json")) {
+        trouble.push(error.to_string());
+    }
+    match junit(&record, &assessment) {
+        Ok(xml) => {
+            if let Err(error) = std::fs::write(folder.path("junit.xml"), xml) {
+                trouble.push(format!("{}: {error}", folder.path("junit.xml").display()));
+            }
+        }
+        Err(error) => trouble.push(error.to_string()),
+    }
+    let stdout = std::io::stdout();
+    let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
+    let text = summary(&record, &assessment, stdout.is_terminal(), width);
+    anstream::println!("{text}");
+    anstream::println!("results  {}", folder.path("").display());
+    for name in ["junit.xml", "result.json", "journal.jsonl", "evidence"] {
+        anstream::println!("         {name}");
+    }
+    if !trouble.is_empty() {
+        for error in trouble {
+            eprintln!("error: {error}");
+        }
+        return ExitCode::from(BENCH);
+    }
+    ExitCode::from(exit_status(
+        &assessment,
+        record.interrupted,
+        run.allow_review,
+    ))
+}

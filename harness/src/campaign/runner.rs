@@ -1,0 +1,324 @@
+//! The runner: one trial after the other on one bench, each recorded before the next one begins.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use libtest_mimic::{Completion, Failed};
+use slcert_reports::record::{CheckRecord, TrialRecord};
+use slcert_reports::{Event, Journal, JournalError, Record, Verdict, escape, excerpt};
+use slcert_rigs::bench::{Bench, BenchError, Monitor};
+use slcert_suites::{Blocked, Procedure, Stop, Trial};
+use tempfile::TempDir;
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use super::folder::Folder;
+use crate::sources::RigFile;
+
+/// The longest that a trial may take.
+const TRIAL: Duration = Duration::from_secs(600);
+/// How long the essential functions may take to be right before a trial begins.
+const HEALTHY: Duration = Duration::from_secs(10);
+/// How long after a trial the essential functions are still watched: what it broke may show late.
+const AFTER: Duration = Duration::from_millis(250);
+/// How long the device is given to end.
+const STOP: Duration = Duration::from_secs(10);
+
+/// Runs the trials of one campaign.
+pub struct Runner {
+    runtime: Runtime,
+    bench: Arc<Bench>,
+    monitor: Monitor,
+    folder: Folder,
+    journal: Mutex<Journal>,
+    record: Mutex<Record>,
+    interrupted: Arc<AtomicBool>,
+    cancel: watch::Receiver<bool>,
+    /// The device's state: it holds secrets, so it is no part of the campaign's folder.
+    _work: TempDir,
+}
+
+/// The bench is not ready.
+#[derive(Debug, Error)]
+pub enum RunnerError {
+    /// The operating system gives no threads, or no folder.
+    #[error("the bench cannot be set up: {0}")]
+    Io(#[from] std::io::Error),
+    /// The device could not be started.
+    #[error("{0}")]
+    Bench(#[from] BenchError),
+    /// The journal could not be begun.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// The essential functions are not right before anything was done.
+    #[error("these essential functions of the rig file were not right within {} s: {0}; check the bench and the rig file", HEALTHY.as_secs())]
+    Essential(String),
+}
+
+impl Runner {
+    /// Starts the device and the monitor, and opens the journal.
+    ///
+    /// # Errors
+    /// The bench is not ready: nothing was run.
+    pub fn start(rig: RigFile, folder: Folder, record: Record) -> Result<Self, RunnerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        let work = tempfile::Builder::new().prefix("slcert-").tempdir()?;
+        let program = std::env::var_os("SLCERT_PROGRAM").map(PathBuf::from);
+        let program = program.map_or_else(std::env::current_exe, Ok)?;
+        let bench = runtime.block_on(bench(rig.rig, work.path(), &rig.folder, &program))?;
+        let (monitor, healthy) = {
+            let _inside = runtime.enter();
+            let monitor = Monitor::start(&bench);
+            let healthy = runtime.block_on(monitor.healthy(HEALTHY));
+            (monitor, healthy)
+        };
+        if let Err(behind) = healthy {
+            runtime.block_on(bench.stop());
+            return Err(RunnerError::Essential(behind.join(", ")));
+        }
+        let mut journal = Journal::create(&folder.path("journal.jsonl"))?;
+        journal.append(&Event::CampaignStarted {
+            record: record.clone(),
+        })?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let (sender, cancel) = watch::channel(false);
+        runtime.spawn(watch_signals(Arc::clone(&interrupted), sender));
+        Ok(Self {
+            runtime,
+            bench,
+            monitor,
+            folder,
+            journal: Mutex::new(journal),
+            record: Mutex::new(record),
+            interrupted,
+            cancel,
+            _work: work,
+        })
+    }
+
+    /// The campaign's folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, event: &Event) {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = journal.append(event) {
+            eprintln!("error: {error}");
+        }
+    }
+
+    /// Ends the device, and hands back the whole record.
+    pub fn end(&self) -> Record {
+        let interrupted = self.interrupted.load(Ordering::SeqCst);
+        let _ = self.runtime.block_on(timeout(STOP, self.bench.stop()));
+        self.tell(&Event::CampaignFinished { interrupted });
+        let mut record = self.record();
+        record.interrupted = interrupted;
+        record.finished = Some(jiff::Timestamp::now());
+        record.clone()
+    }
+
+    /// Runs a trial and records it.
+    fn run(&self, trial: &Trial) -> Option<TrialRecord> {
+        if self.interrupted.load(Ordering::SeqCst) {
+            return None;
+        }
+        let id = trial.id();
+        self.tell(&Event::TrialStarted { id: id.clone() });
+        let started = jiff::Timestamp::now();
+        let began = std::time::Instant::now();
+        self.bench.recorder().clear();
+        let mark = self.bench.recorder().mark();
+        let (mut verdict, mut reason, mut checks) = self.runtime.block_on(self.judge(trial));
+        if verdict == Verdict::Inconclusive && !self.interrupted.load(Ordering::SeqCst) {
+            // A device is not blamed for the bench: once more, on a bench that has recovered.
+            self.runtime.block_on(self.recover());
+            self.bench.recorder().note("bench", "once more");
+            (verdict, reason, checks) = self.runtime.block_on(self.judge(trial));
+        }
+        let evidence = self.keep_evidence(&id, mark);
+        let record = TrialRecord {
+            id,
+            case: trial.case.id.to_owned(),
+            title: trial.case.title.to_owned(),
+            requirements: trial.requirements.clone(),
+            interface: trial.interface.clone(),
+            verdict,
+            reason: excerpt_of(&reason),
+            checks,
+            started,
+            duration_ms: began.elapsed().as_millis() as u64,
+            svv: trial.case.svv.id().to_owned(),
+            objective: trial.case.objective.to_owned(),
+            criterion: trial.case.criterion.to_owned(),
+            evidence,
+        };
+        self.tell(&Event::TrialFinished(record.clone()));
+        self.record().trials.push(record.clone());
+        Some(record)
+    }
+
+    /// Runs the procedure once.
+    async fn judge(&self, trial: &Trial) -> (Verdict, String, Vec<CheckRecord>) {
+        let mut procedure =
+            Procedure::new(&self.bench, trial.interface.as_deref(), trial.requirement);
+        match &trial.blocked {
+            Some(Blocked::NoInterface(why)) => {
+                return match procedure.declared_absent() {
+                    Some(reason) => (
+                        Verdict::NotApplicable,
+                        format!("declared absent: {reason}; and {why}"),
+                        Vec::new(),
+                    ),
+                    None => (Verdict::NotEvaluated, why.clone(), Vec::new()),
+                };
+            }
+            Some(Blocked::NotBound(why)) => {
+                return (Verdict::NotEvaluated, why.clone(), Vec::new());
+            }
+            None => {}
+        }
+        if let Err(behind) = self.monitor.healthy(HEALTHY).await {
+            let why = format!(
+                "before the trial began, these essential functions were not right: {}",
+                behind.join(", ")
+            );
+            return (Verdict::Inconclusive, why, Vec::new());
+        }
+        let began = Instant::now();
+        let mut cancel = self.cancel.clone();
+        let body = timeout(TRIAL, (trial.case.body)(&mut procedure));
+        let ended = tokio::select! {
+            ended = body => ended.unwrap_or_else(|_| {
+                Err(Stop::inconclusive(format!("the procedure took longer than {} s", TRIAL.as_secs())))
+            }),
+            _ = cancel.wait_for(|cancelled| *cancelled) => Err(Stop::inconclusive("interrupted")),
+        };
+        tokio::time::sleep(AFTER).await;
+        let (mut verdict, mut reason, mut checks) = procedure.conclude(ended);
+        for violation in self.monitor.violations_since(began) {
+            checks.push(CheckRecord {
+                name: format!("essential function `{}`", violation.function),
+                expected: "right at all times".to_owned(),
+                observed: format!(
+                    "not right since {} ms after the trial's begin: {}",
+                    millis(began, violation.since),
+                    excerpt(&violation.seen, 200)
+                ),
+                verdict: Verdict::Fail,
+            });
+            reason = format!(
+                "the essential function `{}` went bad during the trial",
+                violation.function
+            );
+            verdict = Verdict::Fail;
+        }
+        if !self.bench.device_runs().await && !self.interrupted.load(Ordering::SeqCst) {
+            checks.push(CheckRecord {
+                name: "the device's process".to_owned(),
+                expected: "runs".to_owned(),
+                observed: "has ended".to_owned(),
+                verdict: Verdict::Fail,
+            });
+            reason = "the device's process ended during the trial".to_owned();
+            verdict = Verdict::Fail;
+            self.recover().await;
+        }
+        (verdict, reason, checks)
+    }
+
+    /// Brings the bench back into a known state.
+    async fn recover(&self) {
+        let rig = self.bench.rig();
+        if (rig.power.is_some() || rig.start.is_some())
+            && let Err(error) = self.bench.power_cycle().await
+        {
+            eprintln!("error: {error}");
+        }
+    }
+
+    /// Writes the recording of a trial; the file's name within the folder.
+    fn keep_evidence(&self, id: &str, mark: slcert_rigs::line::Mark) -> Vec<String> {
+        let transcript = self.bench.transcript(mark);
+        if transcript.is_empty() {
+            return Vec::new();
+        }
+        let name = format!("evidence/{}.txt", id.replace('/', "."));
+        match std::fs::write(self.folder.path(&name), transcript) {
+            Ok(()) => vec![name],
+            Err(error) => {
+                eprintln!("error: {name}: {error}");
+                Vec::new()
+            }
+        }
+    }
+}
+
+async fn bench(
+    rig: slcert_rigs::rig::Rig,
+    work: &Path,
+    folder: &Path,
+    program: &Path,
+) -> Result<Arc<Bench>, BenchError> {
+    Bench::start(rig, work, folder, program).await.map(Arc::new)
+}
+
+/// The first interrupt ends the campaign after the trial's own end; the second one at once.
+async fn watch_signals(interrupted: Arc<AtomicBool>, cancel: watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            caught = tokio::signal::ctrl_c() => if caught.is_err() { return },
+            _ = terminate.recv() => {}
+        }
+        if interrupted.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        eprintln!("\ninterrupted: the device is brought to its safe state; once more ends at once");
+        let _ = cancel.send(true);
+    }
+}
+
+fn millis(from: Instant, to: Instant) -> u128 {
+    to.saturating_duration_since(from).as_millis()
+}
+
+fn excerpt_of(reason: &str) -> String {
+    // Reasons of procedures are escaped where they are made of the device's words; this bounds them.
+    reason.chars().take(1000).collect()
+}
+
+/// A trial as libtest-mimic runs it.
+pub fn mimic(runner: &Arc<Runner>, trial: Trial) -> libtest_mimic::Trial {
+    let runner = Arc::clone(runner);
+    libtest_mimic::Trial::ignorable_test(trial.id(), move || {
+        let Some(record) = runner.run(&trial) else {
+            return Ok(Completion::ignored_with("interrupted"));
+        };
+        let reason = escape(&record.reason);
+        match record.verdict {
+            Verdict::Pass => Ok(Completion::Completed),
+            Verdict::NotApplicable | Verdict::NotEvaluated | Verdict::Review => Ok(
+                Completion::ignored_with(format!("{}: {reason}", record.verdict)),
+            ),
+            Verdict::Fail | Verdict::Inconclusive => {
+                Err(Failed::from(format!("{}: {reason}", record.verdict)))
+            }
+        }
+    })
+}

@@ -1,0 +1,164 @@
+//! `slcert check --live`: every binding of a rig, tried on its device.
+
+use std::process::ExitCode;
+
+use slcert_reports::one_line;
+use slcert_rigs::Attempt;
+use slcert_rigs::bench::{Bench, Entry, Who};
+use slcert_rigs::rig::Values;
+use slcert_suites::live::{Arguments, arguments, order};
+
+use crate::sources::{BENCH, RigFile, USAGE};
+
+/// Tries every binding; fails if one does not work.
+pub fn check(rig: RigFile) -> ExitCode {
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    else {
+        eprintln!("error: the operating system gives no threads");
+        return ExitCode::from(BENCH);
+    };
+    let Ok(work) = tempfile::Builder::new().prefix("slcert-").tempdir() else {
+        eprintln!("error: no folder for the device's state can be made");
+        return ExitCode::from(BENCH);
+    };
+    let Ok(program) = std::env::current_exe() else {
+        eprintln!("error: this program does not know where it is");
+        return ExitCode::from(BENCH);
+    };
+    runtime.block_on(async {
+        let bench = match Bench::start(rig.rig, work.path(), &rig.folder, &program).await {
+            Ok(bench) => bench,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::from(BENCH);
+            }
+        };
+        let bad = try_all(&bench).await;
+        bench.stop().await;
+        if bad == 0 {
+            anstream::println!("all bindings work");
+            ExitCode::SUCCESS
+        } else {
+            anstream::println!("{bad} bindings do not work");
+            ExitCode::from(USAGE)
+        }
+    })
+}
+
+async fn try_all(bench: &Bench) -> usize {
+    let mut bad = 0;
+    let mut left = Arguments::new(bench.rig());
+    for operation in order(bench.rig()) {
+        for interface in bench.rig().operations[operation]
+            .bindings
+            .keys()
+            .map(|name| name.as_str())
+        {
+            let described = bench.rig().interface(interface);
+            let open = described.is_some_and(|it| it.is_open(operation));
+            let account = bench.rig().who_may_str(operation, interface);
+            let (result, works) = match (open, account) {
+                _ if bench.rig().binding(operation, interface).is_none() => {
+                    ("a hazard: not tried".to_owned(), true)
+                }
+                (false, None) => (
+                    "nobody may do this here, so that it is bound to show a refusal: not tried"
+                        .to_owned(),
+                    true,
+                ),
+                (true, _) => try_one(bench, interface, operation, &Who::Nobody, &mut left).await,
+                (false, Some(account)) => {
+                    try_one(
+                        bench,
+                        interface,
+                        operation,
+                        &Who::Account(account),
+                        &mut left,
+                    )
+                    .await
+                }
+            };
+            let mark = if works { "ok  " } else { "FAIL" };
+            let who = if open {
+                "anyone"
+            } else {
+                account.unwrap_or("-")
+            };
+            anstream::println!("{mark} {operation} on {interface} as {who}: {result}");
+            bad += usize::from(!works);
+        }
+    }
+    bad
+}
+
+async fn try_one(
+    bench: &Bench,
+    interface: &str,
+    operation: &str,
+    who: &Who<'_>,
+    left: &mut Arguments,
+) -> (String, bool) {
+    let account = match who {
+        Who::Account(account) => Some(*account),
+        _ => None,
+    };
+    let Some(values) = arguments(bench, operation, account, left) else {
+        return (
+            "the rig file gives no value to try it with: not tried".to_owned(),
+            true,
+        );
+    };
+    let said = match attempt(bench, interface, operation, who, &values).await {
+        Ok(attempt) => attempt,
+        Err(error) => return (one_line(&bench.conceal(&error)), false),
+    };
+    let text = one_line(&bench.conceal(&said.answer().text));
+    let text: String = text.chars().take(100).collect();
+    match said {
+        Attempt::Done(answer) => {
+            left.done(operation, account, &values);
+            (
+                answer.value.map_or_else(
+                    || format!("done: {text}"),
+                    |value| format!("done: {}", one_line(&value)),
+                ),
+                true,
+            )
+        }
+        Attempt::Refused(_) => (
+            format!("refused, though the rig file lists it: {text}"),
+            false,
+        ),
+        // An MQTT 3.1.1 broker has no word for done: reading back is for the trials.
+        Attempt::Unclear(_) if bench.rig().operations[operation].changes_state() => {
+            (format!("asked: {text}"), true)
+        }
+        Attempt::Unclear(_) => (
+            format!("the answer matches no pattern of the binding: {text}"),
+            false,
+        ),
+    }
+}
+
+async fn attempt(
+    bench: &Bench,
+    interface: &str,
+    operation: &str,
+    who: &Who<'_>,
+    values: &Values,
+) -> Result<Attempt, String> {
+    match bench
+        .enter(interface, who)
+        .await
+        .map_err(|error| error.to_string())?
+    {
+        Entry::Refused(answer) => Err(format!("not let in: {}", answer.text)),
+        Entry::In(mut session) => {
+            let attempt = session.perform(operation, values).await;
+            session.close().await;
+            attempt.map_err(|error| error.to_string())
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The command line: what can be asked for, and what each option means.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Tests a device against IEC 62443-4-2, and reports what it demonstrates.
+///
+/// Without a command, the built-in profile `embedded-device-sl2` is run against the simulated device.
+///
+/// Exit codes: 0 the claim is demonstrated; 1 a FAIL; 2 wrong usage or a bad file; 3 INCONCLUSIVE without a FAIL; 4 nothing
+/// was run; 5 rows that are NOT EVALUATED or under REVIEW keep the claim open; 6 the bench failed; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(
+    name = "slcert",
+    version,
+    verbatim_doc_comment,
+    args_conflicts_with_subcommands = true
+)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+impl CommandLine {
+    /// The command; `run` with its defaults where none is given.
+    pub fn command(self) -> Command {
+        self.command.unwrap_or_else(|| Command::Run(Box::default()))
+    }
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a campaign.
+    Run(Box<Run>),
+    /// List the trials that a campaign would run, or the built-in profiles.
+    List(List),
+    /// Check profile and rig files, and with --live every binding of a rig on its device.
+    Check(Check),
+    /// Tell what is known of a requirement, and how it is tested.
+    Explain(Explain),
+    /// Be the simulated device.
+    Sim(slcert_sim::Args),
+}
+
+/// What to run on what.
+#[derive(Debug, Args)]
+pub struct On {
+    /// The profile: a file, or the name of a built-in one.
+    #[arg(long, short, default_value = DEFAULT_PROFILE, value_name = "NAME|FILE")]
+    pub profile: String,
+    /// The rig file of the device; the built-in simulated device where left out.
+    #[arg(long, short, value_name = "FILE")]
+    pub rig: Option<PathBuf>,
+}
+
+/// The profile that is run where none is named.
+pub const DEFAULT_PROFILE: &str = "embedded-device-sl2";
+
+impl Default for On {
+    fn default() -> Self {
+        Self {
+            profile: DEFAULT_PROFILE.to_owned(),
+            rig: None,
+        }
+    }
+}
+
+/// Runs a campaign.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to run on what.
+    #[command(flatten)]
+    pub on: On,
+    /// The campaign's folder; it must not exist, or be empty. `campaigns/TIME-PROFILE` where left out.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The seed of all random choices.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Exit with 0 where nothing but rows that are NOT EVALUATED or under REVIEW keep the claim open.
+    #[arg(long)]
+    pub allow_review: bool,
+    /// Give the simulated device a defect (see `slcert sim --list-flaws`).
+    #[arg(long, value_name = "NAME", conflicts_with = "rig")]
+    pub flaw: Vec<String>,
+    /// The arguments of libtest.
+    #[command(flatten)]
+    pub libtest: libtest_mimic::Arguments,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            on: On::default(),
+            out: None,
+            seed: 0,
+            allow_review: false,
+            flaw: Vec::new(),
+            libtest: libtest_mimic::Arguments::default(),
+        }
+    }
+}
+
+/// Lists trials or profiles.
+#[derive(Debug, Args)]
+pub struct List {
+    /// What would be run on what.
+    #[command(flatten)]
+    pub on: On,
+    /// List the built-in profiles instead.
+    #[arg(long)]
+    pub profiles: bool,
+    /// Only trials whose name has this in it.
+    pub filter: Option<String>,
+}
+
+/// Checks files.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Profile and rig files.
+    #[arg(required_unless_present = "live")]
+    pub files: Vec<PathBuf>,
+    /// Try every binding of the rig file on its device, and tell which works. Without a file: the simulated device's.
+    #[arg(long)]
+    pub live: bool,
+}
+
+/// Explains a requirement.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The requirement: `CR-1.11`, `"CR 1.1 RE(1)"`, `CR-1.1-RE-1`.
+    pub requirement: String,
+}

@@ -1,0 +1,10 @@
+//! Runs campaigns: the plan, the runner, and the commands around them.
+
+#![deny(missing_docs)]
+
+pub mod campaign;
+pub mod check;
+pub mod command;
+pub mod explain;
+pub mod list;
+pub mod sources;

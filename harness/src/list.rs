@@ -1,0 +1,73 @@
+//! `slcert list`.
+
+use std::process::ExitCode;
+
+use slcert_profiles::Profile;
+use slcert_suites::{Blocked, Trial, cases, plan};
+
+use crate::command::List;
+use crate::sources;
+
+/// Lists the trials of a campaign, or the built-in profiles.
+pub fn list(list: &List) -> ExitCode {
+    if list.profiles {
+        for name in Profile::names() {
+            if let Some(profile) = Profile::built_in(name) {
+                anstream::println!(
+                    "{name:26} {} ({} requirements)",
+                    profile.title,
+                    profile.required().count()
+                );
+            }
+        }
+        return ExitCode::SUCCESS;
+    }
+    let profile = match sources::profile(&list.on) {
+        Ok(profile) => profile,
+        Err(unusable) => return unusable.into(),
+    };
+    let rig = match sources::rig(list.on.rig.as_deref()) {
+        Ok(rig) => rig,
+        Err(unusable) => return unusable.into(),
+    };
+    let trials: Vec<_> = trials(&profile, &rig.rig)
+        .into_iter()
+        .filter(|trial| {
+            list.filter
+                .as_ref()
+                .is_none_or(|filter| trial.id().contains(filter.as_str()))
+        })
+        .collect();
+    let width = trials
+        .iter()
+        .map(|trial| trial.id().len())
+        .max()
+        .unwrap_or(0);
+    for trial in &trials {
+        let blocked = match &trial.blocked {
+            None => String::new(),
+            Some(Blocked::NoInterface(why) | Blocked::NotBound(why)) => {
+                format!(" (cannot run: {why})")
+            }
+        };
+        anstream::println!("{:width$}  {}{blocked}", trial.id(), trial.case.title);
+    }
+    if trials.is_empty() {
+        eprintln!("no trial fits");
+    }
+    ExitCode::SUCCESS
+}
+
+/// The trials of a profile on a rig: the cases that give evidence for a requirement that the profile selects.
+pub fn trials(profile: &Profile, rig: &slcert_rigs::rig::Rig) -> Vec<Trial> {
+    let required: Vec<_> = profile.required().map(|row| row.id).collect();
+    let wanted: Vec<_> = cases()
+        .into_iter()
+        .filter(|case| {
+            case.requirements
+                .iter()
+                .any(|id| id.parse().is_ok_and(|id| required.contains(&id)))
+        })
+        .collect();
+    plan(&wanted, rig)
+}

@@ -1,0 +1,109 @@
+//! Finding the files that a command names.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use sha2::{Digest, Sha256};
+use slcert_profiles::Profile;
+use slcert_profiles::file::{Diagnostics, Source, choose};
+use slcert_rigs::rig::{Rig, SIMULATED};
+
+use crate::command::On;
+
+/// The exit code of wrong usage and bad files.
+pub const USAGE: u8 = 2;
+/// The exit code of a bench that failed.
+pub const BENCH: u8 = 6;
+
+/// The name that stands for the built-in rig file.
+pub const SIMULATED_NAME: &str = "simulated.toml";
+
+/// A rig file that has been read.
+pub struct RigFile {
+    /// The rig.
+    pub rig: Rig,
+    /// The file's name.
+    pub name: String,
+    /// The folder that it is in.
+    pub folder: PathBuf,
+    /// SHA-256 of its text, in hex.
+    pub sha256: String,
+}
+
+/// A file cannot be used; it has been told why.
+#[derive(Debug)]
+pub struct Unusable;
+
+impl From<Unusable> for ExitCode {
+    fn from(_: Unusable) -> Self {
+        ExitCode::from(USAGE)
+    }
+}
+
+/// Tells what is wrong with a file.
+pub fn tell(faults: &Diagnostics) {
+    anstream::eprintln!("{}", faults.render(std::io::stderr().is_terminal()));
+}
+
+/// Reads the profile that was named.
+///
+/// # Errors
+/// There is no such profile, or it is not usable.
+pub fn profile(on: &On) -> Result<Profile, Unusable> {
+    if let Some(built_in) = Profile::built_in(&on.profile) {
+        return Ok(built_in.clone());
+    }
+    let path = Path::new(&on.profile);
+    if !path.exists() && !on.profile.contains(['/', '.']) {
+        let names: Vec<_> = Profile::names().collect();
+        eprintln!(
+            "error: there is no profile `{}`: {}",
+            on.profile,
+            choose(&on.profile, &names)
+        );
+        eprintln!(
+            "       `slcert list --profiles` lists the built-in ones; a file is named by its path"
+        );
+        return Err(Unusable);
+    }
+    let loaded = Source::open(path).and_then(|source| Profile::load(&source));
+    let profile = loaded.map_err(|faults| {
+        tell(&faults);
+        Unusable
+    })?;
+    if !profile.warnings().is_empty() {
+        tell(profile.warnings());
+    }
+    Ok(profile)
+}
+
+/// Reads the rig file that was named.
+///
+/// # Errors
+/// It is not usable.
+pub fn rig(path: Option<&Path>) -> Result<RigFile, Unusable> {
+    let source = match path {
+        Some(path) => Source::open(path),
+        None => Ok(Source::new(SIMULATED_NAME, SIMULATED)),
+    };
+    let read = source.and_then(|source| Ok((Rig::load(&source)?, source)));
+    let (rig, source) = read.map_err(|faults| {
+        tell(&faults);
+        Unusable
+    })?;
+    let folder = path
+        .and_then(Path::parent)
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    Ok(RigFile {
+        rig,
+        name: source.name.clone(),
+        folder: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
+        sha256: hex(&Sha256::digest(source.text.as_bytes())),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

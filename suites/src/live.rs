@@ -1,0 +1,132 @@
+//! Values to try a rig's bindings with, one by one, without leaving anything behind.
+
+use slcert_rigs::bench::Bench;
+use slcert_rigs::rig::{Rig, Values};
+
+use crate::effect::other_value;
+use crate::fresh;
+
+/// What the bindings that were tried have made, and what has to be put back.
+#[derive(Debug, Default)]
+pub struct Arguments {
+    account: String,
+    password: String,
+    role: String,
+    /// The password that an account has now, where it was changed.
+    changed: Option<(String, String)>,
+}
+
+impl Arguments {
+    /// Nothing was tried yet.
+    pub fn new(rig: &Rig) -> Self {
+        let role = rig
+            .roles
+            .iter()
+            .find(|(name, _)| {
+                rig.accounts
+                    .values()
+                    .any(|account| account.role.value == **name)
+            })
+            .map(|(name, role)| {
+                role.called
+                    .clone()
+                    .unwrap_or_else(|| name.as_str().to_owned())
+            });
+        Self {
+            account: format!("t{}", &fresh::tag()[..8]),
+            password: fresh::strong_password(),
+            role: role.unwrap_or_default(),
+            changed: None,
+        }
+    }
+
+    /// Notes what an operation has done.
+    pub fn done(&mut self, operation: &str, account: Option<&str>, values: &Values) {
+        if operation == "change_own_password"
+            && let (Some(account), Some(new)) = (account, values.get("new_password"))
+        {
+            self.changed = match self.changed.take() {
+                None => Some((account.to_owned(), new.clone())),
+                Some(_) => None,
+            };
+        }
+    }
+}
+
+/// The operations in an order in which each finds what it needs: an account is made before it is removed, and the log
+/// is cleared last.
+pub fn order(rig: &Rig) -> Vec<&str> {
+    let place = |name: &str| match name {
+        "create_account" => 1,
+        "set_password" | "unlock_account" => 2,
+        "grant" => 3,
+        "revoke" => 4,
+        "delete_account" => 5,
+        "clear_audit" => 6,
+        _ => 0,
+    };
+    let mut names: Vec<&str> = rig.operations.keys().map(|name| name.as_str()).collect();
+    names.sort_by_key(|name| place(name));
+    names
+}
+
+/// Values for the placeholders of an operation; none where the rig file gives nothing to go by.
+pub fn arguments(
+    bench: &Bench,
+    operation: &str,
+    account: Option<&str>,
+    left: &Arguments,
+) -> Option<Values> {
+    let rig = bench.rig();
+    let described = rig.operations.get(operation)?;
+    let policy = &rig.policy;
+    let number =
+        |value: Option<u64>| Some(Values::from([("value".to_owned(), value?.to_string())]));
+    match operation {
+        "create_account" | "delete_account" | "unlock_account" | "set_password" => {
+            Some(Values::from([
+                ("name".to_owned(), left.account.clone()),
+                ("role".to_owned(), left.role.clone()),
+                ("new_password".to_owned(), left.password.clone()),
+            ]))
+        }
+        "grant" | "revoke" => {
+            // A right that the role does not have, given and then taken away.
+            let role = rig.roles.iter().find(|(name, role)| {
+                role.called.as_deref().unwrap_or(name.as_str()) == left.role
+            })?;
+            let (name, lacking) = rig.operations.iter().find(|(name, operation)| {
+                operation.changes_state() && !role.1.may(name.as_str())
+            })?;
+            let permission = lacking
+                .permission
+                .clone()
+                .unwrap_or_else(|| name.as_str().to_owned());
+            Some(Values::from([
+                ("role".to_owned(), left.role.clone()),
+                ("permission".to_owned(), permission),
+            ]))
+        }
+        "change_own_password" => {
+            let account = account?;
+            let original = bench.password(account).ok()?.reveal().to_owned();
+            // Old and new are the same: nothing has to be put back. Devices that refuse that say so.
+            Some(Values::from([
+                ("old_password".to_owned(), original.clone()),
+                ("new_password".to_owned(), original),
+            ]))
+        }
+        "set_banner" => Some(Values::from([(
+            "text".to_owned(),
+            "Authorized use only. Activity is recorded.".to_owned(),
+        )])),
+        "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
+        "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
+        "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
+        _ if described.changes_state() => Some(Values::from([(
+            "value".to_owned(),
+            other_value(described, ""),
+        )])),
+        _ => Some(Values::new()),
+    }
+}
