@@ -17,6 +17,12 @@ pub struct StoreError {
     cause: io::Error,
 }
 
+impl StoreError {
+    pub(crate) fn new(action: &'static str, path: PathBuf, cause: io::Error) -> Self {
+        Self { action, path, cause }
+    }
+}
+
 /// How long a write has to have reached the disk when it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
