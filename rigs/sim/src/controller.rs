@@ -123,13 +123,13 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    /// Brings the device up from its store; `None` for the state makes the delivered one.
+    /// Brings the device up from its store; an empty store gets the delivered state, made for the device's serial number.
     pub(crate) fn open(
         store: Store,
         flaws: FlawSet,
-        delivered: impl FnOnce() -> Result<State, StartError>,
+        delivered: impl FnOnce(&str) -> Result<State, StartError>,
     ) -> Result<Self, StartError> {
-        let plate = match store.read(DEVICE)? {
+        let plate: Plate = match store.read(DEVICE)? {
             Some(plate) => plate,
             None => {
                 let plate = Plate::make()?;
@@ -140,7 +140,7 @@ impl Controller {
         let state = match store.read(STATE)? {
             Some(state) => state,
             None => {
-                let state = delivered()?;
+                let state = delivered(&plate.serial)?;
                 store.write(STATE, &state, Durability::Synced)?;
                 state
             }
@@ -339,4 +339,12 @@ pub enum StartError {
     /// The address is not one of 127.0.0.0/8.
     #[error("{0} is not a loopback address of 127.0.0.0/8")]
     Address(std::net::Ipv4Addr),
+    /// The store belongs to a device with another address, which its certificate names.
+    #[error("the store belongs to the device at {kept}, not at {wanted}")]
+    Moved {
+        /// The address of the store.
+        kept: std::net::Ipv4Addr,
+        /// The address asked for.
+        wanted: std::net::Ipv4Addr,
+    },
 }

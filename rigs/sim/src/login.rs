@@ -17,6 +17,26 @@ pub(crate) enum Failed {
     Refused,
 }
 
+/// What the credentials are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Login,
+    /// To unlock the own session.
+    Unlock,
+    /// To change the own password.
+    PasswordChange,
+}
+
+impl Purpose {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Unlock => "unlock",
+            Self::PasswordChange => "reauthenticate",
+        }
+    }
+}
+
 /// What one connection counts when the flaw `lockout-per-connection` is on.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
@@ -39,6 +59,7 @@ impl Controller {
     pub(crate) async fn login(
         &self,
         source: Source,
+        purpose: Purpose,
         name: &str,
         password: &str,
         attempts: &mut Attempts,
@@ -61,17 +82,17 @@ impl Controller {
         let anonymous = Actor { role: String::new(), ..actor.clone() };
         match verdict {
             Verdict::Welcome => {
-                self.record(&actor, Category::Access, "login", true, "");
+                self.record(&actor, Category::Access, purpose.kind(), true, "");
                 return Ok(actor);
             }
             Verdict::Wrong { locks } => {
-                self.record(&anonymous, Category::Access, "login", false, "wrong credentials");
+                self.record(&anonymous, Category::Access, purpose.kind(), false, "wrong credentials");
                 if locks {
                     self.record(&anonymous, Category::Access, "lockout", true, "account locked");
                 }
             }
             Verdict::Locked => {
-                self.record(&anonymous, Category::Access, "login", false, "account locked");
+                self.record(&anonymous, Category::Access, purpose.kind(), false, "account locked");
             }
         }
         Err(if known { Failed::Refused } else { Failed::Unknown })
@@ -101,6 +122,9 @@ impl Controller {
         };
         if matches && before.failures == 0 && before.locked_until.is_none() {
             return Verdict::Welcome;
+        }
+        if counted && before.is_locked(now, &self.policy()) {
+            return Verdict::Locked;
         }
         self.change(|state| {
             let policy = &state.policy;
