@@ -1,3 +1,46 @@
 //! The simulated device: a process with real ports, its own store, and switchable flaws.
+//!
+//! It is a tank level controller, TC-100 by Example Controls, with a serial console, Modbus RTU, Modbus TCP (both read only), Modbus/TCP
+//! Security, and MQTT over TLS. It does what can be driven from outside at SL 4; [`flaws`] lists the defects it can be told to have. It
+//! shares no code with the harness, so that both cannot misread a specification in the same way.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use slcert_sim::{Config, Device};
+//!
+//! let device = Device::start(Config::default()).await?;
+//! println!("Modbus TCP at {}:{}", device.ready().address, device.ready().modbus_tcp);
+//! device.stop().await;
+//! # Ok(())
+//! # }
+//! ```
 
 #![deny(missing_docs)]
+
+mod account;
+mod args;
+mod audit;
+mod backup;
+mod console;
+mod controller;
+mod device;
+mod flaw;
+mod login;
+mod modbus;
+mod mqtt;
+mod password;
+mod pki;
+mod policy;
+mod process;
+mod provisioning;
+mod pty;
+mod role;
+mod session;
+mod store;
+
+pub use args::{Args, run};
+pub use controller::StartError;
+pub use device::{Config, Device, Ready};
+pub use flaw::{Flaw, FlawSet, UnknownFlaw, flaws};
+pub use password::NoRandom;
+pub use store::StoreError;

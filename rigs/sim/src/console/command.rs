@@ -1,0 +1,214 @@
+//! The commands of the console.
+
+use crate::controller::{Actor, Controller, FIRMWARE, PRODUCT, Refusal, VENDOR, Write};
+use crate::flaw::Defect;
+use crate::process::Point;
+use crate::role::Permission;
+
+/// Audit entries shown when no number is given.
+const AUDIT_LINES: usize = 20;
+
+const HELP: &[&str] = &[
+    "help",
+    "show version | level | output | setpoint | limit",
+    "show audit [N]",
+    "set output | setpoint | limit N",
+    "audit clear",
+    "config show KEY",
+    "config set KEY VALUE...",
+    "user list",
+    "user add NAME ROLE",
+    "user del | passwd | unlock | disable | enable NAME",
+    "passwd",
+    "whoami",
+    "role list",
+    "role grant | revoke ROLE PERMISSION",
+    "backup",
+    "restore BASE64",
+    "session list",
+    "lock",
+    "logout | exit",
+];
+
+/// Whose password is asked for next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Own,
+    NewAccount { name: String, role: String },
+    Account { name: String },
+}
+
+/// What a command leads to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The lines to show; the last is the answer.
+    Done(Vec<String>),
+    Ask(Asked),
+    Lock,
+    Logout,
+}
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("unknown command")]
+    Unknown,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// Does what a line asks for.
+pub(crate) fn run(
+    controller: &Controller,
+    actor: &Actor,
+    line: &str,
+) -> Result<Outcome, CommandError> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let done = match words[..] {
+        [] => Vec::new(),
+        ["help"] => help(controller),
+        ["factory"] if controller.flaws.enabled(Defect::DebugCommand) => answer("factory mode"),
+        ["whoami"] => {
+            controller.require(actor, Permission::Whoami)?;
+            answer(whoami(controller, actor))
+        }
+        ["show", "audit"] => audit(controller, actor, AUDIT_LINES)?,
+        ["show", "audit", count] => {
+            controller.require(actor, Permission::ReadAudit)?;
+            audit(controller, actor, number(count)?)?
+        }
+        ["show", what] => answer(show(controller, actor, what)?),
+        ["set", what, value] => {
+            let point = point(what).ok_or(CommandError::Unknown)?;
+            // A value that is no number is refused after the right is checked, as one out of range is.
+            let value = value.parse().unwrap_or(u16::MAX);
+            controller.write(actor, &[Write::Point(point, value)])?;
+            ok()
+        }
+        ["audit", "clear"] => controller.clear_audit(actor).map(|()| ok())?,
+        ["config", "show", key] => answer(controller.setting(actor, key)?),
+        ["config", "set", key, _, ..] => {
+            let value = rest(line, 3);
+            controller.set_setting(actor, key, value).map(|()| ok())?
+        }
+        ["user", "list"] => listed(controller.account_lines(actor)?),
+        ["user", "add", name, role] => {
+            controller.check_new_account(actor, name, role)?;
+            let (name, role) = (name.to_owned(), role.to_owned());
+            return Ok(Outcome::Ask(Asked::NewAccount { name, role }));
+        }
+        ["user", "passwd", name] => {
+            controller.check_account(actor, name)?;
+            return Ok(Outcome::Ask(Asked::Account { name: name.to_owned() }));
+        }
+        ["user", "del", name] => controller.delete_account(actor, name).map(|()| ok())?,
+        ["user", "unlock", name] => controller.unlock_account(actor, name).map(|()| ok())?,
+        ["user", "disable", name] => {
+            controller.enable_account(actor, name, false).map(|()| ok())?
+        }
+        ["user", "enable", name] => controller.enable_account(actor, name, true).map(|()| ok())?,
+        ["passwd"] => {
+            controller.require(actor, Permission::ChangeOwnPassword)?;
+            return Ok(Outcome::Ask(Asked::Own));
+        }
+        ["role", "list"] => {
+            controller.require(actor, Permission::ManageRoles)?;
+            let lines = controller.state().roles.lines().collect();
+            listed(lines)
+        }
+        ["role", change @ ("grant" | "revoke"), role, permission] => {
+            controller.change_role(actor, role, permission, change == "grant")?;
+            ok()
+        }
+        ["backup"] => vec![controller.backup(actor)?, "OK".into()],
+        ["restore", line] => controller.restore(actor, line).map(|()| ok())?,
+        ["session", "list"] => {
+            controller.require(actor, Permission::ManageAccounts)?;
+            listed(controller.sessions.lines())
+        }
+        ["lock"] => return Ok(Outcome::Lock),
+        ["logout" | "exit"] => return Ok(Outcome::Logout),
+        _ => return Err(CommandError::Unknown),
+    };
+    Ok(Outcome::Done(done))
+}
+
+/// Whether a line starts like a command that reads or sets a value.
+pub(crate) fn is_process_command(line: &str) -> bool {
+    line == "show output" || line.starts_with("set output ")
+}
+
+fn whoami(controller: &Controller, actor: &Actor) -> String {
+    let by_role = controller.flaws.enabled(Defect::RoleAsIdentity);
+    let user = if by_role { &actor.role } else { &actor.name };
+    format!("user={user} role={}", actor.role)
+}
+
+fn show(controller: &Controller, actor: &Actor, what: &str) -> Result<String, CommandError> {
+    let permission = match what {
+        "version" => Permission::Identify,
+        "level" => Permission::ReadLevel,
+        "output" => Permission::ReadOutput,
+        "setpoint" | "limit" => Permission::ReadSetpoint,
+        _ => return Err(CommandError::Unknown),
+    };
+    controller.require(actor, permission)?;
+    Ok(match (what, point(what)) {
+        ("level", _) => controller.process.level().to_string(),
+        (_, Some(point)) => controller.process.get(point).to_string(),
+        _ => format!(
+            "product={PRODUCT} vendor={VENDOR} firmware={FIRMWARE} serial={}",
+            controller.plate.serial
+        ),
+    })
+}
+
+fn audit(controller: &Controller, actor: &Actor, count: usize) -> Result<Vec<String>, Refusal> {
+    controller.require(actor, Permission::ReadAudit)?;
+    let lines = controller.audit.last(count);
+    Ok(listed(lines.iter().map(ToString::to_string).collect()))
+}
+
+fn help(controller: &Controller) -> Vec<String> {
+    let factory = controller.flaws.enabled(Defect::DebugCommand).then_some(&"factory");
+    listed(HELP.iter().chain(factory).map(ToString::to_string).collect())
+}
+
+fn point(name: &str) -> Option<Point> {
+    [Point::Setpoint, Point::Output, Point::Limit].into_iter().find(|point| point.name() == name)
+}
+
+fn number(word: &str) -> Result<usize, Refusal> {
+    word.parse().map_err(|_| Refusal::BadValue)
+}
+
+/// What follows the first words of a line.
+fn rest(line: &str, words: usize) -> &str {
+    (0..words).fold(line.trim(), |rest, _| {
+        rest.split_once(|c: char| c.is_ascii_whitespace()).map_or("", |(_, rest)| rest.trim_start())
+    })
+}
+
+fn ok() -> Vec<String> {
+    vec!["OK".into()]
+}
+
+fn answer(value: impl std::fmt::Display) -> Vec<String> {
+    vec![format!("OK {value}")]
+}
+
+fn listed(mut lines: Vec<String>) -> Vec<String> {
+    lines.push("OK".into());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_may_hold_blanks() {
+        assert_eq!(rest("config set banner  Keep  out! ", 3), "Keep  out!");
+        assert_eq!(rest("config set", 3), "");
+    }
+}

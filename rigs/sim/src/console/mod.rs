@@ -1,0 +1,428 @@
+//! The serial console: login, commands, dialogues that ask for passwords, and the session lock.
+
+mod command;
+mod line;
+
+use std::io;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::audit::{Category, Source};
+use crate::controller::{Actor, Controller, Refusal};
+use crate::flaw::Defect;
+use crate::login::{Attempts, Failed, Purpose, REFUSAL_TIME};
+use crate::pty::Pty;
+use crate::session::Session;
+use command::{Asked, CommandError, Outcome};
+use line::{Echo, Input, LineEditor};
+
+/// How long a half-done login waits.
+const LOGIN_TIME: Duration = Duration::from_secs(30);
+const NOTICE_PERIOD: Duration = Duration::from_secs(5);
+/// Where the flaw `dies-on-long-line` gives up.
+const FATAL_LINE: usize = 1024;
+
+pub(crate) struct Console {
+    pty: Pty,
+    controller: Arc<Controller>,
+    editor: LineEditor,
+    attempts: Attempts,
+    stage: Stage,
+    last_input: Instant,
+    next_notice: Instant,
+    /// The session that the flaw `logout-keeps-session` does not end.
+    kept: Option<LoggedIn>,
+}
+
+enum Stage {
+    Name,
+    Password { name: String },
+    In(LoggedIn),
+}
+
+struct LoggedIn {
+    actor: Actor,
+    session: Session,
+    mode: Mode,
+}
+
+enum Mode {
+    Command,
+    OldPassword,
+    NewPassword(Asked),
+    Again(Asked, String),
+    Locked,
+}
+
+/// What the console waited for.
+enum Wake {
+    Bytes(usize),
+    Idle,
+    Notice,
+    Ended,
+}
+
+impl Console {
+    pub(crate) fn new(pty: Pty, controller: Arc<Controller>) -> Self {
+        let now = Instant::now();
+        Self {
+            pty,
+            controller,
+            editor: LineEditor::default(),
+            attempts: Attempts::default(),
+            stage: Stage::Name,
+            last_input: now,
+            next_notice: now,
+            kept: None,
+        }
+    }
+
+    /// Serves the line for as long as the system lets it.
+    pub(crate) async fn run(mut self) -> io::Result<()> {
+        self.welcome().await?;
+        let mut buffer = [0; 256];
+        loop {
+            match self.wait(&mut buffer).await? {
+                Wake::Bytes(count) => {
+                    for byte in &buffer[..count] {
+                        self.take(*byte).await?;
+                    }
+                    self.last_input = Instant::now();
+                }
+                Wake::Idle => self.idle().await?,
+                Wake::Notice => self.notice().await?,
+                Wake::Ended => {
+                    self.print("\r\nSession ended\r\n").await?;
+                    self.leave().await?;
+                }
+            }
+        }
+    }
+
+    async fn wait(&self, buffer: &mut [u8]) -> io::Result<Wake> {
+        let idle = self.idle_deadline();
+        let ended = async {
+            match &self.stage {
+                Stage::In(LoggedIn { session, .. }) => session.ended().await,
+                _ => std::future::pending().await,
+            }
+        };
+        let at_prompt = matches!(&self.stage, Stage::In(LoggedIn { mode: Mode::Command, .. }));
+        Ok(tokio::select! {
+            count = self.pty.read(buffer) => Wake::Bytes(count?),
+            () = ended => Wake::Ended,
+            () = sleep_until(idle.unwrap_or(self.last_input)), if idle.is_some() => Wake::Idle,
+            () = sleep_until(self.next_notice), if at_prompt => Wake::Notice,
+        })
+    }
+
+    fn idle_deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Name if self.editor.typed().is_empty() => None,
+            Stage::Name | Stage::Password { .. } => Some(self.last_input + LOGIN_TIME),
+            Stage::In(LoggedIn { mode: Mode::Locked, .. }) => None,
+            Stage::In(_) if self.controller.flaws.enabled(Defect::NoSessionLock) => None,
+            Stage::In(_) => Some(self.last_input + self.controller.policy().session_lock()),
+        }
+    }
+
+    async fn idle(&mut self) -> io::Result<()> {
+        self.editor.clear();
+        match self.stage {
+            Stage::In(_) => {
+                self.print("\r\n").await?;
+                self.lock("idle").await
+            }
+            Stage::Name | Stage::Password { .. } => self.welcome().await,
+        }
+    }
+
+    async fn take(&mut self, byte: u8) -> io::Result<()> {
+        let (input, echo) = self.editor.push(byte);
+        let shown = self.shows_input();
+        match echo {
+            Echo::NewLine => self.print("\r\n").await?,
+            Echo::Byte(byte) if shown => self.pty.write(&[byte]).await?,
+            Echo::Erase if shown => self.print("\x08 \x08").await?,
+            _ => {}
+        }
+        match input {
+            None => Ok(()),
+            Some(Input::Line(line)) => self.line(line).await,
+            Some(Input::TooLong(length)) => self.too_long(length).await,
+            Some(Input::Interrupt) => self.interrupt().await,
+            Some(Input::End) => self.end().await,
+        }
+    }
+
+    /// Names and commands are echoed; passwords are not.
+    fn shows_input(&self) -> bool {
+        matches!(&self.stage, Stage::Name | Stage::In(LoggedIn { mode: Mode::Command, .. }))
+            || self.controller.flaws.enabled(Defect::PasswordEcho)
+    }
+
+    async fn line(&mut self, line: String) -> io::Result<()> {
+        match std::mem::replace(&mut self.stage, Stage::Name) {
+            Stage::Name => self.name(line.trim()).await,
+            Stage::Password { name } => self.password(name, &line).await,
+            Stage::In(LoggedIn { actor, session, mode }) => {
+                let back = |mode| Stage::In(LoggedIn { actor: actor.clone(), session, mode });
+                match mode {
+                    Mode::Command => {
+                        self.stage = back(Mode::Command);
+                        self.command(&actor, &line).await
+                    }
+                    Mode::OldPassword => {
+                        self.stage = back(Mode::Command);
+                        self.old_password(&actor, &line).await
+                    }
+                    Mode::NewPassword(asked) => {
+                        self.stage = back(Mode::Again(asked, line));
+                        self.print("Again: ").await
+                    }
+                    Mode::Again(asked, first) => {
+                        self.stage = back(Mode::Command);
+                        self.new_password(&actor, asked, &first, &line).await
+                    }
+                    Mode::Locked => {
+                        self.stage = back(Mode::Locked);
+                        self.unlock(&actor, &line).await
+                    }
+                }
+            }
+        }
+    }
+
+    async fn name(&mut self, name: &str) -> io::Result<()> {
+        if self.controller.flaws.enabled(Defect::CommandBeforeLogin)
+            && command::is_process_command(name)
+        {
+            let role = "operator".into();
+            let nobody = Actor { source: Source::Console, name: String::new(), role };
+            return self.command(&nobody, name).await;
+        }
+        if name.is_empty() {
+            return match self.kept.take() {
+                Some(kept) => {
+                    self.stage = Stage::In(kept);
+                    self.prompt().await
+                }
+                None => self.welcome().await,
+            };
+        }
+        self.stage = Stage::Password { name: name.to_owned() };
+        self.print("Password: ").await
+    }
+
+    async fn password(&mut self, name: String, password: &str) -> io::Result<()> {
+        match self.login(Purpose::Login, &name, password).await {
+            Ok(actor) => {
+                let session = self.controller.sessions.open(&actor.name, Source::Console);
+                self.stage = Stage::In(LoggedIn { actor, session, mode: Mode::Command });
+                self.next_notice = Instant::now() + NOTICE_PERIOD;
+                self.kept = None;
+            }
+            Err(Failed::Unknown) if self.controller.flaws.enabled(Defect::NamesTheUnknown) => {
+                self.print("Unknown user\r\n").await?;
+            }
+            Err(_) => self.print("Login incorrect\r\n").await?,
+        }
+        self.prompt().await
+    }
+
+    /// Checks credentials; a refusal always takes the same time.
+    async fn login(
+        &mut self,
+        purpose: Purpose,
+        name: &str,
+        password: &str,
+    ) -> Result<Actor, Failed> {
+        let refused_at = Instant::now() + REFUSAL_TIME;
+        let attempts = &mut self.attempts;
+        let result =
+            self.controller.login(Source::Console, purpose, name, password, attempts).await;
+        if result.is_err() {
+            sleep_until(refused_at).await;
+        }
+        result
+    }
+
+    async fn command(&mut self, actor: &Actor, line: &str) -> io::Result<()> {
+        match command::run(&self.controller, actor, line) {
+            Ok(Outcome::Done(lines)) => {
+                for line in lines {
+                    self.print(&line).await?;
+                    self.print("\r\n").await?;
+                }
+            }
+            Ok(Outcome::Ask(Asked::Own)) => self.set_mode(Mode::OldPassword),
+            Ok(Outcome::Ask(asked)) => self.set_mode(Mode::NewPassword(asked)),
+            Ok(Outcome::Lock) => return self.lock("by hand").await,
+            Ok(Outcome::Logout) => return self.leave().await,
+            Err(error) => {
+                if matches!(error, CommandError::Unknown) {
+                    // Not the text: it may be a password typed too early.
+                    self.controller.audit.record_malformed(Source::Console, "unknown command");
+                }
+                self.error(&error).await?;
+            }
+        }
+        self.prompt().await
+    }
+
+    async fn old_password(&mut self, actor: &Actor, password: &str) -> io::Result<()> {
+        if self.login(Purpose::PasswordChange, &actor.name, password).await.is_ok() {
+            self.set_mode(Mode::NewPassword(Asked::Own));
+        } else {
+            self.error(&Refusal::NotPermitted).await?;
+        }
+        self.prompt().await
+    }
+
+    async fn new_password(
+        &mut self,
+        actor: &Actor,
+        asked: Asked,
+        first: &str,
+        again: &str,
+    ) -> io::Result<()> {
+        if first != again {
+            self.error(&"passwords differ").await?;
+            return self.prompt().await;
+        }
+        let (controller, actor, password) =
+            (Arc::clone(&self.controller), actor.clone(), again.to_owned());
+        let set = move || match asked {
+            Asked::Own => controller.set_own_password(&actor, &password),
+            Asked::Account { name } => controller.set_password(&actor, &name, &password),
+            Asked::NewAccount { name, role } => {
+                controller.add_account(&actor, &name, &role, &password)
+            }
+        };
+        match tokio::task::spawn_blocking(set).await.map_err(io::Error::other)? {
+            Ok(()) => self.print("OK password changed\r\n").await?,
+            Err(refusal) => self.error(&refusal).await?,
+        }
+        self.prompt().await
+    }
+
+    async fn lock(&mut self, detail: &str) -> io::Result<()> {
+        if let Stage::In(LoggedIn { actor, mode, .. }) = &mut self.stage {
+            *mode = Mode::Locked;
+            self.controller.record(actor, Category::Access, "session_lock", true, detail);
+        }
+        self.print("Session locked\r\n").await?;
+        self.prompt().await
+    }
+
+    async fn unlock(&mut self, actor: &Actor, password: &str) -> io::Result<()> {
+        if self.controller.flaws.enabled(Defect::LockKeepsGoing) && password.contains(' ') {
+            return self.command(actor, password).await;
+        }
+        match self.login(Purpose::Unlock, &actor.name, password).await {
+            Ok(_) => {
+                self.set_mode(Mode::Command);
+                self.next_notice = Instant::now() + NOTICE_PERIOD;
+            }
+            Err(_) => self.print("Login incorrect\r\n").await?,
+        }
+        self.prompt().await
+    }
+
+    async fn interrupt(&mut self) -> io::Result<()> {
+        match &mut self.stage {
+            Stage::Password { .. } => self.stage = Stage::Name,
+            Stage::In(LoggedIn { mode: mode @ (Mode::OldPassword | Mode::NewPassword(_) | Mode::Again(..)), .. }) => {
+                *mode = Mode::Command;
+            }
+            _ => {}
+        }
+        self.prompt().await
+    }
+
+    async fn end(&mut self) -> io::Result<()> {
+        self.attempts = Attempts::default();
+        self.leave().await
+    }
+
+    /// Ends the session, if there is one, and starts over.
+    async fn leave(&mut self) -> io::Result<()> {
+        self.editor.clear();
+        if let Stage::In(mut logged_in) = std::mem::replace(&mut self.stage, Stage::Name) {
+            self.controller.record(&logged_in.actor, Category::Access, "logout", true, "");
+            if self.controller.flaws.enabled(Defect::LogoutKeepsSession) {
+                logged_in.mode = Mode::Command;
+                self.kept = Some(logged_in);
+            }
+        }
+        self.welcome().await
+    }
+
+    async fn too_long(&mut self, length: usize) -> io::Result<()> {
+        if length > FATAL_LINE && self.controller.flaws.enabled(Defect::DiesOnLongLine) {
+            self.controller.crash.notify_one();
+        }
+        self.error(&"line too long").await?;
+        self.prompt().await
+    }
+
+    async fn welcome(&mut self) -> io::Result<()> {
+        self.stage = Stage::Name;
+        if !self.controller.flaws.enabled(Defect::NoBanner) {
+            self.print(&format!("\r\n{}\r\n", self.controller.policy().banner)).await?;
+        }
+        self.prompt().await
+    }
+
+    async fn notice(&mut self) -> io::Result<()> {
+        self.next_notice = Instant::now() + NOTICE_PERIOD;
+        let process = &self.controller.process;
+        let state = if process.high_alarm() { "high" } else { "normal" };
+        self.print(&format!("\r\n*** level {} {state}\r\n", process.level())).await?;
+        if self.controller.flaws.enabled(Defect::SecretInNotice) {
+            let changed = self.controller.changed_password.lock();
+            let changed = changed.unwrap_or_else(PoisonError::into_inner).take();
+            if let Some((name, password)) = changed {
+                self.print(&format!("*** password of {name} is {password}\r\n")).await?;
+            }
+        }
+        self.prompt().await?;
+        self.pty.write(self.editor.typed()).await
+    }
+
+    async fn prompt(&self) -> io::Result<()> {
+        let prompt = match &self.stage {
+            Stage::Name => "login: ".into(),
+            Stage::Password { .. } => "Password: ".into(),
+            Stage::In(LoggedIn { actor, mode, .. }) => match mode {
+                Mode::Command => format!("\x1b[1;32m{}@tc-100\x1b[0m> ", actor.name),
+                Mode::OldPassword => "Old password: ".into(),
+                Mode::NewPassword(_) => "New password: ".into(),
+                Mode::Again(..) => "Again: ".into(),
+                Mode::Locked => "Password: ".into(),
+            },
+        };
+        self.print(&prompt).await
+    }
+
+    async fn error(&self, error: &impl std::fmt::Display) -> io::Result<()> {
+        self.print(&format!("error: {error}\r\n")).await?;
+        if self.controller.flaws.enabled(Defect::StackTrace) {
+            self.print("  at shell_dispatch (/build/tc100/src/shell/dispatch.c:214)\r\n").await?;
+            self.print("  at shell_task (/build/tc100/src/shell/task.c:88)\r\n").await?;
+        }
+        Ok(())
+    }
+
+    fn set_mode(&mut self, new: Mode) {
+        if let Stage::In(LoggedIn { mode, .. }) = &mut self.stage {
+            *mode = new;
+        }
+    }
+
+    async fn print(&self, text: &str) -> io::Result<()> {
+        self.pty.write(text.as_bytes()).await
+    }
+}

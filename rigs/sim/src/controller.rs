@@ -1,0 +1,350 @@
+//! The device behind its interfaces: state, rights, and what each operation does.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::account::Account;
+use crate::audit::{Audit, Category, Event, Source};
+use crate::flaw::{Defect, FlawSet};
+use crate::password::{self, NoRandom};
+use crate::policy::{BadSetting, Policy, Weak};
+use crate::process::{Point, Process, Settings};
+use crate::role::{Permission, Roles};
+use crate::session::Sessions;
+use crate::store::{Durability, Store, StoreError};
+
+pub(crate) const VENDOR: &str = "Example Controls";
+pub(crate) const PRODUCT: &str = "TC-100";
+pub(crate) const FIRMWARE: &str = "1.4.2";
+
+const STATE: &str = "state.json";
+const PROCESS: &str = "process.json";
+const DEVICE: &str = "device.json";
+
+/// Why an operation was not done; the text is what a user reads.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("not permitted")]
+    NotPermitted,
+    #[error("bad value")]
+    BadValue,
+    #[error("bad value ({0})")]
+    Setting(#[from] BadSetting),
+    #[error("password too weak ({0})")]
+    Weak(#[from] Weak),
+    #[error("storage failed")]
+    Storage(#[from] StoreError),
+    #[error("internal")]
+    Random(#[from] NoRandom),
+}
+
+/// Somebody who asks for an operation, and by which interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Actor {
+    pub source: Source,
+    pub name: String,
+    pub role: String,
+}
+
+/// What outlives a restart, besides the values of the process.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub accounts: BTreeMap<String, Account>,
+    pub roles: Roles,
+    pub policy: Policy,
+}
+
+/// What is burnt in once, at first start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Plate {
+    pub serial: String,
+    backup_key: [u8; 32],
+}
+
+/// A change of one value of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Write {
+    Point(Point, u16),
+    Scratch(usize, u16),
+    Coil(u16, bool),
+}
+
+impl Write {
+    fn permission(self) -> Permission {
+        match self {
+            Self::Point(Point::Setpoint, _) => Permission::WriteSetpoint,
+            Self::Point(Point::Output, _) | Self::Coil(0, _) => Permission::WriteOutput,
+            Self::Point(Point::Limit, _) | Self::Scratch(..) | Self::Coil(..) => {
+                Permission::WriteLimit
+            }
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Point(Point::Setpoint, _) => "write_setpoint",
+            Self::Point(Point::Output, _) => "write_output",
+            Self::Point(Point::Limit, _) => "write_limit",
+            Self::Scratch(..) => "write_scratch",
+            Self::Coil(..) => "write_coil",
+        }
+    }
+
+    fn detail(self) -> String {
+        match self {
+            Self::Point(point, value) => format!("{}={value}", point.name()),
+            Self::Scratch(index, value) => format!("register={} value={value}", index + 3),
+            Self::Coil(index, on) => format!("coil={index} value={}", u8::from(on)),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Controller {
+    pub flaws: FlawSet,
+    pub audit: Audit,
+    pub process: Arc<Process>,
+    pub sessions: Sessions,
+    pub plate: Plate,
+    /// Signalled when a value of the process was changed.
+    pub changed: Notify,
+    /// Signalled when a flaw ends the process.
+    pub crash: Notify,
+    pub(crate) hashing: Semaphore,
+    pub(crate) state: Mutex<State>,
+    /// The password changed last: kept by two flaws only.
+    pub(crate) changed_password: Mutex<Option<(String, String)>>,
+    store: Store,
+    saving: Mutex<()>,
+}
+
+impl Controller {
+    /// Brings the device up from its store; an empty store gets the delivered state, made for the device's serial number.
+    pub(crate) fn open(
+        store: Store,
+        flaws: FlawSet,
+        delivered: impl FnOnce(&str) -> Result<State, StartError>,
+    ) -> Result<Self, StartError> {
+        let plate: Plate = match store.read(DEVICE)? {
+            Some(plate) => plate,
+            None => {
+                let plate = Plate::make()?;
+                store.write(DEVICE, &plate, Durability::Synced)?;
+                plate
+            }
+        };
+        let state = match store.read(STATE)? {
+            Some(state) => state,
+            None => {
+                let state = delivered(&plate.serial)?;
+                store.write(STATE, &state, Durability::Synced)?;
+                state
+            }
+        };
+        let settings: Settings = store.read(PROCESS)?.unwrap_or_default();
+        Ok(Self {
+            audit: Audit::open(store.clone(), flaws.clone())?,
+            process: Arc::new(Process::new(&settings)),
+            sessions: Sessions::default(),
+            plate,
+            changed: Notify::new(),
+            crash: Notify::new(),
+            hashing: Semaphore::new(2),
+            state: Mutex::new(state),
+            changed_password: Mutex::new(None),
+            flaws,
+            store,
+            saving: Mutex::new(()),
+        })
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.state().policy.clone()
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, on disk before in memory; nothing changes when either fails.
+    pub(crate) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut State) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut state = self.state();
+        let mut fresh = state.clone();
+        let value = change(&mut fresh)?;
+        self.store.write(STATE, &fresh, Durability::Synced)?;
+        *state = fresh;
+        Ok(value)
+    }
+
+    /// Whether a role permits an operation now.
+    pub(crate) fn permits(&self, actor: &Actor, permission: Permission) -> bool {
+        if permission == Permission::WriteOutput
+            && actor.source == Source::Console
+            && actor.role == "viewer"
+            && self.flaws.enabled(Defect::ViewerWrites)
+        {
+            return true;
+        }
+        if self.flaws.enabled(Defect::RoleChangeIgnored) {
+            return Roles::default().permits(&actor.role, permission);
+        }
+        self.state().roles.permits(&actor.role, permission)
+    }
+
+    /// Refuses, and writes down, what the actor's role does not permit.
+    pub(crate) fn require(&self, actor: &Actor, permission: Permission) -> Result<(), Refusal> {
+        if self.permits(actor, permission) {
+            return Ok(());
+        }
+        self.record(actor, Category::RequestError, "refused", false, &permission.to_string());
+        Err(Refusal::NotPermitted)
+    }
+
+    /// Writes down what an actor did.
+    pub(crate) fn record(
+        &self,
+        actor: &Actor,
+        category: Category,
+        kind: &str,
+        success: bool,
+        detail: &str,
+    ) {
+        let named_by_role = !actor.role.is_empty() && self.flaws.enabled(Defect::AuditNamesTheRole);
+        let user = if named_by_role { &actor.role } else { &actor.name };
+        self.audit.record(Event { source: actor.source, category, kind, user, success, detail });
+    }
+
+    /// Changes values of the process: all of them, or none when one is not permitted or out of range.
+    pub(crate) fn write(&self, actor: &Actor, writes: &[Write]) -> Result<(), Refusal> {
+        for write in writes {
+            self.require(actor, write.permission())?;
+        }
+        for write in writes {
+            if let Write::Point(point, value) = write
+                && !point.accepts(*value)
+            {
+                return Err(Refusal::BadValue);
+            }
+        }
+        self.apply(actor, writes)
+    }
+
+    /// Changes values that were found permitted and in range.
+    pub(crate) fn apply(&self, actor: &Actor, writes: &[Write]) -> Result<(), Refusal> {
+        let saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        for write in writes {
+            match *write {
+                Write::Point(point, value) => self.process.set(point, value),
+                Write::Scratch(index, value) => self.process.set_scratch(index, value),
+                Write::Coil(index, on) => self.process.set_coil(index, on),
+            }
+        }
+        // Process values may come fast; the kernel brings them to the disk in its own time.
+        self.store.write(PROCESS, &self.process.settings(), Durability::Written)?;
+        drop(saving);
+        self.changed.notify_one();
+        for write in writes {
+            self.record(actor, Category::System, write.kind(), true, &write.detail());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn setting(&self, actor: &Actor, key: &str) -> Result<String, Refusal> {
+        self.require(actor, Permission::ReadConfig)?;
+        self.policy().get(key).ok_or(Refusal::Setting(BadSetting::Unknown))
+    }
+
+    pub(crate) fn set_setting(&self, actor: &Actor, key: &str, value: &str) -> Result<(), Refusal> {
+        self.require(actor, Permission::WriteConfig)?;
+        let fixed = key == "banner" && self.flaws.enabled(Defect::BannerFixed);
+        if !fixed {
+            self.change(|state| Ok(state.policy.set(key, value)?))?;
+        }
+        self.record(actor, Category::Configuration, "config", true, &format!("{key}={value}"));
+        Ok(())
+    }
+
+    pub(crate) fn change_role(
+        &self,
+        actor: &Actor,
+        role: &str,
+        permission: &str,
+        granted: bool,
+    ) -> Result<(), Refusal> {
+        self.require(actor, Permission::ManageRoles)?;
+        let named = permission.parse().map_err(|()| Refusal::BadValue)?;
+        self.change(|state| {
+            state.roles.change(role, named, granted).then_some(()).ok_or(Refusal::BadValue)
+        })?;
+        let kind = if granted { "role_grant" } else { "role_revoke" };
+        let detail = format!("{role} {permission}");
+        self.record(actor, Category::Configuration, kind, true, &detail);
+        Ok(())
+    }
+
+    pub(crate) fn clear_audit(&self, actor: &Actor) -> Result<(), Refusal> {
+        self.require(actor, Permission::ClearAudit)?;
+        self.audit.clear()?;
+        self.record(actor, Category::Audit, "clear", true, "");
+        Ok(())
+    }
+
+    /// The key that marks this device's backups.
+    pub(crate) fn backup_key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.plate.backup_key)
+    }
+}
+
+impl Plate {
+    fn make() -> Result<Self, NoRandom> {
+        let mut plate = Self { serial: String::new(), backup_key: [0; 32] };
+        password::random(&mut plate.backup_key)?;
+        let mut number = [0; 4];
+        password::random(&mut number)?;
+        plate.serial = format!("{:08}", u32::from_be_bytes(number) % 100_000_000);
+        Ok(plate)
+    }
+}
+
+/// Why the device did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file of the store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gave no random bytes.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+    /// A key or certificate could not be made or read.
+    #[error("certificates: {0}")]
+    Pki(String),
+    /// A port, a pseudo-terminal or a thread could not be had.
+    #[error("{what}: {cause}")]
+    Port {
+        /// What the device asked for.
+        what: String,
+        /// What the system answered.
+        cause: std::io::Error,
+    },
+    /// The embedded MQTT broker did not start.
+    #[error("MQTT broker: {0}")]
+    Broker(String),
+    /// The address is not one of 127.0.0.0/8.
+    #[error("{0} is not a loopback address of 127.0.0.0/8")]
+    Address(std::net::Ipv4Addr),
+    /// The store belongs to a device with another address, which its certificate names.
+    #[error("the store belongs to the device at {kept}, not at {wanted}")]
+    Moved {
+        /// The address of the store.
+        kept: std::net::Ipv4Addr,
+        /// The address asked for.
+        wanted: std::net::Ipv4Addr,
+    },
+}

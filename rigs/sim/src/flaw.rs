@@ -1,0 +1,142 @@
+//! The defects that a device can be told to have.
+//!
+//! Each is switched at one place in the code, where `FlawSet::enabled` is asked.
+
+/// One defect of the simulated device: what it is called, and what it breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flaw {
+    /// The name that `--flaw` takes.
+    pub name: &'static str,
+    /// The id of the requirement that the defect breaks, e.g. `CR 1.1 RE(1)`.
+    pub requirement: &'static str,
+    /// What the flawed device does, in one line.
+    pub description: &'static str,
+}
+
+/// `--flaw` named a defect that this device cannot have.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("there is no flaw `{0}`; --list-flaws shows those there are")]
+pub struct UnknownFlaw(pub String);
+
+macro_rules! flaws {
+    ($($defect:ident $name:literal $requirement:literal $description:literal;)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Defect { $($defect),* }
+
+        static FLAWS: &[Flaw] = &[$(Flaw {
+            name: $name, requirement: $requirement, description: $description,
+        }),*];
+    };
+}
+
+flaws! {
+    CommandBeforeLogin "command-before-login" "CR 1.1" "show output and set output work at the login prompt";
+    RoleAsIdentity "role-as-identity" "CR 1.1 RE(1)" "whoami names the role instead of the user";
+    AnyClientCertificate "any-client-certificate" "CR 1.2" "Modbus/TLS takes a client certificate of any issuer";
+    OldPasswordWorks "old-password-works" "CR 1.5" "the old password still works after a change";
+    WeakPasswords "weak-passwords" "CR 1.7" "the password policy is not enforced";
+    NamesTheUnknown "names-the-unknown" "CR 1.10" "the console says when a user name does not exist";
+    PasswordEcho "password-echo" "CR 1.10" "the console echoes passwords";
+    NoLockout "no-lockout" "CR 1.11" "failed logins are not counted";
+    LockoutPerConnection "lockout-per-connection" "CR 1.11" "failed logins are counted for each connection, not for the account";
+    NoBanner "no-banner" "CR 1.12" "no notice is shown before login";
+    BannerFixed "banner-fixed" "CR 1.12" "a new notice text is acknowledged but not taken over";
+    ViewerWrites "viewer-writes" "CR 2.1" "a viewer may set the output on the console";
+    CertificateRoleIgnored "certificate-role-ignored" "CR 2.1 RE(1)" "any certificate of the device CA may write by Modbus/TLS";
+    TopicAclIgnored "topic-acl-ignored" "CR 2.1 RE(1)" "every MQTT client may publish and subscribe to every topic";
+    RoleChangeIgnored "role-change-ignored" "CR 2.1 RE(2)" "changed permissions of a role have no effect";
+    NoSessionLock "no-session-lock" "CR 2.5" "an idle session is not locked";
+    LockKeepsGoing "lock-keeps-going" "CR 2.5" "a locked session still runs commands";
+    AuditWithoutConfiguration "audit-without-configuration" "CR 2.8" "configuration changes are not in the audit log";
+    AuditWithoutResult "audit-without-result" "CR 2.8" "audit entries lack the result";
+    AuditNamesTheRole "audit-names-the-role" "CR 2.12" "audit entries name the role instead of the user";
+    AcceptsBadCrc "accepts-bad-crc" "CR 3.1" "Modbus RTU frames with a wrong CRC are answered";
+    PlainWrite "plain-write" "CR 3.1 RE(1)" "plain Modbus TCP takes writes";
+    OverLimitRead "over-limit-read" "CR 3.5" "a read of 126 holding registers is answered with data";
+    DiesOnLongLine "dies-on-long-line" "CR 3.5" "a console line of more than 1024 bytes ends the process";
+    LoopStalls "loop-stalls" "CR 3.5" "the control loop stalls for 3 s after an illegal Modbus function";
+    StackTrace "stack-trace" "CR 3.7" "errors on the console come with a stack trace";
+    InheritedClientId "inherited-client-id" "CR 3.8" "an MQTT client can take over another user's client id and session";
+    LogoutKeepsSession "logout-keeps-session" "CR 3.8" "Enter at the login prompt resumes the session that was logged out";
+    PasswordInBackup "password-in-backup" "CR 4.1" "a backup holds the password that was changed last, in clear";
+    SecretInNotice "secret-in-notice" "CR 4.1" "a notice on the console prints a changed password";
+    Tls10 "tls-1.0" "CR 4.3" "the Modbus/TLS port goes along with TLS 1.0 and a CBC suite";
+    ExpiredClientCertificate "expired-client-certificate" "CR 4.3" "Modbus/TLS takes an expired client certificate";
+    DebugPort "debug-port" "CR 7.7" "an undeclared debug service listens on TCP 2323";
+    DebugCommand "debug-command" "CR 7.7" "the console has an undeclared command: factory";
+    WrongRevision "wrong-revision" "CR 7.8" "Modbus identification tells another revision than the console";
+    NoIdentification "no-identification" "CR 7.8" "Modbus identification is refused";
+}
+
+/// Every flaw, in the order of the requirements they break.
+pub fn flaws() -> &'static [Flaw] {
+    FLAWS
+}
+
+impl Defect {
+    /// The public description; the macro keeps both lists in the same order.
+    pub(crate) fn flaw(self) -> &'static Flaw {
+        &FLAWS[self as usize]
+    }
+}
+
+/// The flaws that one device has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlawSet(Vec<&'static str>);
+
+impl FlawSet {
+    /// A device without a flaw.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The set of the named flaws; naming one twice is naming it once.
+    ///
+    /// # Errors
+    /// [`UnknownFlaw`] for the first name that is not in [`flaws`].
+    pub fn named<S: AsRef<str>>(names: &[S]) -> Result<Self, UnknownFlaw> {
+        let mut set = Vec::new();
+        for name in names {
+            let flaw = FLAWS
+                .iter()
+                .find(|flaw| flaw.name == name.as_ref())
+                .ok_or_else(|| UnknownFlaw(name.as_ref().to_owned()))?;
+            if !set.contains(&flaw.name) {
+                set.push(flaw.name);
+            }
+        }
+        Ok(Self(set))
+    }
+
+    pub(crate) fn enabled(&self, defect: Defect) -> bool {
+        !self.0.is_empty() && self.0.contains(&defect.flaw().name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defect_leads_to_its_own_row() {
+        assert_eq!(Defect::CommandBeforeLogin.flaw().name, "command-before-login");
+        assert_eq!(Defect::Tls10.flaw().name, "tls-1.0");
+        assert_eq!(Defect::NoIdentification.flaw().name, "no-identification");
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = FLAWS.iter().map(|flaw| flaw.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FLAWS.len());
+    }
+
+    #[test]
+    fn only_named_flaws_are_enabled() {
+        let set = FlawSet::named(&["no-lockout", "no-lockout"]).unwrap();
+        assert!(set.enabled(Defect::NoLockout));
+        assert!(!set.enabled(Defect::NoBanner));
+        assert_eq!(FlawSet::named(&["nope"]), Err(UnknownFlaw("nope".into())));
+    }
+}

@@ -1,0 +1,182 @@
+//! Logins: one way in for every interface, so that failures count together.
+
+use std::time::{Duration, Instant};
+
+use crate::account::Account;
+use crate::audit::{Category, Source};
+use crate::controller::{Actor, Controller, Refusal};
+use crate::flaw::Defect;
+use crate::password::Hash;
+use crate::policy::Policy;
+use crate::role::{self, Users};
+
+/// What a failed login may be told apart by; the interfaces do not, unless flawed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failed {
+    Unknown,
+    Refused,
+}
+
+/// What the credentials are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Login,
+    /// To unlock the own session.
+    Unlock,
+    /// To change the own password.
+    PasswordChange,
+}
+
+impl Purpose {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Unlock => "unlock",
+            Self::PasswordChange => "reauthenticate",
+        }
+    }
+}
+
+/// What one connection counts when the flaw `lockout-per-connection` is on.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    failures: u32,
+    locked_until: Option<Instant>,
+}
+
+/// What a login came to, for the audit log.
+enum Verdict {
+    Welcome,
+    Wrong { locks: bool },
+    Locked,
+}
+
+impl Controller {
+    /// Checks a name and a password.
+    ///
+    /// Every try costs the same and is refused alike, whatever the reason. A try while the account is locked is refused and does not
+    /// prolong the lock.
+    pub(crate) async fn login(
+        &self,
+        source: Source,
+        purpose: Purpose,
+        name: &str,
+        password: &str,
+        attempts: &mut Attempts,
+    ) -> Result<Actor, Failed> {
+        let account = self.state().accounts.get(name).cloned();
+        let known = account.is_some();
+        let role = account.as_ref().map(|account| account.role.clone()).unwrap_or_default();
+        let matches = self.password_matches(account, password).await;
+        let users = if source == Source::Mqtt { Users::Process } else { Users::Human };
+        let fits = role::users(&role) == users;
+
+        let verdict = if !known {
+            Verdict::Wrong { locks: false }
+        } else if self.flaws.enabled(Defect::LockoutPerConnection) {
+            attempts.judge(&self.policy(), matches && fits)
+        } else {
+            self.judge(name, matches && fits)
+        };
+        let actor = Actor { source, name: name.to_owned(), role };
+        let anonymous = Actor { role: String::new(), ..actor.clone() };
+        match verdict {
+            Verdict::Welcome => {
+                self.record(&actor, Category::Access, purpose.kind(), true, "");
+                return Ok(actor);
+            }
+            Verdict::Wrong { locks } => {
+                self.record(&anonymous, Category::Access, purpose.kind(), false, "wrong credentials");
+                if locks {
+                    self.record(&anonymous, Category::Access, "lockout", true, "account locked");
+                }
+            }
+            Verdict::Locked => {
+                self.record(&anonymous, Category::Access, purpose.kind(), false, "account locked");
+            }
+        }
+        Err(if known { Failed::Refused } else { Failed::Unknown })
+    }
+
+    async fn password_matches(&self, account: Option<Account>, password: &str) -> bool {
+        // Two at a time: a storm of logins must leave the processor to the rest.
+        let Ok(_turn) = self.hashing.acquire().await else { return false };
+        let password = password.to_owned();
+        let (hash, previous) = match account {
+            Some(account) => (account.hash, account.previous),
+            None => (Hash::unmatchable(), None),
+        };
+        let check = move || {
+            hash.matches(&password) || previous.is_some_and(|previous| previous.matches(&password))
+        };
+        tokio::task::spawn_blocking(check).await.unwrap_or(false)
+    }
+
+    /// Judges a try against the account's own count, under the lock: tries at the same time count one by one.
+    fn judge(&self, name: &str, matches: bool) -> Verdict {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let counted = !self.flaws.enabled(Defect::NoLockout);
+        let before = match self.state().accounts.get(name) {
+            Some(account) if account.enabled => account.clone(),
+            _ => return Verdict::Wrong { locks: false },
+        };
+        if matches && before.failures == 0 && before.locked_until.is_none() {
+            return Verdict::Welcome;
+        }
+        if counted && before.is_locked(now, &self.policy()) {
+            return Verdict::Locked;
+        }
+        self.change(|state| {
+            let policy = &state.policy;
+            let Some(account) = state.accounts.get_mut(name).filter(|account| account.enabled) else {
+                return Ok(Verdict::Wrong { locks: false });
+            };
+            if counted && account.is_locked(now, policy) {
+                return Ok(Verdict::Locked);
+            }
+            if matches {
+                (account.failures, account.locked_until) = (0, None);
+                return Ok(Verdict::Welcome);
+            }
+            account.locked_until = None;
+            account.failures += u32::from(counted);
+            let locks = counted && account.failures >= policy.failed_logins;
+            if locks {
+                account.failures = 0;
+                account.locked_until = Some(now + policy.lockout().as_millis() as i64);
+            }
+            Ok(Verdict::Wrong { locks })
+        })
+        .unwrap_or_else(|_: Refusal| Verdict::Wrong { locks: false })
+    }
+}
+
+impl Account {
+    fn is_locked(&self, now: i64, policy: &Policy) -> bool {
+        // A clock that was set back must not lock an account for longer than the policy says.
+        let left = self.locked_until.map_or(0, |until| until - now);
+        (1..=policy.lockout().as_millis() as i64).contains(&left)
+    }
+}
+
+impl Attempts {
+    fn judge(&mut self, policy: &Policy, matches: bool) -> Verdict {
+        if self.locked_until.is_some_and(|until| Instant::now() < until) {
+            return Verdict::Locked;
+        }
+        self.locked_until = None;
+        if matches {
+            self.failures = 0;
+            return Verdict::Welcome;
+        }
+        self.failures += 1;
+        let locks = self.failures >= policy.failed_logins;
+        if locks {
+            *self = Self { failures: 0, locked_until: Some(Instant::now() + policy.lockout()) };
+        }
+        Verdict::Wrong { locks }
+    }
+}
+
+/// How long a refused login takes, whatever the reason.
+pub(crate) const REFUSAL_TIME: Duration = Duration::from_millis(300);

@@ -1,0 +1,175 @@
+//! The security policy that an administrator can change at run time.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::password;
+
+/// The longest notice that is shown before login.
+const LONGEST_BANNER: usize = 200;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Policy {
+    /// Failed logins in a row that lock an account.
+    pub failed_logins: u32,
+    /// Seconds an account stays locked.
+    pub lockout: u32,
+    /// Idle seconds after which a console session is locked.
+    pub session_lock: u32,
+    pub password_min: u32,
+    pub password_classes: u32,
+    pub banner: String,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            failed_logins: 3,
+            lockout: 4,
+            session_lock: 4,
+            password_min: 10,
+            password_classes: 3,
+            banner: "TC-100 tank level controller. Authorised use only; use is monitored and recorded.".into(),
+        }
+    }
+}
+
+/// Why a setting was not taken.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum BadSetting {
+    #[error("no such setting")]
+    Unknown,
+    #[error("{key} is {low}..{high}")]
+    Range { key: &'static str, low: u32, high: u32 },
+    #[error("banner is 1..{LONGEST_BANNER} printable ASCII characters")]
+    Banner,
+}
+
+/// The password does not fit the policy.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) struct Weak {
+    min: u32,
+    classes: u32,
+}
+
+impl fmt::Display for Weak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} to {} characters of {} classes: upper case, lower case, digit, other",
+            self.min,
+            password::LONGEST,
+            self.classes
+        )
+    }
+}
+
+impl Policy {
+    pub(crate) fn lockout(&self) -> Duration {
+        Duration::from_secs(self.lockout.into())
+    }
+
+    pub(crate) fn session_lock(&self) -> Duration {
+        Duration::from_secs(self.session_lock.into())
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<String> {
+        Some(match key {
+            "failed_logins" => self.failed_logins.to_string(),
+            "lockout" => format!("{}s", self.lockout),
+            "session_lock" => format!("{}s", self.session_lock),
+            "password_min" => self.password_min.to_string(),
+            "password_classes" => self.password_classes.to_string(),
+            "banner" => self.banner.clone(),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<(), BadSetting> {
+        match key {
+            "failed_logins" => self.failed_logins = number("failed_logins", value, 1, 10)?,
+            "lockout" => self.lockout = seconds("lockout", value)?,
+            "session_lock" => self.session_lock = seconds("session_lock", value)?,
+            "password_min" => self.password_min = number("password_min", value, 8, 32)?,
+            "password_classes" => self.password_classes = number("password_classes", value, 1, 4)?,
+            "banner" => {
+                let printable = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+                if value.is_empty() || value.len() > LONGEST_BANNER || !printable {
+                    return Err(BadSetting::Banner);
+                }
+                self.banner = value.to_owned();
+            }
+            _ => return Err(BadSetting::Unknown),
+        }
+        Ok(())
+    }
+
+    /// Whether every value could have been set by [`Policy::set`].
+    pub(crate) fn is_sane(&self) -> bool {
+        let mut copy = Self::default();
+        ["failed_logins", "lockout", "session_lock", "password_min", "password_classes", "banner"]
+            .iter()
+            .all(|key| self.get(key).is_some_and(|value| copy.set(key, &value).is_ok()))
+    }
+
+    pub(crate) fn check(&self, password: &str) -> Result<(), Weak> {
+        let length = password.chars().count();
+        let long = length >= self.password_min as usize && length <= password::LONGEST;
+        if long && password::classes(password) >= self.password_classes {
+            Ok(())
+        } else {
+            Err(Weak { min: self.password_min, classes: self.password_classes })
+        }
+    }
+}
+
+fn number(key: &'static str, value: &str, low: u32, high: u32) -> Result<u32, BadSetting> {
+    value
+        .parse()
+        .ok()
+        .filter(|number| (low..=high).contains(number))
+        .ok_or(BadSetting::Range { key, low, high })
+}
+
+fn seconds(key: &'static str, value: &str) -> Result<u32, BadSetting> {
+    number(key, value.strip_suffix('s').unwrap_or(value), 1, 3600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_bounded() {
+        let mut policy = Policy::default();
+        for (key, value) in [
+            ("failed_logins", "0"),
+            ("failed_logins", "11"),
+            ("lockout", "0s"),
+            ("lockout", "1h"),
+            ("session_lock", "3601"),
+            ("password_min", "4"),
+            ("password_classes", "5"),
+            ("banner", ""),
+            ("banner", "a\u{1b}[2J"),
+            ("nonsense", "1"),
+        ] {
+            assert!(policy.set(key, value).is_err(), "{key} {value}");
+        }
+        assert_eq!(policy, Policy::default());
+        policy.set("lockout", "6s").unwrap();
+        assert_eq!(policy.get("lockout").as_deref(), Some("6s"));
+        assert!(policy.is_sane());
+    }
+
+    #[test]
+    fn passwords_need_length_and_classes() {
+        let policy = Policy::default();
+        assert!(policy.check("Abcdefgh12").is_ok());
+        assert!(policy.check("Abcdefg12").is_err());
+        assert!(policy.check("abcdefghij12").is_err());
+        assert!(policy.check(&"Ab1".repeat(30)).is_err());
+    }
+}
