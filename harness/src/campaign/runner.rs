@@ -55,7 +55,7 @@ pub enum RunnerError {
     #[error("{0}")]
     Journal(#[from] JournalError),
     /// The essential functions are not right before anything was done.
-    #[error("these essential functions of the rig file were not right within {} s: {0}; check the bench and the rig file", HEALTHY.as_secs())]
+    #[error("these essential functions were not right before anything was done: {0}; check the bench, and `essential` in the rig file")]
     Essential(String),
 }
 
