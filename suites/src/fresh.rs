@@ -19,7 +19,7 @@ pub fn tag() -> String {
         // 32 characters without those that people mistake for each other.
         let alphabet = b"abcdefghijkmnpqrstuvwxyz23456789";
         tag.push(char::from(alphabet[(number % 32) as usize]));
-        number = number / 32 + (number << 57);
+        number = (number / 32).wrapping_add(number << 57);
     }
     tag
 }

@@ -55,7 +55,9 @@ pub enum RunnerError {
     #[error("{0}")]
     Journal(#[from] JournalError),
     /// The essential functions are not right before anything was done.
-    #[error("these essential functions were not right before anything was done: {0}; check the bench, and `essential` in the rig file")]
+    #[error(
+        "these essential functions were not right before anything was done: {0}; check the bench, and `essential` in the rig file"
+    )]
     Essential(String),
 }
 
@@ -122,7 +124,9 @@ impl Runner {
     /// Ends the device, and hands back the whole record.
     pub fn end(&self) -> Record {
         let interrupted = self.interrupted.load(Ordering::SeqCst);
-        let _ = self.runtime.block_on(timeout(STOP, self.bench.stop()));
+        let _ = self
+            .runtime
+            .block_on(async { timeout(STOP, self.bench.stop()).await });
         self.tell(&Event::CampaignFinished { interrupted });
         let mut record = self.record();
         record.interrupted = interrupted;
@@ -141,12 +145,12 @@ impl Runner {
         let began = std::time::Instant::now();
         self.bench.recorder().clear();
         let mark = self.bench.recorder().mark();
-        let (mut verdict, mut reason, mut checks) = self.runtime.block_on(self.judge(trial));
+        let (mut verdict, mut reason, mut checks) = self.judge_safely(trial);
         if verdict == Verdict::Inconclusive && !self.interrupted.load(Ordering::SeqCst) {
             // A device is not blamed for the bench: once more, on a bench that has recovered.
             self.runtime.block_on(self.recover());
             self.bench.recorder().note("bench", "once more");
-            (verdict, reason, checks) = self.runtime.block_on(self.judge(trial));
+            (verdict, reason, checks) = self.judge_safely(trial);
         }
         let evidence = self.keep_evidence(&id, mark);
         let record = TrialRecord {
@@ -168,6 +172,15 @@ impl Runner {
         self.tell(&Event::TrialFinished(record.clone()));
         self.record().trials.push(record.clone());
         Some(record)
+    }
+
+    /// Runs the procedure once; a fault of ours in it is no verdict about the device.
+    fn judge_safely(&self, trial: &Trial) -> (Verdict, String, Vec<CheckRecord>) {
+        let judging = std::panic::AssertUnwindSafe(|| self.runtime.block_on(self.judge(trial)));
+        std::panic::catch_unwind(judging).unwrap_or_else(|_| {
+            let why = "slcert itself failed in this procedure: please report it".to_owned();
+            (Verdict::Inconclusive, why, Vec::new())
+        })
     }
 
     /// Runs the procedure once.

@@ -156,7 +156,12 @@ impl Rig {
     fn first_on(&self, interface: &str, fits: impl Fn(&str) -> bool) -> Option<&Name> {
         self.accounts
             .iter()
-            .filter(|(_, account)| account.interfaces.iter().any(|name| name.as_str() == interface))
+            .filter(|(_, account)| {
+                account
+                    .interfaces
+                    .iter()
+                    .any(|name| name.as_str() == interface)
+            })
             .map(|(name, _)| name)
             .find(|name| fits(name.as_str()))
     }

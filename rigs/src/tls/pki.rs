@@ -6,6 +6,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::session::Identity;
@@ -80,14 +81,10 @@ impl Authority {
     /// # Errors
     /// A file that is missing, or holds something else.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, LineError> {
-        let text = |path: &Path| {
-            std::fs::read_to_string(path)
-                .map_err(|error| unusable(&path.display().to_string(), &error))
-        };
-        let (certificate_text, key_text) = (text(certificate)?, text(key)?);
-        let key = KeyPair::from_pem(&key_text)
-            .map_err(|error| unusable(&key.display().to_string(), &error))?;
-        let issuer = Issuer::from_ca_cert_pem(&certificate_text, key)
+        let text = std::fs::read_to_string(certificate)
+            .map_err(|error| unusable(&certificate.display().to_string(), &error))?;
+        let key = read_key(key)?;
+        let issuer = Issuer::from_ca_cert_pem(&text, key)
             .map_err(|error| unusable(&certificate.display().to_string(), &error))?;
         Ok(Self { issuer })
     }
@@ -150,6 +147,53 @@ impl Authority {
             key: PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
         })
     }
+}
+
+/// Reads a private key: PKCS#8, or the SEC1 form that `openssl ecparam` writes.
+fn read_key(path: &Path) -> Result<KeyPair, LineError> {
+    let refused = |error: &dyn std::fmt::Display| unusable(&path.display().to_string(), error);
+    let der = PrivateKeyDer::from_pem_file(path).map_err(|error| refused(&error))?;
+    let der = match der {
+        PrivateKeyDer::Sec1(key) => {
+            let wrapped = pkcs8_of_sec1(key.secret_sec1_der());
+            let wrapped =
+                wrapped.ok_or_else(|| refused(&"its curve is neither P-256 nor P-384"))?;
+            PrivateKeyDer::from(PrivatePkcs8KeyDer::from(wrapped))
+        }
+        other => other,
+    };
+    KeyPair::try_from(&der).map_err(|error| refused(&error))
+}
+
+/// An EC key of RFC 5915 as a PKCS#8 key of RFC 5208; none if its curve is not known.
+fn pkcs8_of_sec1(sec1: &[u8]) -> Option<Vec<u8>> {
+    const EC_PUBLIC_KEY: &[u8] = &[0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01];
+    const CURVES: [&[u8]; 2] = [
+        &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07],
+        &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22],
+    ];
+    let curve = CURVES
+        .into_iter()
+        .find(|curve| crate::line::find(sec1, curve).is_some())?;
+    let mut content = vec![0x02, 0x01, 0x00];
+    content.extend(tagged(0x30, &[EC_PUBLIC_KEY, curve].concat()));
+    content.extend(tagged(0x04, sec1));
+    Some(tagged(0x30, &content))
+}
+
+/// DER: a tag, the content's length, and the content, which is shorter than 64 KiB.
+fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut der = vec![tag];
+    match content.len() {
+        short @ ..0x80 => der.push(short as u8),
+        middle @ 0x80..0x100 => der.extend([0x81, middle as u8]),
+        long => {
+            der.push(0x82);
+            der.extend((long as u16).to_be_bytes());
+        }
+    }
+    der.extend_from_slice(content);
+    der
 }
 
 fn named(name: &str) -> Result<CertificateParams, LineError> {

@@ -36,6 +36,10 @@ async fn identification(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let attempt = session.perform("identify", &Values::new()).await;
     session.close().await;
     let attempt = attempt?;
+    if let slcert_rigs::Attempt::Unclear(answer) = &attempt {
+        p.cannot_tell("the identification", "told", &answer.text);
+        return Ok(());
+    }
     if !attempt.is_done() {
         p.check("the identification", "told", &attempt.answer().text, false);
         return Ok(());

@@ -16,7 +16,10 @@ pub const CASES: &[Case] = &[Case {
     title: "corrupt frames are dropped without effect",
     requirements: &["CR 3.1"],
     kind: Kind::Conformance,
-    scope: Scope::Each(Fits::MODBUS),
+    scope: Scope::Each(Fits {
+        kinds: &[InterfaceKind::ModbusRtu, InterfaceKind::ModbusTcp],
+        ..Fits::ALL
+    }),
     needs: &[],
     objective: "Find out whether a frame whose checksum, length or header is wrong is taken for a request.",
     criterion: "No corrupt frame gets an answer that carries out its request, and nothing that such a frame would write changes; right \
@@ -160,7 +163,7 @@ async fn control(p: &mut Procedure<'_>, who: &Who<'_>, when: &str) -> Result<(),
 }
 
 /// Whether an answer is of a request that was carried out: its function without the exception bit, in a right frame.
-fn carries_out(kind: InterfaceKind, bytes: &[u8], pdu: &[u8]) -> bool {
+pub fn carries_out(kind: InterfaceKind, bytes: &[u8], pdu: &[u8]) -> bool {
     let answer = match kind {
         InterfaceKind::ModbusRtu => Rtu::new_checked(bytes)
             .ok()
@@ -173,7 +176,7 @@ fn carries_out(kind: InterfaceKind, bytes: &[u8], pdu: &[u8]) -> bool {
 }
 
 /// The request in frames that are wrong in one thing.
-fn corrupted(kind: InterfaceKind, unit: u8, pdu: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+pub fn corrupted(kind: InterfaceKind, unit: u8, pdu: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     if kind == InterfaceKind::ModbusRtu {
         let mut bytes = vec![unit];
         bytes.extend_from_slice(pdu);

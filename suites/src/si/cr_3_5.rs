@@ -10,7 +10,7 @@ use slcert_rigs::rig::{InterfaceKind, MqttVersion, Values};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
 use crate::procedure::{Procedure, Stop};
-use crate::si::cr_3_1::{hex, reading};
+use crate::si::cr_3_1::{carries_out, corrupted, hex, reading};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[
@@ -127,6 +127,26 @@ async fn modbus_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
         p.check(*what, "an exception, or no answer", observed, legal);
     }
     let pdu = reading(p);
+    if interface.kind == InterfaceKind::ModbusTls {
+        // Without TLS, a wrong header is a matter of integrity: CR 3.1. Under TLS it can only come from the client itself.
+        for (how, frame) in corrupted(interface.kind, interface.unit, &pdu) {
+            let mut raw = p.bench().raw_modbus(p.name(), &who).await?;
+            let _ = raw.send(&frame).await;
+            let answer = raw.receive_tcp(LIMIT).await.ok().flatten();
+            let taken = answer
+                .as_deref()
+                .is_some_and(|bytes| carries_out(interface.kind, bytes, &pdu));
+            let observed = answer
+                .as_deref()
+                .map_or_else(|| "no answer".to_owned(), hex);
+            p.check(
+                format!("a read with {how}"),
+                "not carried out",
+                observed,
+                !taken,
+            );
+        }
+    }
     let mut client = p.bench().modbus_client(p.name(), &who).await?;
     let answered = client.exchange(&pdu, Duration::from_secs(2)).await;
     let observed = match &answered {
