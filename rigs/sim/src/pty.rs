@@ -34,7 +34,7 @@ impl Pty {
         tcsetattr(&pair.slave, SetArg::TCSANOW, &terminal)?;
         let name = unistd::ttyname(&pair.slave)?;
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { master: AsyncFd::new(pair.master)?, spare: pair.slave, name })
+        Ok(Self { master: AsyncFd::register(pair.master)?, spare: pair.slave, name })
     }
 
     /// The path that the other side opens.
