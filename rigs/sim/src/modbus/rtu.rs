@@ -1,6 +1,6 @@
 //! Modbus RTU on a serial line (Modbus over Serial Line V1.02, section 2.5.1).
 //!
-//! A pseudo-terminal has no bit times, so frames are told apart by the length that their function code implies, and by a pause of 20 ms.
+//! A pseudo-terminal has no bit times, so frames are told apart by the length that their function code implies, and by pauses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,10 @@ use crate::controller::Controller;
 use crate::flaw::Defect;
 use crate::pty::Pty;
 
-const PAUSE: Duration = Duration::from_millis(20);
+/// The pause that ends what is no whole frame.
+const SILENCE: Duration = Duration::from_millis(20);
+/// The pause that ends a whole frame: 3.5 characters at 19200 baud.
+const FRAME_END: Duration = Duration::from_millis(2);
 const LONGEST: usize = 256;
 const SHORTEST: usize = 4;
 const BROADCAST: u8 = 0;
@@ -23,46 +26,34 @@ pub(crate) async fn serve(pty: Pty, controller: Arc<Controller>) {
     let client = Client::unknown(Source::ModbusRtu, Access::ReadOnly);
     let mut received: Vec<u8> = Vec::with_capacity(LONGEST);
     let mut buffer = [0; LONGEST];
-    // Whether what comes is the rest of something broken, until the next pause.
-    let mut lost = false;
     loop {
-        let pending = lost || !received.is_empty();
-        let wait = if pending { PAUSE } else { Duration::MAX };
+        // A frame of known length is over when nothing follows at once; any other when the line falls silent.
+        let wait = match (received.len(), expected_length(&received)) {
+            (0, _) => Duration::MAX,
+            (length, Some(expected)) if length == expected => FRAME_END,
+            _ => SILENCE,
+        };
         match timeout(wait, pty.read(&mut buffer)).await {
-            Ok(Ok(count)) if !lost => {
+            Ok(Ok(count)) => {
                 received.extend(&buffer[..count]);
-                while let Some(length) = expected_length(&received).filter(|it| *it <= received.len()) {
-                    if !is_intact(&received[..length], &controller) {
-                        lost = true;
-                        break;
-                    }
-                    let frame: Vec<u8> = received.drain(..length).collect();
-                    if respond(&pty, &controller, &client, &frame).await.is_err() {
-                        return;
-                    }
-                }
-                lost |= received.len() > LONGEST;
+                // One byte more than the longest frame is enough to know that it is none.
+                received.truncate(LONGEST + 1);
             }
-            Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 eprintln!("modbus rtu: {error}");
                 return;
             }
             Err(_pause) => {
-                let whole = !lost && expected_length(&received).is_none();
+                let whole = expected_length(&received).is_none_or(|length| length == received.len());
                 if whole && is_intact(&received, &controller) {
                     if respond(&pty, &controller, &client, &received).await.is_err() {
                         return;
                     }
-                } else if !received.is_empty() {
-                    controller.audit.record_malformed(Source::ModbusRtu, "frame with a wrong check");
+                } else {
+                    controller.audit.record_malformed(Source::ModbusRtu, "broken frame");
                 }
                 received.clear();
-                lost = false;
             }
-        }
-        if lost {
-            received.truncate(1);
         }
     }
 }
