@@ -1,0 +1,178 @@
+//! Modbus TCP: the MBAP header (Messaging on TCP/IP Implementation Guide V1.0b, section 3.1), and the connections that speak it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::pdu::Exception;
+use super::{Access, Client, UNIT, answer};
+use crate::audit::Source;
+use crate::controller::Controller;
+use crate::flaw::Defect;
+
+/// Connections a port serves at a time.
+pub(super) const CONNECTIONS: usize = 32;
+/// How long a connection may be silent.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long a client may take to take an answer.
+const WRITE_TIME: Duration = Duration::from_secs(5);
+
+/// Where the fields of the header are, big-endian.
+mod field {
+    use std::ops::Range;
+
+    pub(super) const TRANSACTION: Range<usize> = 0..2;
+    pub(super) const PROTOCOL: Range<usize> = 2..4;
+    pub(super) const LENGTH: Range<usize> = 4..6;
+    pub(super) const UNIT: usize = 6;
+    /// What the length does not count.
+    pub(super) const UNCOUNTED: usize = 6;
+}
+
+/// The unit id, and a request of 1 to 253 bytes.
+const LENGTHS: std::ops::RangeInclusive<usize> = 2..=254;
+
+/// Serves plain Modbus TCP.
+pub(crate) async fn serve_plain(listener: TcpListener, controller: Arc<Controller>) {
+    let access = if controller.flaws.enabled(Defect::PlainWrite) {
+        Access::ByRole
+    } else {
+        Access::ReadOnly
+    };
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Some(stream) = accept(&listener, &mut connections).await else { continue };
+        // One too many is closed at once.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let controller = Arc::clone(&controller);
+        connections.spawn(async move {
+            let client = Client::unknown(Source::ModbusTcp, access);
+            converse(stream, &controller, &client).await;
+            drop(place);
+        });
+    }
+}
+
+/// The next connection; `None` when the system had none to give, after a pause.
+pub(super) async fn accept(
+    listener: &TcpListener,
+    connections: &mut JoinSet<()>,
+) -> Option<tokio::net::TcpStream> {
+    while connections.try_join_next().is_some() {}
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // An answer is one small segment: waiting to fill it would cost 40 ms.
+            let _ = stream.set_nodelay(true);
+            Some(stream)
+        }
+        Err(_) => {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// Answers requests until the client leaves, is silent for too long, or breaks the framing.
+pub(super) async fn converse(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    controller: &Controller,
+    client: &Client,
+) {
+    let mut received = Vec::with_capacity(1024);
+    let mut answers = Vec::new();
+    loop {
+        match timeout(IDLE, stream.read_buf(&mut received)).await {
+            Ok(Ok(1..)) => {}
+            _ => return,
+        }
+        let mut used = 0;
+        let mut broken = false;
+        loop {
+            match frame(&received[used..]) {
+                Frame::Partial => break,
+                Frame::Broken => {
+                    controller.audit.record_malformed(client.actor.source, "modbus framing");
+                    broken = true;
+                    break;
+                }
+                Frame::Whole(frame) => {
+                    used += frame.len();
+                    emit(&mut answers, frame, controller, client);
+                }
+            }
+        }
+        received.drain(..used);
+        if !answers.is_empty() {
+            let sent = timeout(WRITE_TIME, async {
+                stream.write_all(&answers).await?;
+                stream.flush().await
+            });
+            if !matches!(sent.await, Ok(Ok(()))) {
+                return;
+            }
+            answers.clear();
+        }
+        if broken {
+            return;
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Frame<'a> {
+    Partial,
+    Broken,
+    Whole(&'a [u8]),
+}
+
+fn frame(bytes: &[u8]) -> Frame<'_> {
+    let Some(head) = bytes.get(..field::UNCOUNTED) else { return Frame::Partial };
+    let length = usize::from(u16::from_be_bytes([head[4], head[5]]));
+    if head[field::PROTOCOL] != [0, 0] || !LENGTHS.contains(&length) {
+        return Frame::Broken;
+    }
+    bytes.get(..field::UNCOUNTED + length).map_or(Frame::Partial, Frame::Whole)
+}
+
+fn emit(answers: &mut Vec<u8>, frame: &[u8], controller: &Controller, client: &Client) {
+    let (unit, request) = (frame[field::UNIT], &frame[field::UNIT + 1..]);
+    let answer = if unit == UNIT {
+        answer(controller, client, request)
+    } else {
+        vec![request[0] | 0x80, Exception::GatewayTargetFailed as u8]
+    };
+    let start = answers.len();
+    answers.extend(&frame[field::TRANSACTION]);
+    answers.extend([0, 0, 0, 0, unit]);
+    let length = (answer.len() + 1) as u16;
+    answers[start..][field::LENGTH].copy_from_slice(&length.to_be_bytes());
+    answers.extend(answer);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_cut_at_the_length_and_nowhere_else() {
+        let request = [0x12, 0x34, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1];
+        assert_eq!(frame(&request), Frame::Whole(&request));
+        assert_eq!(frame(&request[..11]), Frame::Partial);
+        assert_eq!(frame(&[&request[..], &[9]].concat()), Frame::Whole(&request));
+    }
+
+    #[test]
+    fn headers_that_lie_break_the_connection() {
+        assert_eq!(frame(&[0, 1, 0, 1, 0, 6]), Frame::Broken);
+        for length in [0, 1, 255, 0xffff_u16] {
+            let [high, low] = length.to_be_bytes();
+            assert_eq!(frame(&[0, 1, 0, 0, high, low]), Frame::Broken, "{length}");
+        }
+    }
+}

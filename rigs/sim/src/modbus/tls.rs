@@ -1,0 +1,149 @@
+//! Modbus/TCP Security: mutual TLS, and the client's role in its certificate.
+
+mod role;
+mod verifier;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::tcp::{CONNECTIONS, accept, converse};
+use super::{Access, Client};
+use crate::audit::{Category, Source};
+use crate::controller::{Actor, Controller, StartError};
+use crate::flaw::{Defect, FlawSet};
+use crate::pki;
+use crate::store::Store;
+use verifier::Verifier;
+
+const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+
+/// TLS 1.2 and 1.3 with the device's certificate; clients must have one of the device's CA.
+pub(crate) fn acceptor(store: &Store, flaws: &FlawSet) -> Result<TlsAcceptor, StartError> {
+    let chain = certificates(store, pki::SERVER_CHAIN)?;
+    let key = PrivateKeyDer::from_pem_file(store.path(pki::SERVER_KEY)).map_err(unreadable)?;
+    let verifier = Verifier::new(certificates(store, pki::CA)?, flaws)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .map_err(unreadable)?
+        .with_client_cert_verifier(Arc::new(verifier))
+        .with_single_cert(chain, key)
+        .map_err(unreadable)?;
+    // A session that has ended stays ended: every connection shows its certificate anew.
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Serves Modbus/TLS.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    controller: Arc<Controller>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Some(stream) = accept(&listener, &mut connections).await else { continue };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (controller, acceptor) = (Arc::clone(&controller), acceptor.clone());
+        connections.spawn(async move {
+            if !controller.flaws.enabled(Defect::Tls10) || !answered_as_tls_1_0(&stream).await {
+                secured(stream, &acceptor, &controller).await;
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Controller) {
+    let stream = match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return refused(controller, &error),
+        Err(_late) => return,
+    };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let Some(certificate) = certificate else { return };
+    let client = client(certificate, &controller.flaws);
+    let session = controller.sessions.open(&client.actor.name, Source::ModbusTls);
+    let detail = format!("role {}", client.actor.role);
+    controller.record(&client.actor, Category::Access, "connect", true, &detail);
+    tokio::select! {
+        () = converse(stream, controller, &client) => {}
+        () = session.ended() => {}
+    }
+    controller.record(&client.actor, Category::Access, "disconnect", true, "");
+}
+
+fn client(certificate: &CertificateDer<'_>, flaws: &FlawSet) -> Client {
+    let subject = role::subject(certificate);
+    let role = if flaws.enabled(Defect::CertificateRoleIgnored) {
+        Some("engineer")
+    } else {
+        role::role(certificate)
+    };
+    let access = if role.is_some() { Access::ByRole } else { Access::None };
+    let role = role.unwrap_or_default().to_owned();
+    Client { actor: Actor { source: Source::ModbusTls, name: subject, role }, access }
+}
+
+/// Writes down a certificate that was refused; the rest of what a handshake can be is noise.
+fn refused(controller: &Controller, error: &io::Error) {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(
+            cause @ (rustls::Error::InvalidCertificate(_)
+            | rustls::Error::NoCertificatesPresented),
+        ) => {
+            let source = Source::ModbusTls;
+            let nobody = Actor { source, name: String::new(), role: String::new() };
+            controller.record(&nobody, Category::Access, "connect", false, &cause.to_string());
+        }
+        _ => controller.audit.record_malformed(Source::ModbusTls, "TLS handshake"),
+    }
+}
+
+fn certificates(store: &Store, name: &str) -> Result<Vec<CertificateDer<'static>>, StartError> {
+    CertificateDer::pem_file_iter(store.path(name))
+        .and_then(Iterator::collect)
+        .map_err(unreadable)
+}
+
+fn unreadable(error: impl std::fmt::Display) -> StartError {
+    StartError::Pki(error.to_string())
+}
+
+/// The flaw `tls-1.0`: a ClientHello of TLS 1.0 is answered with a ServerHello that picks a CBC suite; the handshake goes no further.
+async fn answered_as_tls_1_0(stream: &TcpStream) -> bool {
+    let mut hello = [0; 11];
+    let whole = timeout(HANDSHAKE_TIME, async {
+        while stream.peek(&mut hello).await? < hello.len() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        io::Result::Ok(())
+    });
+    let handshake_of_tls_1_0 = hello_is_old(whole.await.is_ok_and(|read| read.is_ok()), &hello);
+    if handshake_of_tls_1_0 {
+        let mut answer = vec![0x16, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
+        answer.extend([0x42; 32]);
+        // No session id, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
+        answer.extend([0, 0x00, 0x2f, 0]);
+        let _ = stream.writable().await;
+        let _ = stream.try_write(&answer);
+    }
+    handshake_of_tls_1_0
+}
+
+fn hello_is_old(whole: bool, hello: &[u8; 11]) -> bool {
+    whole && hello[0] == 0x16 && hello[9..11] == [3, 1]
+}

@@ -1,0 +1,61 @@
+//! What the device publishes: its identity, its level each second, its output and setpoint when they change, and acknowledgements.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mqtt5::QoS;
+use mqtt5::broker::router::MessageRouter;
+use mqtt5::packet::publish::PublishPacket;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::command::Reply;
+use crate::controller::{Controller, FIRMWARE, PRODUCT, VENDOR};
+use crate::process::Point;
+
+const LEVEL_PERIOD: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(
+    controller: Arc<Controller>,
+    router: Arc<MessageRouter>,
+    mut replies: mpsc::Receiver<Reply>,
+) {
+    let identity = json!({
+        "vendor": VENDOR, "product": PRODUCT, "firmware": FIRMWARE, "serial": controller.plate.serial,
+    });
+    retained(&router, "plant/identity", &identity).await;
+    let mut told = [None, None];
+    let mut ticks = interval(LEVEL_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        for (point, told) in [Point::Output, Point::Setpoint].into_iter().zip(&mut told) {
+            let value = controller.process.get(point);
+            if told.replace(value) != Some(value) {
+                let topic = format!("plant/{}", point.name());
+                retained(&router, &topic, &json!({ point.name(): value })).await;
+            }
+        }
+        tokio::select! {
+            _ = ticks.tick() => {
+                let level = json!({ "level": controller.process.level() });
+                send(&router, PublishPacket::new("plant/level", level.to_string(), QoS::AtMostOnce)).await;
+            }
+            () = controller.changed.notified() => {}
+            Some(reply) = replies.recv() => {
+                if let Ok(reply) = serde_json::to_string(&reply) {
+                    send(&router, PublishPacket::new("plant/ack", reply, QoS::AtLeastOnce)).await;
+                }
+            }
+        }
+    }
+}
+
+async fn retained(router: &MessageRouter, topic: &str, content: &Value) {
+    let packet = PublishPacket::new(topic, content.to_string(), QoS::AtLeastOnce);
+    send(router, packet.with_retain(true)).await;
+}
+
+async fn send(router: &MessageRouter, packet: PublishPacket) {
+    router.route_message(&packet, None).await;
+}
