@@ -1,7 +1,7 @@
 //! The matrix of rights: every role, every operation, on one interface, each compared with the rig file.
 
 use slcert_rigs::bench::Who;
-use slcert_rigs::rig::Values;
+use slcert_rigs::rig::{InterfaceKind, Values};
 
 use crate::effect::{Actor, Effect, attempt_with};
 use crate::fresh;
@@ -38,7 +38,11 @@ pub async fn matrix(p: &mut Procedure<'_>) -> Result<(), Stop> {
         )));
     }
     let scratch = Scratch::make(p).await?;
-    let mut rows: Vec<(&str, Who<'_>)> = vec![("nobody", Who::Nobody)];
+    // Who has not logged in at a console is CR 1.1's matter.
+    let mut rows: Vec<(&str, Who<'_>)> = match interface.kind {
+        InterfaceKind::Console => Vec::new(),
+        _ => vec![("nobody", Who::Nobody)],
+    };
     rows.extend(
         rig.accounts_on(here)
             .map(|(name, _)| (name.as_str(), Who::Account(name.as_str()))),
@@ -149,7 +153,9 @@ impl Scratch {
         };
         let made = ["create_account", "delete_account"]
             .iter()
-            .all(|operation| p.anywhere(operation).is_ok());
+            .all(|operation| {
+                p.rig().binding(operation, p.name()).is_some() && p.anywhere(operation).is_ok()
+            });
         if made {
             let name = format!("t{}", &fresh::tag()[..8]);
             by_whoever_may(p, "create_account", &scratch.new_account(&name)).await?;

@@ -474,7 +474,7 @@ impl ConsoleSession {
                 let sent = self.send(template, values, operation).await?;
                 let text = self
                     .console
-                    .until_quiet(LOOK * 4, Duration::from_secs(3))
+                    .until_quiet(LOOK * 2, Duration::from_secs(3))
                     .await
                     .map_err(|error| self.failed(operation, error))?;
                 said.push_str(strip_echo(&text, &sent));

@@ -267,6 +267,11 @@ impl MqttSession {
                 Ok(Attempt::Refused(answer))
             }
             MqttError::TimedOut => Ok(Attempt::Unclear(answer)),
+            // An answer that breaks the protocol is the device's own fault, and no word about what was asked.
+            MqttError::Illegal { .. } => {
+                self.over = true;
+                Ok(Attempt::Unclear(answer))
+            }
             source => Err(BenchError::Mqtt {
                 interface: self.interface.clone(),
                 source,

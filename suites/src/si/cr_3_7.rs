@@ -85,7 +85,13 @@ async fn wrong_login(p: &Procedure<'_>) -> Result<String, Stop> {
                 "a wrong password was let in: see CR 1.1",
             ))
         }
-        Entry::Refused(answer) => Ok(answer.text),
+        Entry::Refused(answer) => {
+            // A success resets what the failure has counted.
+            if let Some((name, _)) = account {
+                p.login(name.as_str()).await?.close().await;
+            }
+            Ok(answer.text)
+        }
     }
 }
 

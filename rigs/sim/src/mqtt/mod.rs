@@ -2,23 +2,27 @@
 //!
 //! Why `mqtt5`: of the brokers that can be embedded it is the one that asks the program around it before every login, publication and
 //! subscription ([`gate`]), takes publications away from the router ([`command`]), lets the program publish and close connections itself,
-//! answers both protocol versions with the reason codes of each, and uses rustls with `ring` alone when its default features are off.
-//! `rumqttd` 0.20 knows no rights on topics; `rmqtt` 0.24 cannot be built without aws-lc. What `mqtt5` 0.49 leaves to be wished: its TLS
-//! settings are its own (TLS 1.2 and 1.3, resumption on), and 3.1.1 has no way to refuse a publication, so that one is acknowledged and
-//! has no effect.
+//! and answers both protocol versions. `rumqttd` 0.20 knows no rights on topics; `rmqtt` 0.24 cannot be built without aws-lc. What `mqtt5`
+//! 0.49 leaves to be wished is put right before it, in [`screen`], which also ends TLS; the broker itself listens on 127.0.0.1 alone, where
+//! it asks for the same logins.
 
 mod command;
 mod gate;
 mod publisher;
+mod screen;
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mqtt5::broker::config::TlsConfig;
 use mqtt5::broker::{BrokerConfig, MqttBroker, StorageBackendType};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::controller::{Controller, StartError};
 use crate::pki;
@@ -42,10 +46,13 @@ pub(crate) async fn start(
 ) -> Result<(), StartError> {
     let (replies, waiting) = mpsc::channel(WAITING_REPLIES);
     let gate = Arc::new(Gate::new(Arc::clone(controller), replies));
-    let broker = MqttBroker::with_config(config(store, address, &gate)).await;
+    let acceptor = acceptor(store)?;
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let broker = MqttBroker::with_config(config(&gate)).await;
     let mut broker = broker.map_err(failed)?.with_auth_provider(gate.clone());
     let router = broker.router();
     gate.attach(Arc::clone(&router));
+    let inside = broker.local_addr().ok_or_else(|| failed("the broker has no address"))?;
     let mut ready = broker.ready_receiver();
     tasks.spawn(async move {
         if let Err(error) = broker.run().await {
@@ -53,17 +60,33 @@ pub(crate) async fn start(
         }
     });
     ready.wait_for(|ready| *ready).await.map_err(failed)?;
+    tasks.spawn(screen::run(listener, acceptor, inside, CLIENTS, LONGEST_PACKET));
     tasks.spawn(publisher::run(Arc::clone(controller), router, waiting));
     Ok(())
 }
 
-fn config(store: &Store, address: SocketAddrV4, gate: &Arc<Gate>) -> BrokerConfig {
-    let tls = TlsConfig::new(store.path(pki::SERVER_CHAIN), store.path(pki::SERVER_KEY))
-        .with_bind_address(SocketAddr::V4(address));
+/// TLS 1.2 and 1.3 with the device's certificate; clients log in with MQTT's own means.
+fn acceptor(store: &Store) -> Result<TlsAcceptor, StartError> {
+    let chain = CertificateDer::pem_file_iter(store.path(pki::SERVER_CHAIN)).map_err(failed)?;
+    let chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let key = PrivateKeyDer::from_pem_file(store.path(pki::SERVER_KEY)).map_err(failed)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .map_err(failed)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(failed)?;
+    // A session that has ended stays ended.
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn config(gate: &Arc<Gate>) -> BrokerConfig {
     let mut config = BrokerConfig {
-        // No plain port.
-        bind_addresses: Vec::new(),
-        tls_config: Some(tls),
+        // No port of the device's own address: the screen stands before it.
+        bind_addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
         max_clients: CLIENTS,
         max_packet_size: LONGEST_PACKET,
         session_expiry_interval: SESSION_EXPIRY,
