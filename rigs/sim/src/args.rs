@@ -72,7 +72,7 @@ async fn serve(config: Config, stdin_guard: bool) -> ExitCode {
         eprintln!("error: no signal handler could be set");
         return ExitCode::FAILURE;
     };
-    let mut device = match Device::start(config).await {
+    let device = match Device::start(config).await {
         Ok(device) => device,
         Err(error) => {
             eprintln!("error: {error}");

@@ -137,7 +137,7 @@ impl Device {
     }
 
     /// Resolves when a flaw has killed the device; what is left to do is to drop it.
-    pub async fn crashed(&mut self) {
+    pub async fn crashed(&self) {
         self.controller.crash.notified().await;
     }
 
