@@ -104,7 +104,13 @@ impl Device {
         let plain = listen(address, MODBUS_TCP).await?;
         let tls = listen(address, MODBUS_TLS).await?;
         let acceptor = modbus::tls::acceptor(&store, &controller.flaws)?;
-        mqtt::start(&mut tasks, &controller, &store, SocketAddrV4::new(address, MQTT_TLS)).await?;
+        mqtt::start(
+            &mut tasks,
+            &controller,
+            &store,
+            SocketAddrV4::new(address, MQTT_TLS),
+        )
+        .await?;
         controller.process.start().map_err(port("control loop"))?;
 
         tasks.spawn(modbus::tcp::serve_plain(plain, Arc::clone(&controller)));
@@ -128,7 +134,12 @@ impl Device {
             success: true,
             detail: FIRMWARE,
         });
-        Ok(Self { ready, controller, tasks, _temporary: temporary })
+        Ok(Self {
+            ready,
+            controller,
+            tasks,
+            _temporary: temporary,
+        })
     }
 
     /// Where the device is reached.
@@ -159,7 +170,10 @@ fn open_store(folder: Option<PathBuf>) -> Result<(Store, Option<TempDir>), Start
         Some(_) => None,
         None => Some(TempDir::with_prefix("tc-100-").map_err(port("temporary folder"))?),
     };
-    let folder = temporary.as_ref().map(|temporary| temporary.path().to_owned()).or(folder);
+    let folder = temporary
+        .as_ref()
+        .map(|temporary| temporary.path().to_owned())
+        .or(folder);
     Ok((Store::open(&folder.unwrap_or_default())?, temporary))
 }
 
@@ -195,12 +209,16 @@ async fn free_address() -> Result<Ipv4Addr, StartError> {
             return Ok(address);
         }
     }
-    Err(port("free loopback address")(std::io::ErrorKind::AddrInUse.into()))
+    Err(port("free loopback address")(
+        std::io::ErrorKind::AddrInUse.into(),
+    ))
 }
 
 async fn listen(address: Ipv4Addr, number: u16) -> Result<TcpListener, StartError> {
     let socket = SocketAddrV4::new(address, number);
-    TcpListener::bind(socket).await.map_err(port(&format!("TCP port {socket}")))
+    TcpListener::bind(socket)
+        .await
+        .map_err(port(&format!("TCP port {socket}")))
 }
 
 fn line() -> Result<Pty, StartError> {

@@ -1,7 +1,7 @@
 //! The simulated device: a process with real ports, its own store, and switchable flaws.
 //!
 //! It is a tank level controller, TC-100 by Example Controls, with a serial console, Modbus RTU, Modbus TCP (both read only), Modbus/TCP
-//! Security, and MQTT over TLS. It does what can be driven from outside at SL 4; [`flaws`] lists the defects it can be told to have. It
+//! Security, and MQTT over TLS. It does what can be driven from outside at SL 4; [`flaws()`] lists the defects it can be told to have. It
 //! shares no code with the harness, so that both cannot misread a specification in the same way.
 //!
 //! ```no_run

@@ -26,7 +26,13 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { setpoint: 500, output: 400, limit: 900, coils: 0, scratch: [0; SCRATCH] }
+        Self {
+            setpoint: 500,
+            output: 400,
+            limit: 900,
+            coils: 0,
+            scratch: [0; SCRATCH],
+        }
     }
 }
 
@@ -162,7 +168,9 @@ impl Process {
     /// When the system gives no thread.
     pub(crate) fn start(self: &Arc<Self>) -> std::io::Result<JoinHandle<()>> {
         let process = Arc::clone(self);
-        std::thread::Builder::new().name("control-loop".into()).spawn(move || process.run())
+        std::thread::Builder::new()
+            .name("control-loop".into())
+            .spawn(move || process.run())
     }
 
     fn run(&self) {
@@ -181,7 +189,8 @@ impl Process {
             // A first-order lag of 1 s, and noise of 0.3 % of the range.
             level += (f64::from(self.setpoint.load(Relaxed)) - level) * 0.1;
             let measured = level + (noise % 7) as f64 - 3.0;
-            self.level.store(measured.clamp(0.0, 1000.0) as u16, Relaxed);
+            self.level
+                .store(measured.clamp(0.0, 1000.0) as u16, Relaxed);
             self.heartbeat.fetch_add(1, Relaxed);
         }
     }

@@ -1,5 +1,11 @@
 //! Every flaw can be seen from outside, and not on a sound device.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is amiss"
+)]
+
 mod common;
 
 use std::time::Duration;
@@ -83,7 +89,12 @@ mod shows {
     }
 
     pub async fn role_as_identity(bench: &Bench) -> bool {
-        bench.logged_in("otto").await.answer("whoami").await.contains("user=operator")
+        bench
+            .logged_in("otto")
+            .await
+            .answer("whoami")
+            .await
+            .contains("user=operator")
     }
 
     pub async fn any_client_certificate(bench: &Bench) -> bool {
@@ -93,14 +104,22 @@ mod shows {
 
     pub async fn old_password_works(bench: &Bench) -> bool {
         let mut console = bench.logged_in("ada").await;
-        assert_eq!(console.new_password("user passwd vera", NEW).await, "OK password changed");
+        assert_eq!(
+            console.new_password("user passwd vera", NEW).await,
+            "OK password changed"
+        );
         console.send("logout").await;
         console.expect("login: ").await;
         console.try_login("vera", &bench.password("vera")).await
     }
 
     pub async fn weak_passwords(bench: &Bench) -> bool {
-        bench.logged_in("ada").await.new_password("user passwd vera", "abc").await.starts_with("OK")
+        bench
+            .logged_in("ada")
+            .await
+            .new_password("user passwd vera", "abc")
+            .await
+            .starts_with("OK")
     }
 
     pub async fn names_the_unknown(bench: &Bench) -> bool {
@@ -135,7 +154,9 @@ mod shows {
         }
         assert!(!console.try_login("otto", &bench.password("otto")).await);
         let login = Some(("gw-control", bench.password("gw-control")));
-        let login = login.as_ref().map(|(user, password)| (*user, password.as_str()));
+        let login = login
+            .as_ref()
+            .map(|(user, password)| (*user, password.as_str()));
         V5::connect(bench, "x", login).await.is_ok()
     }
 
@@ -163,19 +184,27 @@ mod shows {
 
     pub async fn topic_acl_ignored(bench: &Bench) -> bool {
         let mut client = gateway(bench, "gw-telemetry").await;
-        client.publish("plant/cmd", r#"{"id":"x","set_output":7}"#).await;
+        client
+            .publish("plant/cmd", r#"{"id":"x","set_output":7}"#)
+            .await;
         bench.tcp().await.ask(&[3, 0, 1, 0, 1]).await.unwrap() == [3, 2, 0, 7]
     }
 
     pub async fn role_change_ignored(bench: &Bench) -> bool {
         let mut console = bench.logged_in("ada").await;
-        assert_eq!(console.answer("role revoke administrator read_audit").await, "OK");
+        assert_eq!(
+            console.answer("role revoke administrator read_audit").await,
+            "OK"
+        );
         console.answer("show audit 1").await == "OK"
     }
 
     pub async fn no_session_lock(bench: &Bench) -> bool {
         let mut console = bench.logged_in("otto").await;
-        !console.listen(Duration::from_millis(5500)).await.contains("Session locked")
+        !console
+            .listen(Duration::from_millis(5500))
+            .await
+            .contains("Session locked")
     }
 
     pub async fn lock_keeps_going(bench: &Bench) -> bool {
@@ -190,18 +219,29 @@ mod shows {
     pub async fn audit_without_configuration(bench: &Bench) -> bool {
         let mut console = bench.logged_in("ada").await;
         console.answer("config set lockout 9").await;
-        !console.ask("show audit").await.join("\n").contains("category=configuration")
+        !console
+            .ask("show audit")
+            .await
+            .join("\n")
+            .contains("category=configuration")
     }
 
     pub async fn audit_without_result(bench: &Bench) -> bool {
-        !bench.logged_in("erik").await.ask("show audit").await.join("\n").contains("result=")
+        !bench
+            .logged_in("erik")
+            .await
+            .ask("show audit")
+            .await
+            .join("\n")
+            .contains("result=")
     }
 
     pub async fn audit_names_the_role(bench: &Bench) -> bool {
         let mut console = bench.logged_in("erik").await;
         console.answer("set output 7").await;
         let log = console.ask("show audit").await.join("\n");
-        log.contains("type=write_output user=engineer") && !log.contains("type=write_output user=erik")
+        log.contains("type=write_output user=engineer")
+            && !log.contains("type=write_output user=erik")
     }
 
     pub async fn accepts_bad_crc(bench: &Bench) -> bool {
@@ -266,7 +306,9 @@ mod shows {
         let mut console = bench.logged_in("ada").await;
         console.new_password("user passwd vera", NEW).await;
         let backup = console.ask("backup").await.remove(0);
-        let backup = base64::engine::general_purpose::STANDARD.decode(backup).unwrap();
+        let backup = base64::engine::general_purpose::STANDARD
+            .decode(backup)
+            .unwrap();
         String::from_utf8(backup).unwrap().contains(NEW)
     }
 
@@ -274,13 +316,17 @@ mod shows {
         let mut console = bench.logged_in("ada").await;
         console.answer("config set session_lock 60").await;
         console.new_password("user passwd vera", NEW).await;
-        console.expect_within("*** level", Duration::from_secs(6)).await;
+        console
+            .expect_within("*** level", Duration::from_secs(6))
+            .await;
         console.listen(SHORT).await.contains(NEW)
     }
 
     pub async fn tls_1_0(bench: &Bench) -> bool {
         let ready = bench.device.ready();
-        let mut stream = TcpStream::connect((ready.address, ready.modbus_tls)).await.unwrap();
+        let mut stream = TcpStream::connect((ready.address, ready.modbus_tls))
+            .await
+            .unwrap();
         let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 1];
         hello.extend([7; 32]);
         hello.extend([0, 0, 2, 0x00, 0x2f, 1, 0]);

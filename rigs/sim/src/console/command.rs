@@ -99,14 +99,18 @@ pub(crate) fn run(
         }
         ["user", "passwd", name] => {
             controller.check_account(actor, name)?;
-            return Ok(Outcome::Ask(Asked::Account { name: name.to_owned() }));
+            return Ok(Outcome::Ask(Asked::Account {
+                name: name.to_owned(),
+            }));
         }
         ["user", "del", name] => controller.delete_account(actor, name).map(|()| ok())?,
         ["user", "unlock", name] => controller.unlock_account(actor, name).map(|()| ok())?,
-        ["user", "disable", name] => {
-            controller.enable_account(actor, name, false).map(|()| ok())?
-        }
-        ["user", "enable", name] => controller.enable_account(actor, name, true).map(|()| ok())?,
+        ["user", "disable", name] => controller
+            .enable_account(actor, name, false)
+            .map(|()| ok())?,
+        ["user", "enable", name] => controller
+            .enable_account(actor, name, true)
+            .map(|()| ok())?,
         ["passwd"] => {
             controller.require(actor, Permission::ChangeOwnPassword)?;
             return Ok(Outcome::Ask(Asked::Own));
@@ -170,12 +174,22 @@ fn audit(controller: &Controller, actor: &Actor, count: usize) -> Result<Vec<Str
 }
 
 fn help(controller: &Controller) -> Vec<String> {
-    let factory = controller.flaws.enabled(Defect::DebugCommand).then_some(&"factory");
-    listed(HELP.iter().chain(factory).map(ToString::to_string).collect())
+    let factory = controller
+        .flaws
+        .enabled(Defect::DebugCommand)
+        .then_some(&"factory");
+    listed(
+        HELP.iter()
+            .chain(factory)
+            .map(ToString::to_string)
+            .collect(),
+    )
 }
 
 fn point(name: &str) -> Option<Point> {
-    [Point::Setpoint, Point::Output, Point::Limit].into_iter().find(|point| point.name() == name)
+    [Point::Setpoint, Point::Output, Point::Limit]
+        .into_iter()
+        .find(|point| point.name() == name)
 }
 
 fn number(word: &str) -> Result<usize, Refusal> {
@@ -185,7 +199,8 @@ fn number(word: &str) -> Result<usize, Refusal> {
 /// What follows the first words of a line.
 fn rest(line: &str, words: usize) -> &str {
     (0..words).fold(line.trim(), |rest, _| {
-        rest.split_once(|c: char| c.is_ascii_whitespace()).map_or("", |(_, rest)| rest.trim_start())
+        rest.split_once(|c: char| c.is_ascii_whitespace())
+            .map_or("", |(_, rest)| rest.trim_start())
     })
 }
 

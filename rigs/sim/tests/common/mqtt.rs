@@ -18,11 +18,17 @@ pub struct V5 {
 }
 
 impl V5 {
-    pub async fn connect(bench: &Bench, id: &str, login: Option<(&str, &str)>) -> Result<Self, String> {
+    pub async fn connect(
+        bench: &Bench,
+        id: &str,
+        login: Option<(&str, &str)>,
+    ) -> Result<Self, String> {
         let ready = bench.device.ready();
         let mut options =
             rumqttc::v5::MqttOptions::new(id, ready.address.to_string(), ready.mqtt_tls);
-        options.set_transport(transport(bench)).set_keep_alive(Duration::from_secs(30));
+        options
+            .set_transport(transport(bench))
+            .set_keep_alive(Duration::from_secs(30));
         if let Some((user, password)) = login {
             options.set_credentials(user, password);
         }
@@ -65,7 +71,10 @@ impl V5 {
 
     pub async fn publish(&mut self, topic: &str, payload: &str) -> p5::PubAckReason {
         let qos = rumqttc::v5::mqttbytes::QoS::AtLeastOnce;
-        self.client.publish(topic, qos, true, payload.to_owned()).await.unwrap();
+        self.client
+            .publish(topic, qos, true, payload.to_owned())
+            .await
+            .unwrap();
         let reason = |packet| match packet {
             p5::Packet::PubAck(ack) => Some(ack.reason),
             _ => None,
@@ -94,5 +103,11 @@ pub fn transport(bench: &Bench) -> Transport {
 }
 
 pub async fn gateway(bench: &Bench, user: &str) -> V5 {
-    V5::connect(bench, &format!("id-{user}"), Some((user, &bench.password(user)))).await.unwrap()
+    V5::connect(
+        bench,
+        &format!("id-{user}"),
+        Some((user, &bench.password(user))),
+    )
+    .await
+    .unwrap()
 }
