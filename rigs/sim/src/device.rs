@@ -84,6 +84,9 @@ impl Device {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, temporary) = open_store(config.store)?;
         let address = choose_address(&store, config.address).await?;
+        // The ports first: whoever cannot have them must not touch the store of the device that has.
+        let plain = listen(address, MODBUS_TCP).await?;
+        let tls = listen(address, MODBUS_TLS).await?;
         let delivered = |serial: &str| provisioning::provision(&store, serial, address);
         let controller = Controller::open(store.clone(), config.flaws, delivered)?;
         let controller = Arc::new(controller);
@@ -101,8 +104,6 @@ impl Device {
             provisioning: store.path(provisioning::SHEET),
             pid: std::process::id(),
         };
-        let plain = listen(address, MODBUS_TCP).await?;
-        let tls = listen(address, MODBUS_TLS).await?;
         let acceptor = modbus::tls::acceptor(&store, &controller.flaws)?;
         mqtt::start(
             &mut tasks,

@@ -226,5 +226,5 @@ impl Attempts {
     }
 }
 
-/// How long a refused login takes, whatever the reason.
+/// How long a refused login takes on the console, whatever the reason.
 pub(crate) const REFUSAL_TIME: Duration = Duration::from_millis(300);

@@ -178,6 +178,10 @@ impl Process {
         let mut noise = 0x2545_F491_4F6C_DD1D_u64;
         let mut next = Instant::now();
         while !self.stop.load(Relaxed) {
+            // After a long stop of the whole process the loop goes on from now, and does not catch up.
+            if next.elapsed() > 10 * PERIOD {
+                next = Instant::now();
+            }
             next += PERIOD;
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
             if (self.started.elapsed().as_millis() as u64) < self.stalled_until.load(Relaxed) {

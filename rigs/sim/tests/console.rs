@@ -112,6 +112,19 @@ async fn three_failures_lock_the_account_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_success_starts_the_count_anew() {
+    let bench = Bench::sound().await;
+    let mut console = bench.console().await;
+    for _ in 0..2 {
+        assert!(!console.try_login("otto", "Wrong-Password1").await);
+        assert!(!console.try_login("otto", "Wrong-Password1").await);
+        assert!(console.try_login("otto", &bench.password("otto")).await);
+        console.send("logout").await;
+        console.expect("login: ").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_unlocks_and_the_limit_can_be_changed() {
     let bench = Bench::sound().await;
     let mut console = bench.logged_in("ada").await;

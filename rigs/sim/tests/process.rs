@@ -205,6 +205,26 @@ async fn the_guard_and_a_signal_end_the_device() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_in_use_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = Device::start(folder.path(), &[]).await;
+    let link = std::fs::read_link(folder.path().join("console")).unwrap();
+    let second = Command::new(program())
+        .arg("--store")
+        .arg(folder.path())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("1502"));
+    assert_eq!(
+        std::fs::read_link(folder.path().join("console")).unwrap(),
+        link
+    );
+    assert_eq!(device.read_output().await, 144);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_line_kills_a_flawed_device() {
     let folder = tempfile::tempdir().unwrap();
     let mut device = Device::start(folder.path(), &["--flaw", "dies-on-long-line"]).await;

@@ -137,6 +137,13 @@ pub(crate) fn run(
     Ok(Outcome::Done(done))
 }
 
+/// Whether a line begins with the first word of a command.
+pub(crate) fn is_known(line: &str) -> bool {
+    let first = |text: &str| text.split_ascii_whitespace().next().map(str::to_owned);
+    let word = first(line);
+    word.is_some() && HELP.iter().any(|command| first(command) == word)
+}
+
 /// Whether a line starts like a command that reads or sets a value.
 pub(crate) fn is_process_command(line: &str) -> bool {
     line == "show output" || line.starts_with("set output ")
@@ -220,6 +227,12 @@ fn listed(mut lines: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_known_by_their_first_word() {
+        assert!(is_known("set output 5") && is_known("whoami") && is_known("logout"));
+        assert!(!is_known("Secret-Pass 1") && !is_known(""));
+    }
 
     #[test]
     fn a_setting_may_hold_blanks() {

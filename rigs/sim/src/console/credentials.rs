@@ -136,7 +136,7 @@ impl Console {
     }
 
     pub(super) async fn unlock(&mut self, actor: &Actor, password: &str) -> io::Result<()> {
-        if self.controller.flaws.enabled(Defect::LockKeepsGoing) && password.contains(' ') {
+        if self.controller.flaws.enabled(Defect::LockKeepsGoing) && command::is_known(password) {
             return self.command(actor, password).await;
         }
         match self.login(Purpose::Unlock, &actor.name, password).await {

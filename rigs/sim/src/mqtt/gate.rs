@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use mqtt5::broker::auth::{AuthProvider, AuthResult};
 use mqtt5::broker::router::MessageRouter;
@@ -16,6 +17,7 @@ use mqtt5::packet::connect::ConnectPacket;
 use mqtt5::protocol::v5::reason_codes::ReasonCode;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
 
 use super::command::{self, Reply};
 use crate::audit::{Category, Source};
@@ -24,6 +26,8 @@ use crate::flaw::Defect;
 use crate::login::{Attempts, Purpose};
 use crate::role::Permission;
 
+/// How long a refused login takes: a count that is written to the disk must not tell that there is an account.
+const REFUSAL_TIME: Duration = Duration::from_millis(50);
 /// Client ids whose owner is remembered.
 const MOST_OWNERS: usize = 1024;
 
@@ -122,11 +126,13 @@ impl Gate {
         let name = connect.username.as_deref().unwrap_or_default();
         let password = String::from_utf8_lossy(connect.password.as_deref().unwrap_or_default());
         let mut attempts = Attempts::default();
+        let refused_at = Instant::now() + REFUSAL_TIME;
         let login = self
             .controller
             .login(Source::Mqtt, Purpose::Login, name, &password, &mut attempts)
             .await;
         let Ok(actor) = login else {
+            sleep_until(refused_at).await;
             return AuthResult::fail(ReasonCode::BadUsernameOrPassword);
         };
         if !self.claim(&connect.client_id, &actor) {
