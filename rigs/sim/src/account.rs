@@ -71,7 +71,11 @@ impl Controller {
     /// Whether there is an account to be managed.
     pub(crate) fn check_account(&self, actor: &Actor, name: &str) -> Result<(), Refusal> {
         self.require(actor, Permission::ManageAccounts)?;
-        self.state().accounts.get(name).map(|_| ()).ok_or(Refusal::BadValue)
+        self.state()
+            .accounts
+            .get(name)
+            .map(|_| ())
+            .ok_or(Refusal::BadValue)
     }
 
     pub(crate) fn add_account(
@@ -93,7 +97,13 @@ impl Controller {
             Ok(())
         })?;
         self.password_changed(name, password);
-        self.record(actor, Category::Configuration, "user_add", true, &format!("{name} {role}"));
+        self.record(
+            actor,
+            Category::Configuration,
+            "user_add",
+            true,
+            &format!("{name} {role}"),
+        );
         Ok(())
     }
 
@@ -124,7 +134,11 @@ impl Controller {
             if !state.has_other_administrator(name) {
                 return Err(Refusal::BadValue);
             }
-            state.accounts.remove(name).map(|_| ()).ok_or(Refusal::BadValue)
+            state
+                .accounts
+                .remove(name)
+                .map(|_| ())
+                .ok_or(Refusal::BadValue)
         })?;
         self.record(actor, Category::Configuration, "user_del", true, name);
         self.sessions.end(name);
@@ -146,7 +160,11 @@ impl Controller {
             account.enabled = enabled;
             Ok(())
         })?;
-        let kind = if enabled { "user_enable" } else { "user_disable" };
+        let kind = if enabled {
+            "user_enable"
+        } else {
+            "user_disable"
+        };
         self.record(actor, Category::Configuration, kind, true, name);
         if !enabled {
             self.sessions.end(name);
@@ -169,7 +187,11 @@ impl Controller {
     pub(crate) fn account_lines(&self, actor: &Actor) -> Result<Vec<String>, Refusal> {
         self.require(actor, Permission::ManageAccounts)?;
         let line = |(name, account): (&String, &Account)| {
-            let state = if account.enabled { "enabled" } else { "disabled" };
+            let state = if account.enabled {
+                "enabled"
+            } else {
+                "disabled"
+            };
             format!("{name} {} {state}", account.role)
         };
         Ok(self.state().accounts.iter().map(line).collect())
@@ -199,7 +221,10 @@ impl Controller {
     fn password_changed(&self, name: &str, password: &str) {
         let keeps = [Defect::PasswordInBackup, Defect::SecretInNotice];
         if keeps.into_iter().any(|defect| self.flaws.enabled(defect)) {
-            *self.changed_password.lock().unwrap_or_else(PoisonError::into_inner) =
+            *self
+                .changed_password
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) =
                 Some((name.to_owned(), password.to_owned()));
         }
     }
@@ -207,7 +232,8 @@ impl Controller {
 
 /// Whether a text can be the name of an account.
 fn is_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     (1..=32).contains(&name.len())
         && name.as_bytes()[0].is_ascii_lowercase()
         && name.bytes().all(plain)

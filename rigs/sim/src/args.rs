@@ -52,7 +52,10 @@ pub fn run(args: Args) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -60,19 +63,26 @@ pub fn run(args: Args) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let config = Config { store: args.store, address: args.address, flaws };
+    let config = Config {
+        store: args.store,
+        address: args.address,
+        flaws,
+    };
     let code = runtime.block_on(serve(config, args.stdin_guard));
     runtime.shutdown_timeout(Duration::from_millis(100));
     code
 }
 
 async fn serve(config: Config, stdin_guard: bool) -> ExitCode {
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
     let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
         eprintln!("error: no signal handler could be set");
         return ExitCode::FAILURE;
     };
-    let mut device = match Device::start(config).await {
+    let device = match Device::start(config).await {
         Ok(device) => device,
         Err(error) => {
             eprintln!("error: {error}");
@@ -117,7 +127,12 @@ async fn guard(wanted: bool) {
         let _ = gone.send(());
     };
     // A thread of its own: a blocked read must not hold up the end of the runtime.
-    if !wanted || std::thread::Builder::new().name("stdin-guard".into()).spawn(watch).is_err() {
+    if !wanted
+        || std::thread::Builder::new()
+            .name("stdin-guard".into())
+            .spawn(watch)
+            .is_err()
+    {
         std::future::pending::<()>().await;
     }
     let _ = wait.await;
@@ -126,7 +141,13 @@ async fn guard(wanted: bool) {
 fn list() -> ExitCode {
     let mut out = io::stdout().lock();
     for flaw in flaws() {
-        if writeln!(out, "{:28} {:12} {}", flaw.name, flaw.requirement, flaw.description).is_err() {
+        if writeln!(
+            out,
+            "{:28} {:12} {}",
+            flaw.name, flaw.requirement, flaw.description
+        )
+        .is_err()
+        {
             return ExitCode::FAILURE;
         }
     }

@@ -1,7 +1,8 @@
 //! The audit log: one line an event, kept across restarts, the oldest dropped first.
 
+mod entry;
+
 use std::collections::{HashMap, VecDeque};
-use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,74 +11,14 @@ use std::time::{Duration, Instant};
 
 use crate::flaw::{Defect, FlawSet};
 use crate::store::{Durability, Store, StoreError};
+pub(crate) use entry::{Category, Event, Source, escape};
+use entry::{format_line, id};
 
 /// Entries kept.
 pub(crate) const CAPACITY: usize = 10_000;
 /// Malformed requests written down per source and second; a flood must not wash away the rest.
 const ERRORS_PER_SECOND: u32 = 10;
-/// Characters of a value from outside that an entry keeps.
-const LONGEST_VALUE: usize = 160;
 const FILE: &str = "audit.log";
-
-/// The interface an event came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
-    Device,
-    Console,
-    ModbusTcp,
-    ModbusRtu,
-    ModbusTls,
-    Mqtt,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Device => "device",
-            Self::Console => "console",
-            Self::ModbusTcp => "modbus-tcp",
-            Self::ModbusRtu => "modbus-rtu",
-            Self::ModbusTls => "modbus-tls",
-            Self::Mqtt => "mqtt",
-        })
-    }
-}
-
-/// The six categories of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Category {
-    Access,
-    RequestError,
-    System,
-    Backup,
-    Configuration,
-    Audit,
-}
-
-impl fmt::Display for Category {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Access => "access",
-            Self::RequestError => "request_error",
-            Self::System => "system",
-            Self::Backup => "backup",
-            Self::Configuration => "configuration",
-            Self::Audit => "audit",
-        })
-    }
-}
-
-/// One event, before it has a time and a number.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Event<'a> {
-    pub source: Source,
-    pub category: Category,
-    pub kind: &'a str,
-    /// The user, or the subject of the certificate; empty when nobody is known.
-    pub user: &'a str,
-    pub success: bool,
-    pub detail: &'a str,
-}
 
 #[derive(Debug)]
 pub(crate) struct Audit {
@@ -101,15 +42,32 @@ impl Audit {
     pub(crate) fn open(store: Store, flaws: FlawSet) -> Result<Self, StoreError> {
         let old = std::fs::read(store.path(FILE)).unwrap_or_default();
         let old = String::from_utf8_lossy(&old);
-        let mut entries: VecDeque<Arc<str>> =
-            old.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(Arc::from).collect();
+        let mut entries: VecDeque<Arc<str>> = old
+            .split_inclusive('\n')
+            .filter_map(|line| line.strip_suffix('\n'))
+            .map(Arc::from)
+            .collect();
         entries.drain(..entries.len().saturating_sub(CAPACITY));
-        let next_id = entries.back().and_then(|line| id(line)).map_or(1, |id| id + 1);
+        let next_id = entries
+            .back()
+            .and_then(|line| id(line))
+            .map_or(1, |id| id + 1);
         let file = rewrite(&store, &entries)?;
         let lines_in_file = entries.len();
         let errors = HashMap::new();
-        let log = Log { file, lines_in_file, unsynced: false, entries, next_id, errors };
-        Ok(Self { store, flaws, log: Mutex::new(log) })
+        let log = Log {
+            file,
+            lines_in_file,
+            unsynced: false,
+            entries,
+            next_id,
+            errors,
+        };
+        Ok(Self {
+            store,
+            flaws,
+            log: Mutex::new(log),
+        })
     }
 
     /// Writes an event down. A full or broken disk does not stop the device: the entry is then kept in memory only.
@@ -120,7 +78,11 @@ impl Audit {
             return;
         }
         let mut log = self.lock();
-        log.append(&self.store, &event, !self.flaws.enabled(Defect::AuditWithoutResult));
+        log.append(
+            &self.store,
+            &event,
+            !self.flaws.enabled(Defect::AuditWithoutResult),
+        );
     }
 
     /// Writes a malformed request down, unless its source has sent too many in this second.
@@ -148,7 +110,11 @@ impl Audit {
     /// The last entries, oldest first.
     pub(crate) fn last(&self, count: usize) -> Vec<Arc<str>> {
         let log = self.lock();
-        log.entries.iter().skip(log.entries.len().saturating_sub(count)).cloned().collect()
+        log.entries
+            .iter()
+            .skip(log.entries.len().saturating_sub(count))
+            .cloned()
+            .collect()
     }
 
     /// Drops every entry; numbers go on where they were.
@@ -225,59 +191,6 @@ impl Store {
     }
 }
 
-fn format_line(id: u64, event: &Event<'_>, with_result: bool) -> String {
-    let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-    let mut line = format!(
-        "{time} id={id} source={} category={} type={} user={}",
-        event.source,
-        event.category,
-        event.kind,
-        user(event.user),
-    );
-    if with_result {
-        line.push_str(if event.success { " result=success" } else { " result=failure" });
-    }
-    let _ = write!(line, " detail=\"{}\"", escape(event.detail));
-    line
-}
-
-fn id(line: &str) -> Option<u64> {
-    line.split(' ').nth(1)?.strip_prefix("id=")?.parse().ok()
-}
-
-fn user(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if name.is_empty() {
-        "-".into()
-    } else if name.len() <= 64 && name.bytes().all(plain) {
-        name.into()
-    } else {
-        format!("\"{}\"", escape(name))
-    }
-}
-
-/// Makes a value from outside printable ASCII without line ends or quotes.
-pub(crate) fn escape(value: &str) -> String {
-    let mut escaped = String::new();
-    for (index, char) in value.chars().enumerate() {
-        if index == LONGEST_VALUE {
-            escaped.push_str("...");
-            break;
-        }
-        match char {
-            '"' | '\\' => {
-                escaped.push('\\');
-                escaped.push(char);
-            }
-            ' '..='~' => escaped.push(char),
-            _ => {
-                let _ = write!(escaped, "\\u{{{:x}}}", u32::from(char));
-            }
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,23 +211,6 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_its_fields_in_order() {
-        let line = format_line(17, &event("a \"quoted\"\nline"), true);
-        let (time, rest) = line.split_once(' ').unwrap();
-        assert_eq!((time.len(), time.as_bytes()[23]), (24, b'Z'), "{time}");
-        assert_eq!(
-            rest,
-            r#"id=17 source=console category=access type=login user=vera result=success detail="a \"quoted\"\u{a}line""#
-        );
-    }
-
-    #[test]
-    fn a_strange_user_name_cannot_forge_fields() {
-        let line = format_line(1, &Event { user: "x result=success\r\n", ..event("") }, true);
-        assert!(line.contains(r#"user="x result=success\u{d}\u{a}""#), "{line}");
-    }
-
-    #[test]
     fn numbers_go_on_after_a_restart_and_a_clear() {
         let dir = tempfile::tempdir().unwrap();
         let audit = open(&dir);
@@ -325,7 +221,14 @@ mod tests {
         assert_eq!(audit.last(10).len(), 2);
         audit.clear().unwrap();
         audit.record(event("third"));
-        assert_eq!(audit.last(10).iter().filter_map(|line| id(line)).collect::<Vec<_>>(), [3]);
+        assert_eq!(
+            audit
+                .last(10)
+                .iter()
+                .filter_map(|line| id(line))
+                .collect::<Vec<_>>(),
+            [3]
+        );
         drop(audit);
         assert_eq!(open(&dir).last(10).len(), 1);
     }
@@ -340,7 +243,10 @@ mod tests {
         let kept = audit.last(usize::MAX);
         assert_eq!(kept.len(), CAPACITY);
         assert_eq!(id(&kept[0]), Some(CAPACITY as u64 + 6));
-        let lines = std::fs::read_to_string(dir.path().join(FILE)).unwrap().lines().count();
+        let lines = std::fs::read_to_string(dir.path().join(FILE))
+            .unwrap()
+            .lines()
+            .count();
         assert!(lines < 2 * CAPACITY, "{lines}");
     }
 

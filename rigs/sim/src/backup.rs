@@ -50,7 +50,12 @@ impl Controller {
         let note = self
             .flaws
             .enabled(Defect::PasswordInBackup)
-            .then(|| self.changed_password.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .then(|| {
+                self.changed_password
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone()
+            })
             .flatten()
             .map(|(name, password)| format!("{name}:{password}"));
         let state = self.state().clone();
@@ -70,7 +75,10 @@ impl Controller {
         };
         let content = serde_json::to_string(&content).map_err(|_| Refusal::BadValue)?;
         let mac = hmac::sign(&self.backup_key(), content.as_bytes());
-        let sealed = Sealed { content, mac: BASE64.encode(mac) };
+        let sealed = Sealed {
+            content,
+            mac: BASE64.encode(mac),
+        };
         let line = serde_json::to_vec(&sealed).map_err(|_| Refusal::BadValue)?;
         self.record(actor, Category::Backup, "backup", true, "");
         Ok(BASE64.encode(line))
@@ -80,7 +88,13 @@ impl Controller {
     pub(crate) fn restore(&self, actor: &Actor, line: &str) -> Result<(), Refusal> {
         self.require(actor, Permission::Restore)?;
         let Some(content) = self.open_backup(line) else {
-            self.record(actor, Category::Backup, "restore", false, "not a backup of this device");
+            self.record(
+                actor,
+                Category::Backup,
+                "restore",
+                false,
+                "not a backup of this device",
+            );
             return Err(Refusal::BadValue);
         };
         self.change(|state| {
@@ -89,7 +103,10 @@ impl Controller {
             Ok(())
         })?;
         let setpoint = Write::Point(Point::Setpoint, content.setpoint);
-        self.apply(actor, &[setpoint, Write::Point(Point::Limit, content.limit)])?;
+        self.apply(
+            actor,
+            &[setpoint, Write::Point(Point::Limit, content.limit)],
+        )?;
         self.record(actor, Category::Backup, "restore", true, "");
         Ok(())
     }

@@ -203,7 +203,13 @@ impl Controller {
         if self.permits(actor, permission) {
             return Ok(());
         }
-        self.record(actor, Category::RequestError, "refused", false, &permission.to_string());
+        self.record(
+            actor,
+            Category::RequestError,
+            "refused",
+            false,
+            &permission.to_string(),
+        );
         Err(Refusal::NotPermitted)
     }
 
@@ -217,8 +223,19 @@ impl Controller {
         detail: &str,
     ) {
         let named_by_role = !actor.role.is_empty() && self.flaws.enabled(Defect::AuditNamesTheRole);
-        let user = if named_by_role { &actor.role } else { &actor.name };
-        self.audit.record(Event { source: actor.source, category, kind, user, success, detail });
+        let user = if named_by_role {
+            &actor.role
+        } else {
+            &actor.name
+        };
+        self.audit.record(Event {
+            source: actor.source,
+            category,
+            kind,
+            user,
+            success,
+            detail,
+        });
     }
 
     /// Changes values of the process: all of them, or none when one is not permitted or out of range.
@@ -247,7 +264,8 @@ impl Controller {
             }
         }
         // Process values may come fast; the kernel brings them to the disk in its own time.
-        self.store.write(PROCESS, &self.process.settings(), Durability::Written)?;
+        self.store
+            .write(PROCESS, &self.process.settings(), Durability::Written)?;
         drop(saving);
         self.changed.notify_one();
         for write in writes {
@@ -258,7 +276,9 @@ impl Controller {
 
     pub(crate) fn setting(&self, actor: &Actor, key: &str) -> Result<String, Refusal> {
         self.require(actor, Permission::ReadConfig)?;
-        self.policy().get(key).ok_or(Refusal::Setting(BadSetting::Unknown))
+        self.policy()
+            .get(key)
+            .ok_or(Refusal::Setting(BadSetting::Unknown))
     }
 
     pub(crate) fn set_setting(&self, actor: &Actor, key: &str, value: &str) -> Result<(), Refusal> {
@@ -267,7 +287,13 @@ impl Controller {
         if !fixed {
             self.change(|state| Ok(state.policy.set(key, value)?))?;
         }
-        self.record(actor, Category::Configuration, "config", true, &format!("{key}={value}"));
+        self.record(
+            actor,
+            Category::Configuration,
+            "config",
+            true,
+            &format!("{key}={value}"),
+        );
         Ok(())
     }
 
@@ -281,7 +307,11 @@ impl Controller {
         self.require(actor, Permission::ManageRoles)?;
         let named = permission.parse().map_err(|()| Refusal::BadValue)?;
         self.change(|state| {
-            state.roles.change(role, named, granted).then_some(()).ok_or(Refusal::BadValue)
+            state
+                .roles
+                .change(role, named, granted)
+                .then_some(())
+                .ok_or(Refusal::BadValue)
         })?;
         let kind = if granted { "role_grant" } else { "role_revoke" };
         let detail = format!("{role} {permission}");
@@ -304,7 +334,10 @@ impl Controller {
 
 impl Plate {
     fn make() -> Result<Self, NoRandom> {
-        let mut plate = Self { serial: String::new(), backup_key: [0; 32] };
+        let mut plate = Self {
+            serial: String::new(),
+            backup_key: [0; 32],
+        };
         password::random(&mut plate.backup_key)?;
         let mut number = [0; 4];
         password::random(&mut number)?;

@@ -84,6 +84,9 @@ impl Device {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, temporary) = open_store(config.store)?;
         let address = choose_address(&store, config.address).await?;
+        // The ports first: whoever cannot have them must not touch the store of the device that has.
+        let plain = listen(address, MODBUS_TCP).await?;
+        let tls = listen(address, MODBUS_TLS).await?;
         let delivered = |serial: &str| provisioning::provision(&store, serial, address);
         let controller = Controller::open(store.clone(), config.flaws, delivered)?;
         let controller = Arc::new(controller);
@@ -101,10 +104,14 @@ impl Device {
             provisioning: store.path(provisioning::SHEET),
             pid: std::process::id(),
         };
-        let plain = listen(address, MODBUS_TCP).await?;
-        let tls = listen(address, MODBUS_TLS).await?;
         let acceptor = modbus::tls::acceptor(&store, &controller.flaws)?;
-        mqtt::start(&mut tasks, &controller, &store, SocketAddrV4::new(address, MQTT_TLS)).await?;
+        mqtt::start(
+            &mut tasks,
+            &controller,
+            &store,
+            SocketAddrV4::new(address, MQTT_TLS),
+        )
+        .await?;
         controller.process.start().map_err(port("control loop"))?;
 
         tasks.spawn(modbus::tcp::serve_plain(plain, Arc::clone(&controller)));
@@ -128,7 +135,12 @@ impl Device {
             success: true,
             detail: FIRMWARE,
         });
-        Ok(Self { ready, controller, tasks, _temporary: temporary })
+        Ok(Self {
+            ready,
+            controller,
+            tasks,
+            _temporary: temporary,
+        })
     }
 
     /// Where the device is reached.
@@ -137,7 +149,7 @@ impl Device {
     }
 
     /// Resolves when a flaw has killed the device; what is left to do is to drop it.
-    pub async fn crashed(&mut self) {
+    pub async fn crashed(&self) {
         self.controller.crash.notified().await;
     }
 
@@ -159,7 +171,10 @@ fn open_store(folder: Option<PathBuf>) -> Result<(Store, Option<TempDir>), Start
         Some(_) => None,
         None => Some(TempDir::with_prefix("tc-100-").map_err(port("temporary folder"))?),
     };
-    let folder = temporary.as_ref().map(|temporary| temporary.path().to_owned()).or(folder);
+    let folder = temporary
+        .as_ref()
+        .map(|temporary| temporary.path().to_owned())
+        .or(folder);
     Ok((Store::open(&folder.unwrap_or_default())?, temporary))
 }
 
@@ -195,12 +210,16 @@ async fn free_address() -> Result<Ipv4Addr, StartError> {
             return Ok(address);
         }
     }
-    Err(port("free loopback address")(std::io::ErrorKind::AddrInUse.into()))
+    Err(port("free loopback address")(
+        std::io::ErrorKind::AddrInUse.into(),
+    ))
 }
 
 async fn listen(address: Ipv4Addr, number: u16) -> Result<TcpListener, StartError> {
     let socket = SocketAddrV4::new(address, number);
-    TcpListener::bind(socket).await.map_err(port(&format!("TCP port {socket}")))
+    TcpListener::bind(socket)
+        .await
+        .map_err(port(&format!("TCP port {socket}")))
 }
 
 fn line() -> Result<Pty, StartError> {

@@ -93,7 +93,7 @@ impl FlawSet {
     /// The set of the named flaws; naming one twice is naming it once.
     ///
     /// # Errors
-    /// [`UnknownFlaw`] for the first name that is not in [`flaws`].
+    /// [`UnknownFlaw`] for the first name that is not in [`flaws()`].
     pub fn named<S: AsRef<str>>(names: &[S]) -> Result<Self, UnknownFlaw> {
         let mut set = Vec::new();
         for name in names {
@@ -119,7 +119,10 @@ mod tests {
 
     #[test]
     fn a_defect_leads_to_its_own_row() {
-        assert_eq!(Defect::CommandBeforeLogin.flaw().name, "command-before-login");
+        assert_eq!(
+            Defect::CommandBeforeLogin.flaw().name,
+            "command-before-login"
+        );
         assert_eq!(Defect::Tls10.flaw().name, "tls-1.0");
         assert_eq!(Defect::NoIdentification.flaw().name, "no-identification");
     }

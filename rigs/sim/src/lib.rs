@@ -1,8 +1,12 @@
 //! The simulated device: a process with real ports, its own store, and switchable flaws.
 //!
 //! It is a tank level controller, TC-100 by Example Controls, with a serial console, Modbus RTU, Modbus TCP (both read only), Modbus/TCP
-//! Security, and MQTT over TLS. It does what can be driven from outside at SL 4; [`flaws`] lists the defects it can be told to have. It
+//! Security, and MQTT over TLS. It does what can be driven from outside at SL 4; [`flaws()`] lists the defects it can be told to have. It
 //! shares no code with the harness, so that both cannot misread a specification in the same way.
+//!
+//! The MQTT broker is that of the `mqtt5` crate: of those that can be embedded it is the one that asks the program around it before every
+//! login, publication and subscription, and that needs no TLS provider besides `ring`. `rumqttd` 0.20 knows no rights on topics, and
+//! `rmqtt` 0.24 cannot be built without aws-lc. In MQTT 3.1.1 a publication cannot be refused: it is acknowledged and has no effect.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::audit::{Category, Source};
-use crate::controller::{Actor, Controller, Refusal};
+use crate::controller::{Actor, Controller};
 use crate::flaw::Defect;
 use crate::password::Hash;
 use crate::policy::Policy;
@@ -66,9 +66,16 @@ impl Controller {
     ) -> Result<Actor, Failed> {
         let account = self.state().accounts.get(name).cloned();
         let known = account.is_some();
-        let role = account.as_ref().map(|account| account.role.clone()).unwrap_or_default();
+        let role = account
+            .as_ref()
+            .map(|account| account.role.clone())
+            .unwrap_or_default();
         let matches = self.password_matches(account, password).await;
-        let users = if source == Source::Mqtt { Users::Process } else { Users::Human };
+        let users = if source == Source::Mqtt {
+            Users::Process
+        } else {
+            Users::Human
+        };
         let fits = role::users(&role) == users;
 
         let verdict = if !known {
@@ -78,29 +85,60 @@ impl Controller {
         } else {
             self.judge(name, matches && fits)
         };
-        let actor = Actor { source, name: name.to_owned(), role };
-        let anonymous = Actor { role: String::new(), ..actor.clone() };
+        let actor = Actor {
+            source,
+            name: name.to_owned(),
+            role,
+        };
+        let anonymous = Actor {
+            role: String::new(),
+            ..actor.clone()
+        };
         match verdict {
             Verdict::Welcome => {
                 self.record(&actor, Category::Access, purpose.kind(), true, "");
                 return Ok(actor);
             }
             Verdict::Wrong { locks } => {
-                self.record(&anonymous, Category::Access, purpose.kind(), false, "wrong credentials");
+                self.record(
+                    &anonymous,
+                    Category::Access,
+                    purpose.kind(),
+                    false,
+                    "wrong credentials",
+                );
                 if locks {
-                    self.record(&anonymous, Category::Access, "lockout", true, "account locked");
+                    self.record(
+                        &anonymous,
+                        Category::Access,
+                        "lockout",
+                        true,
+                        "account locked",
+                    );
                 }
             }
             Verdict::Locked => {
-                self.record(&anonymous, Category::Access, purpose.kind(), false, "account locked");
+                self.record(
+                    &anonymous,
+                    Category::Access,
+                    purpose.kind(),
+                    false,
+                    "account locked",
+                );
             }
         }
-        Err(if known { Failed::Refused } else { Failed::Unknown })
+        Err(if known {
+            Failed::Refused
+        } else {
+            Failed::Unknown
+        })
     }
 
     async fn password_matches(&self, account: Option<Account>, password: &str) -> bool {
         // Two at a time: a storm of logins must leave the processor to the rest.
-        let Ok(_turn) = self.hashing.acquire().await else { return false };
+        let Ok(_turn) = self.hashing.acquire().await else {
+            return false;
+        };
         let password = password.to_owned();
         let (hash, previous) = match account {
             Some(account) => (account.hash, account.previous),
@@ -128,7 +166,11 @@ impl Controller {
         }
         self.change(|state| {
             let policy = &state.policy;
-            let Some(account) = state.accounts.get_mut(name).filter(|account| account.enabled) else {
+            let Some(account) = state
+                .accounts
+                .get_mut(name)
+                .filter(|account| account.enabled)
+            else {
                 return Ok(Verdict::Wrong { locks: false });
             };
             if counted && account.is_locked(now, policy) {
@@ -147,7 +189,7 @@ impl Controller {
             }
             Ok(Verdict::Wrong { locks })
         })
-        .unwrap_or_else(|_: Refusal| Verdict::Wrong { locks: false })
+        .unwrap_or(Verdict::Wrong { locks: false })
     }
 }
 
@@ -161,7 +203,10 @@ impl Account {
 
 impl Attempts {
     fn judge(&mut self, policy: &Policy, matches: bool) -> Verdict {
-        if self.locked_until.is_some_and(|until| Instant::now() < until) {
+        if self
+            .locked_until
+            .is_some_and(|until| Instant::now() < until)
+        {
             return Verdict::Locked;
         }
         self.locked_until = None;
@@ -172,11 +217,14 @@ impl Attempts {
         self.failures += 1;
         let locks = self.failures >= policy.failed_logins;
         if locks {
-            *self = Self { failures: 0, locked_until: Some(Instant::now() + policy.lockout()) };
+            *self = Self {
+                failures: 0,
+                locked_until: Some(Instant::now() + policy.lockout()),
+            };
         }
         Verdict::Wrong { locks }
     }
 }
 
-/// How long a refused login takes, whatever the reason.
+/// How long a refused login takes on the console, whatever the reason.
 pub(crate) const REFUSAL_TIME: Duration = Duration::from_millis(300);

@@ -28,13 +28,22 @@ impl Hash {
         let mut salt = [0; 16];
         random(&mut salt)?;
         let mut digest = [0; 32];
-        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, &salt, password.as_bytes(), &mut digest);
+        pbkdf2::derive(
+            pbkdf2::PBKDF2_HMAC_SHA256,
+            ROUNDS,
+            &salt,
+            password.as_bytes(),
+            &mut digest,
+        );
         Ok(Self { salt, digest })
     }
 
     /// A hash that no password matches, and that costs as much to check as any other.
     pub(crate) fn unmatchable() -> Self {
-        Self { salt: [0x5a; 16], digest: [0; 32] }
+        Self {
+            salt: [0x5a; 16],
+            digest: [0; 32],
+        }
     }
 
     pub(crate) fn matches(&self, password: &str) -> bool {

@@ -57,27 +57,34 @@ struct Authority {
 }
 
 /// Makes every key and certificate, and writes them to the store.
-pub(crate) fn issue(
-    store: &Store,
-    serial: &str,
-    address: Ipv4Addr,
-) -> Result<Issued, StartError> {
+pub(crate) fn issue(store: &Store, serial: &str, address: Ipv4Addr) -> Result<Issued, StartError> {
     let ca = authority(&format!("TC-100 {serial} device CA"))?;
     let foreign = authority("Some other CA")?;
     write(store, CA, &ca.certificate.pem())?;
     write(store, "pki/ca.key", &ca.issuer.key().serialize_pem())?;
     write(store, "pki/foreign-ca.pem", &foreign.certificate.pem())?;
 
-    let mut server = leaf(&format!("tc-100-{serial}"), ExtendedKeyUsagePurpose::ServerAuth);
+    let mut server = leaf(
+        &format!("tc-100-{serial}"),
+        ExtendedKeyUsagePurpose::ServerAuth,
+    );
     server.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(address))];
     sign(store, "server", server, &ca)?;
 
     let mut clients = BTreeMap::new();
-    for (name, role) in
-        [("scada-view", "Viewer"), ("scada-oper", "Operator"), ("scada-eng", "Engineer")]
-    {
+    for (name, role) in [
+        ("scada-view", "Viewer"),
+        ("scada-oper", "Operator"),
+        ("scada-eng", "Engineer"),
+    ] {
         let identity = sign(store, name, client(name, &[role_utf8(role)]), &ca)?;
-        clients.insert(name, Identity { role: Some(role), ..identity });
+        clients.insert(
+            name,
+            Identity {
+                role: Some(role),
+                ..identity
+            },
+        );
     }
 
     let engineer = || [role_utf8("Engineer")];
@@ -99,7 +106,9 @@ pub(crate) fn issue(
     add("wrong_oid", client("wrong_oid", &[wrong_oid]), &ca)?;
 
     let key = KeyPair::generate().map_err(pki)?;
-    let own = client("self_signed", &engineer()).self_signed(&key).map_err(pki)?;
+    let own = client("self_signed", &engineer())
+        .self_signed(&key)
+        .map_err(pki)?;
     negatives.insert("self_signed", keep(store, "self_signed", own.pem(), &key)?);
 
     let pki = Authorities {
@@ -107,7 +116,11 @@ pub(crate) fn issue(
         ca_key: store.path("pki/ca.key"),
         foreign_ca: store.path("pki/foreign-ca.pem"),
     };
-    Ok(Issued { pki, clients, negatives })
+    Ok(Issued {
+        pki,
+        clients,
+        negatives,
+    })
 }
 
 fn authority(name: &str) -> Result<Authority, StartError> {
@@ -118,7 +131,10 @@ fn authority(name: &str) -> Result<Authority, StartError> {
     lifetime(&mut params);
     let key = KeyPair::generate().map_err(pki)?;
     let certificate = params.self_signed(&key).map_err(pki)?;
-    Ok(Authority { issuer: Issuer::new(params, key), certificate })
+    Ok(Authority {
+        issuer: Issuer::new(params, key),
+        certificate,
+    })
 }
 
 fn client(name: &str, roles: &[CustomExtension]) -> CertificateParams {
@@ -175,7 +191,11 @@ fn keep(store: &Store, name: &str, chain: String, key: &KeyPair) -> Result<Ident
     let (chain_file, key_file) = (format!("pki/{name}.pem"), format!("pki/{name}.key"));
     write(store, &chain_file, &chain)?;
     write(store, &key_file, &key.serialize_pem())?;
-    Ok(Identity { role: None, chain: store.path(&chain_file), key: store.path(&key_file) })
+    Ok(Identity {
+        role: None,
+        chain: store.path(&chain_file),
+        key: store.path(&key_file),
+    })
 }
 
 fn write(store: &Store, name: &str, text: &str) -> Result<(), StartError> {

@@ -31,7 +31,9 @@ impl Default for Policy {
             session_lock: 4,
             password_min: 10,
             password_classes: 3,
-            banner: "TC-100 tank level controller. Authorised use only; use is monitored and recorded.".into(),
+            banner:
+                "TC-100 tank level controller. Authorised use only; use is monitored and recorded."
+                    .into(),
         }
     }
 }
@@ -42,7 +44,11 @@ pub(crate) enum BadSetting {
     #[error("no such setting")]
     Unknown,
     #[error("{key} is {low}..{high}")]
-    Range { key: &'static str, low: u32, high: u32 },
+    Range {
+        key: &'static str,
+        low: u32,
+        high: u32,
+    },
     #[error("banner is 1..{LONGEST_BANNER} printable ASCII characters")]
     Banner,
 }
@@ -109,9 +115,19 @@ impl Policy {
     /// Whether every value could have been set by [`Policy::set`].
     pub(crate) fn is_sane(&self) -> bool {
         let mut copy = Self::default();
-        ["failed_logins", "lockout", "session_lock", "password_min", "password_classes", "banner"]
-            .iter()
-            .all(|key| self.get(key).is_some_and(|value| copy.set(key, &value).is_ok()))
+        [
+            "failed_logins",
+            "lockout",
+            "session_lock",
+            "password_min",
+            "password_classes",
+            "banner",
+        ]
+        .iter()
+        .all(|key| {
+            self.get(key)
+                .is_some_and(|value| copy.set(key, &value).is_ok())
+        })
     }
 
     pub(crate) fn check(&self, password: &str) -> Result<(), Weak> {
@@ -120,7 +136,10 @@ impl Policy {
         if long && password::classes(password) >= self.password_classes {
             Ok(())
         } else {
-            Err(Weak { min: self.password_min, classes: self.password_classes })
+            Err(Weak {
+                min: self.password_min,
+                classes: self.password_classes,
+            })
         }
     }
 }

@@ -47,7 +47,9 @@ pub(crate) fn provision(
     let mut accounts = BTreeMap::new();
     for (name, role) in ACCOUNTS {
         let password = password::generate()?;
-        state.accounts.insert((*name).to_owned(), Account::new(role, Hash::of(&password)?));
+        state
+            .accounts
+            .insert((*name).to_owned(), Account::new(role, Hash::of(&password)?));
         accounts.insert(*name, Credential { role, password });
     }
     let issued = pki::issue(store, serial, address)?;

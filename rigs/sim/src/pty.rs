@@ -34,7 +34,11 @@ impl Pty {
         tcsetattr(&pair.slave, SetArg::TCSANOW, &terminal)?;
         let name = unistd::ttyname(&pair.slave)?;
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { master: watch(pair.master)?, spare: pair.slave, name })
+        Ok(Self {
+            master: watch(pair.master)?,
+            spare: pair.slave,
+            name,
+        })
     }
 
     /// The path that the other side opens.
@@ -73,7 +77,10 @@ impl Pty {
     }
 }
 
-#[allow(deprecated, reason = "an OwnedFd always names the file it owns, which is all that the unsafe successor asks for")]
+#[allow(
+    deprecated,
+    reason = "an OwnedFd always names the file it owns, which is all that the unsafe successor asks for"
+)]
 fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::new(fd)
 }

@@ -52,12 +52,26 @@ permissions! {
 
 use Permission::*;
 
-const VIEWER: &[Permission] =
-    &[ReadOutput, ReadSetpoint, ReadLevel, Identify, Whoami, ChangeOwnPassword];
+const VIEWER: &[Permission] = &[
+    ReadOutput,
+    ReadSetpoint,
+    ReadLevel,
+    Identify,
+    Whoami,
+    ChangeOwnPassword,
+];
 const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint];
 const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup];
-const ADMINISTRATOR: &[Permission] =
-    &[ReadAudit, Backup, ManageAccounts, ManageRoles, WriteConfig, ReadConfig, ClearAudit, Restore];
+const ADMINISTRATOR: &[Permission] = &[
+    ReadAudit,
+    Backup,
+    ManageAccounts,
+    ManageRoles,
+    WriteConfig,
+    ReadConfig,
+    ClearAudit,
+    Restore,
+];
 
 /// What the accounts of a role are for: a process account has no console, a person no MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +95,10 @@ pub(crate) struct Roles(BTreeMap<String, BTreeSet<Permission>>);
 impl Default for Roles {
     fn default() -> Self {
         let role = |name: &str, parts: &[&[Permission]]| {
-            (name.to_owned(), parts.iter().flat_map(|part| part.iter().copied()).collect())
+            (
+                name.to_owned(),
+                parts.iter().flat_map(|part| part.iter().copied()).collect(),
+            )
         };
         Self(BTreeMap::from([
             role("viewer", &[VIEWER]),
@@ -100,7 +117,9 @@ impl Roles {
     }
 
     pub(crate) fn permits(&self, role: &str, permission: Permission) -> bool {
-        self.0.get(role).is_some_and(|permissions| permissions.contains(&permission))
+        self.0
+            .get(role)
+            .is_some_and(|permissions| permissions.contains(&permission))
     }
 
     /// Gives or takes a permission; false when there is no such role, or when nobody could undo it.
@@ -108,7 +127,9 @@ impl Roles {
         if role == "administrator" && permission == ManageRoles && !granted {
             return false;
         }
-        let Some(permissions) = self.0.get_mut(role) else { return false };
+        let Some(permissions) = self.0.get_mut(role) else {
+            return false;
+        };
         if granted {
             permissions.insert(permission);
         } else {

@@ -45,7 +45,11 @@ impl Sessions {
             end: Arc::clone(&end),
         };
         table.open.insert(id, entry);
-        Session { id, end, sessions: self.clone() }
+        Session {
+            id,
+            end,
+            sessions: self.clone(),
+        }
     }
 
     /// Ends all sessions of a user.
@@ -60,7 +64,10 @@ impl Sessions {
         let line = |(id, entry): (&u64, &Entry)| {
             let since = entry.since.strftime("%Y-%m-%dT%H:%M:%SZ");
             let user = crate::audit::escape(&entry.user);
-            format!("id={id} user={user} interface={} since={since}", entry.source)
+            format!(
+                "id={id} user={user} interface={} since={since}",
+                entry.source
+            )
         };
         self.lock().open.iter().map(line).collect()
     }

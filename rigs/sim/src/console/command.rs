@@ -99,14 +99,18 @@ pub(crate) fn run(
         }
         ["user", "passwd", name] => {
             controller.check_account(actor, name)?;
-            return Ok(Outcome::Ask(Asked::Account { name: name.to_owned() }));
+            return Ok(Outcome::Ask(Asked::Account {
+                name: name.to_owned(),
+            }));
         }
         ["user", "del", name] => controller.delete_account(actor, name).map(|()| ok())?,
         ["user", "unlock", name] => controller.unlock_account(actor, name).map(|()| ok())?,
-        ["user", "disable", name] => {
-            controller.enable_account(actor, name, false).map(|()| ok())?
-        }
-        ["user", "enable", name] => controller.enable_account(actor, name, true).map(|()| ok())?,
+        ["user", "disable", name] => controller
+            .enable_account(actor, name, false)
+            .map(|()| ok())?,
+        ["user", "enable", name] => controller
+            .enable_account(actor, name, true)
+            .map(|()| ok())?,
         ["passwd"] => {
             controller.require(actor, Permission::ChangeOwnPassword)?;
             return Ok(Outcome::Ask(Asked::Own));
@@ -131,6 +135,13 @@ pub(crate) fn run(
         _ => return Err(CommandError::Unknown),
     };
     Ok(Outcome::Done(done))
+}
+
+/// Whether a line begins with the first word of a command.
+pub(crate) fn is_known(line: &str) -> bool {
+    let first = |text: &str| text.split_ascii_whitespace().next().map(str::to_owned);
+    let word = first(line);
+    word.is_some() && HELP.iter().any(|command| first(command) == word)
 }
 
 /// Whether a line starts like a command that reads or sets a value.
@@ -170,12 +181,22 @@ fn audit(controller: &Controller, actor: &Actor, count: usize) -> Result<Vec<Str
 }
 
 fn help(controller: &Controller) -> Vec<String> {
-    let factory = controller.flaws.enabled(Defect::DebugCommand).then_some(&"factory");
-    listed(HELP.iter().chain(factory).map(ToString::to_string).collect())
+    let factory = controller
+        .flaws
+        .enabled(Defect::DebugCommand)
+        .then_some(&"factory");
+    listed(
+        HELP.iter()
+            .chain(factory)
+            .map(ToString::to_string)
+            .collect(),
+    )
 }
 
 fn point(name: &str) -> Option<Point> {
-    [Point::Setpoint, Point::Output, Point::Limit].into_iter().find(|point| point.name() == name)
+    [Point::Setpoint, Point::Output, Point::Limit]
+        .into_iter()
+        .find(|point| point.name() == name)
 }
 
 fn number(word: &str) -> Result<usize, Refusal> {
@@ -185,7 +206,8 @@ fn number(word: &str) -> Result<usize, Refusal> {
 /// What follows the first words of a line.
 fn rest(line: &str, words: usize) -> &str {
     (0..words).fold(line.trim(), |rest, _| {
-        rest.split_once(|c: char| c.is_ascii_whitespace()).map_or("", |(_, rest)| rest.trim_start())
+        rest.split_once(|c: char| c.is_ascii_whitespace())
+            .map_or("", |(_, rest)| rest.trim_start())
     })
 }
 
@@ -205,6 +227,12 @@ fn listed(mut lines: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_known_by_their_first_word() {
+        assert!(is_known("set output 5") && is_known("whoami") && is_known("logout"));
+        assert!(!is_known("Secret-Pass 1") && !is_known(""));
+    }
 
     #[test]
     fn a_setting_may_hold_blanks() {

@@ -102,7 +102,11 @@ impl LineEditor {
         }
         self.line.push(byte);
         // Bytes beyond ASCII may be half a character: they are kept, and shown by nobody.
-        if byte.is_ascii() { Echo::Byte(byte) } else { Echo::Nothing }
+        if byte.is_ascii() {
+            Echo::Byte(byte)
+        } else {
+            Echo::Nothing
+        }
     }
 
     fn erase(&mut self) -> Echo {
@@ -128,7 +132,11 @@ impl LineEditor {
         let (length, limit) = (self.length, self.limit());
         let line: String = self.line.utf8_chunks().map(|chunk| chunk.valid()).collect();
         self.clear();
-        if length > limit { Input::TooLong(length) } else { Input::Line(line) }
+        if length > limit {
+            Input::TooLong(length)
+        } else {
+            Input::Line(line)
+        }
     }
 
     fn limit(&self) -> usize {
@@ -146,7 +154,10 @@ mod tests {
 
     fn inputs(bytes: &[u8]) -> Vec<Input> {
         let mut editor = LineEditor::default();
-        bytes.iter().filter_map(|byte| editor.push(*byte).0).collect()
+        bytes
+            .iter()
+            .filter_map(|byte| editor.push(*byte).0)
+            .collect()
     }
 
     fn line(text: &str) -> Input {
@@ -155,7 +166,10 @@ mod tests {
 
     #[test]
     fn any_line_end_ends_one_line() {
-        assert_eq!(inputs(b"a\rb\nc\r\nd\r"), [line("a"), line("b"), line("c"), line("d")]);
+        assert_eq!(
+            inputs(b"a\rb\nc\r\nd\r"),
+            [line("a"), line("b"), line("c"), line("d")]
+        );
     }
 
     #[test]
@@ -168,7 +182,10 @@ mod tests {
 
     #[test]
     fn noise_is_ignored() {
-        assert_eq!(inputs(b"\x00\x01w\x1b[Aho\x11\x13\xff\xfeami\x1b[1;5C\r"), [line("whoami")]);
+        assert_eq!(
+            inputs(b"\x00\x01w\x1b[Aho\x11\x13\xff\xfeami\x1b[1;5C\r"),
+            [line("whoami")]
+        );
     }
 
     #[test]
@@ -176,7 +193,10 @@ mod tests {
         let mut bytes = vec![b'A'; 3000];
         bytes.push(b'\r');
         assert_eq!(inputs(&bytes), [Input::TooLong(3000)]);
-        assert_eq!(inputs(&[&[b'A'; 256][..], b"\r"].concat()), [line(&"A".repeat(256))]);
+        assert_eq!(
+            inputs(&[&[b'A'; 256][..], b"\r"].concat()),
+            [line(&"A".repeat(256))]
+        );
         let restore = [b"restore ", &[b'A'; 2000][..], b"\r"].concat();
         assert!(matches!(&inputs(&restore)[..], [Input::Line(_)]));
     }

@@ -1,6 +1,7 @@
 //! The serial console: login, commands, dialogues that ask for passwords, and the session lock.
 
 mod command;
+mod credentials;
 mod line;
 
 use std::io;
@@ -10,9 +11,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::audit::{Category, Source};
-use crate::controller::{Actor, Controller, Refusal};
+use crate::controller::{Actor, Controller};
 use crate::flaw::Defect;
-use crate::login::{Attempts, Failed, Purpose, REFUSAL_TIME};
+use crate::login::Attempts;
 use crate::pty::Pty;
 use crate::session::Session;
 use command::{Asked, CommandError, Outcome};
@@ -109,7 +110,13 @@ impl Console {
                 _ => std::future::pending().await,
             }
         };
-        let at_prompt = matches!(&self.stage, Stage::In(LoggedIn { mode: Mode::Command, .. }));
+        let at_prompt = matches!(
+            &self.stage,
+            Stage::In(LoggedIn {
+                mode: Mode::Command,
+                ..
+            })
+        );
         Ok(tokio::select! {
             count = self.pty.read(buffer) => Wake::Bytes(count?),
             () = ended => Wake::Ended,
@@ -122,7 +129,9 @@ impl Console {
         match &self.stage {
             Stage::Name if self.editor.typed().is_empty() => None,
             Stage::Name | Stage::Password { .. } => Some(self.last_input + LOGIN_TIME),
-            Stage::In(LoggedIn { mode: Mode::Locked, .. }) => None,
+            Stage::In(LoggedIn {
+                mode: Mode::Locked, ..
+            }) => None,
             Stage::In(_) if self.controller.flaws.enabled(Defect::NoSessionLock) => None,
             Stage::In(_) => Some(self.last_input + self.controller.policy().session_lock()),
         }
@@ -159,16 +168,32 @@ impl Console {
 
     /// Names and commands are echoed; passwords are not.
     fn shows_input(&self) -> bool {
-        matches!(&self.stage, Stage::Name | Stage::In(LoggedIn { mode: Mode::Command, .. }))
-            || self.controller.flaws.enabled(Defect::PasswordEcho)
+        matches!(
+            &self.stage,
+            Stage::Name
+                | Stage::In(LoggedIn {
+                    mode: Mode::Command,
+                    ..
+                })
+        ) || self.controller.flaws.enabled(Defect::PasswordEcho)
     }
 
     async fn line(&mut self, line: String) -> io::Result<()> {
         match std::mem::replace(&mut self.stage, Stage::Name) {
             Stage::Name => self.name(line.trim()).await,
             Stage::Password { name } => self.password(name, &line).await,
-            Stage::In(LoggedIn { actor, session, mode }) => {
-                let back = |mode| Stage::In(LoggedIn { actor: actor.clone(), session, mode });
+            Stage::In(LoggedIn {
+                actor,
+                session,
+                mode,
+            }) => {
+                let back = |mode| {
+                    Stage::In(LoggedIn {
+                        actor: actor.clone(),
+                        session,
+                        mode,
+                    })
+                };
                 match mode {
                     Mode::Command => {
                         self.stage = back(Mode::Command);
@@ -195,60 +220,6 @@ impl Console {
         }
     }
 
-    async fn name(&mut self, name: &str) -> io::Result<()> {
-        if self.controller.flaws.enabled(Defect::CommandBeforeLogin)
-            && command::is_process_command(name)
-        {
-            let role = "operator".into();
-            let nobody = Actor { source: Source::Console, name: String::new(), role };
-            return self.command(&nobody, name).await;
-        }
-        if name.is_empty() {
-            return match self.kept.take() {
-                Some(kept) => {
-                    self.stage = Stage::In(kept);
-                    self.prompt().await
-                }
-                None => self.welcome().await,
-            };
-        }
-        self.stage = Stage::Password { name: name.to_owned() };
-        self.print("Password: ").await
-    }
-
-    async fn password(&mut self, name: String, password: &str) -> io::Result<()> {
-        match self.login(Purpose::Login, &name, password).await {
-            Ok(actor) => {
-                let session = self.controller.sessions.open(&actor.name, Source::Console);
-                self.stage = Stage::In(LoggedIn { actor, session, mode: Mode::Command });
-                self.next_notice = Instant::now() + NOTICE_PERIOD;
-                self.kept = None;
-            }
-            Err(Failed::Unknown) if self.controller.flaws.enabled(Defect::NamesTheUnknown) => {
-                self.print("Unknown user\r\n").await?;
-            }
-            Err(_) => self.print("Login incorrect\r\n").await?,
-        }
-        self.prompt().await
-    }
-
-    /// Checks credentials; a refusal always takes the same time.
-    async fn login(
-        &mut self,
-        purpose: Purpose,
-        name: &str,
-        password: &str,
-    ) -> Result<Actor, Failed> {
-        let refused_at = Instant::now() + REFUSAL_TIME;
-        let attempts = &mut self.attempts;
-        let result =
-            self.controller.login(Source::Console, purpose, name, password, attempts).await;
-        if result.is_err() {
-            sleep_until(refused_at).await;
-        }
-        result
-    }
-
     async fn command(&mut self, actor: &Actor, line: &str) -> io::Result<()> {
         match command::run(&self.controller, actor, line) {
             Ok(Outcome::Done(lines)) => {
@@ -264,7 +235,9 @@ impl Console {
             Err(error) => {
                 if matches!(error, CommandError::Unknown) {
                     // Not the text: it may be a password typed too early.
-                    self.controller.audit.record_malformed(Source::Console, "unknown command");
+                    self.controller
+                        .audit
+                        .record_malformed(Source::Console, "unknown command");
                 }
                 self.error(&error).await?;
             }
@@ -272,69 +245,13 @@ impl Console {
         self.prompt().await
     }
 
-    async fn old_password(&mut self, actor: &Actor, password: &str) -> io::Result<()> {
-        if self.login(Purpose::PasswordChange, &actor.name, password).await.is_ok() {
-            self.set_mode(Mode::NewPassword(Asked::Own));
-        } else {
-            self.error(&Refusal::NotPermitted).await?;
-        }
-        self.prompt().await
-    }
-
-    async fn new_password(
-        &mut self,
-        actor: &Actor,
-        asked: Asked,
-        first: &str,
-        again: &str,
-    ) -> io::Result<()> {
-        if first != again {
-            self.error(&"passwords differ").await?;
-            return self.prompt().await;
-        }
-        let (controller, actor, password) =
-            (Arc::clone(&self.controller), actor.clone(), again.to_owned());
-        let set = move || match asked {
-            Asked::Own => controller.set_own_password(&actor, &password),
-            Asked::Account { name } => controller.set_password(&actor, &name, &password),
-            Asked::NewAccount { name, role } => {
-                controller.add_account(&actor, &name, &role, &password)
-            }
-        };
-        match tokio::task::spawn_blocking(set).await.map_err(io::Error::other)? {
-            Ok(()) => self.print("OK password changed\r\n").await?,
-            Err(refusal) => self.error(&refusal).await?,
-        }
-        self.prompt().await
-    }
-
-    async fn lock(&mut self, detail: &str) -> io::Result<()> {
-        if let Stage::In(LoggedIn { actor, mode, .. }) = &mut self.stage {
-            *mode = Mode::Locked;
-            self.controller.record(actor, Category::Access, "session_lock", true, detail);
-        }
-        self.print("Session locked\r\n").await?;
-        self.prompt().await
-    }
-
-    async fn unlock(&mut self, actor: &Actor, password: &str) -> io::Result<()> {
-        if self.controller.flaws.enabled(Defect::LockKeepsGoing) && password.contains(' ') {
-            return self.command(actor, password).await;
-        }
-        match self.login(Purpose::Unlock, &actor.name, password).await {
-            Ok(_) => {
-                self.set_mode(Mode::Command);
-                self.next_notice = Instant::now() + NOTICE_PERIOD;
-            }
-            Err(_) => self.print("Login incorrect\r\n").await?,
-        }
-        self.prompt().await
-    }
-
     async fn interrupt(&mut self) -> io::Result<()> {
         match &mut self.stage {
             Stage::Password { .. } => self.stage = Stage::Name,
-            Stage::In(LoggedIn { mode: mode @ (Mode::OldPassword | Mode::NewPassword(_) | Mode::Again(..)), .. }) => {
+            Stage::In(LoggedIn {
+                mode: mode @ (Mode::OldPassword | Mode::NewPassword(_) | Mode::Again(..)),
+                ..
+            }) => {
                 *mode = Mode::Command;
             }
             _ => {}
@@ -351,7 +268,8 @@ impl Console {
     async fn leave(&mut self) -> io::Result<()> {
         self.editor.clear();
         if let Stage::In(mut logged_in) = std::mem::replace(&mut self.stage, Stage::Name) {
-            self.controller.record(&logged_in.actor, Category::Access, "logout", true, "");
+            self.controller
+                .record(&logged_in.actor, Category::Access, "logout", true, "");
             if self.controller.flaws.enabled(Defect::LogoutKeepsSession) {
                 logged_in.mode = Mode::Command;
                 self.kept = Some(logged_in);
@@ -371,7 +289,8 @@ impl Console {
     async fn welcome(&mut self) -> io::Result<()> {
         self.stage = Stage::Name;
         if !self.controller.flaws.enabled(Defect::NoBanner) {
-            self.print(&format!("\r\n{}\r\n", self.controller.policy().banner)).await?;
+            self.print(&format!("\r\n{}\r\n", self.controller.policy().banner))
+                .await?;
         }
         self.prompt().await
     }
@@ -379,13 +298,19 @@ impl Console {
     async fn notice(&mut self) -> io::Result<()> {
         self.next_notice = Instant::now() + NOTICE_PERIOD;
         let process = &self.controller.process;
-        let state = if process.high_alarm() { "high" } else { "normal" };
-        self.print(&format!("\r\n*** level {} {state}\r\n", process.level())).await?;
+        let state = if process.high_alarm() {
+            "high"
+        } else {
+            "normal"
+        };
+        self.print(&format!("\r\n*** level {} {state}\r\n", process.level()))
+            .await?;
         if self.controller.flaws.enabled(Defect::SecretInNotice) {
             let changed = self.controller.changed_password.lock();
             let changed = changed.unwrap_or_else(PoisonError::into_inner).take();
             if let Some((name, password)) = changed {
-                self.print(&format!("*** password of {name} is {password}\r\n")).await?;
+                self.print(&format!("*** password of {name} is {password}\r\n"))
+                    .await?;
             }
         }
         self.prompt().await?;
@@ -410,8 +335,10 @@ impl Console {
     async fn error(&self, error: &impl std::fmt::Display) -> io::Result<()> {
         self.print(&format!("error: {error}\r\n")).await?;
         if self.controller.flaws.enabled(Defect::StackTrace) {
-            self.print("  at shell_dispatch (/build/tc100/src/shell/dispatch.c:214)\r\n").await?;
-            self.print("  at shell_task (/build/tc100/src/shell/task.c:88)\r\n").await?;
+            self.print("  at shell_dispatch (/build/tc100/src/shell/dispatch.c:214)\r\n")
+                .await?;
+            self.print("  at shell_task (/build/tc100/src/shell/task.c:88)\r\n")
+                .await?;
         }
         Ok(())
     }

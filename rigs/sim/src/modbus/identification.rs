@@ -18,8 +18,11 @@ const INDIVIDUAL: u8 = 4;
 const WRONG_REVISION: &str = "1.3.0";
 
 pub(super) fn answer(flaws: &FlawSet, code: u8, object: u8) -> Result<Vec<u8>, Exception> {
-    let revision =
-        if flaws.enabled(Defect::WrongRevision) { WRONG_REVISION } else { FIRMWARE };
+    let revision = if flaws.enabled(Defect::WrongRevision) {
+        WRONG_REVISION
+    } else {
+        FIRMWARE
+    };
     let objects: [(u8, &str); 5] = [
         (0, VENDOR),
         (1, PRODUCT),
@@ -29,19 +32,34 @@ pub(super) fn answer(flaws: &FlawSet, code: u8, object: u8) -> Result<Vec<u8>, E
     ];
     let chosen: Vec<_> = match code {
         INDIVIDUAL => vec![
-            *objects.iter().find(|(id, _)| *id == object).ok_or(Exception::IllegalDataAddress)?,
+            *objects
+                .iter()
+                .find(|(id, _)| *id == object)
+                .ok_or(Exception::IllegalDataAddress)?,
         ],
         BASIC..=EXTENDED => {
             // Above its own conformity level the device answers at that level.
             let last = if code == BASIC { 2 } else { 5 };
             let offered = || objects.into_iter().filter(|(id, _)| *id <= last);
             // An object that is not there restarts the stream at the beginning.
-            let from = if offered().any(|(id, _)| id == object) { object } else { 0 };
+            let from = if offered().any(|(id, _)| id == object) {
+                object
+            } else {
+                0
+            };
             offered().filter(|(id, _)| *id >= from).collect()
         }
         _ => return Err(Exception::IllegalDataValue),
     };
-    let mut answer = vec![FUNCTION, MEI_TYPE, code, CONFORMITY, 0, 0, chosen.len() as u8];
+    let mut answer = vec![
+        FUNCTION,
+        MEI_TYPE,
+        code,
+        CONFORMITY,
+        0,
+        0,
+        chosen.len() as u8,
+    ];
     for (id, text) in chosen {
         answer.extend([id, text.len() as u8]);
         answer.extend(text.as_bytes());

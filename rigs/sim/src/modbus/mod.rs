@@ -40,8 +40,19 @@ pub(crate) enum Access {
 impl Client {
     /// Whoever is on a line that knows no identities.
     pub(crate) fn unknown(source: Source, access: Access) -> Self {
-        let role = if access == Access::ByRole { "engineer" } else { "" };
-        Self { actor: Actor { source, name: String::new(), role: role.into() }, access }
+        let role = if access == Access::ByRole {
+            "engineer"
+        } else {
+            ""
+        };
+        Self {
+            actor: Actor {
+                source,
+                name: String::new(),
+                role: role.into(),
+            },
+            access,
+        }
     }
 }
 
@@ -65,31 +76,47 @@ fn respond(controller: &Controller, client: &Client, request: &[u8]) -> Result<V
     }
     let over_limit = controller.flaws.enabled(Defect::OverLimitRead);
     let outcome = pdu::parse(request, over_limit).and_then(|parsed| match parsed {
-        Request::ReadBits { table, start, count } => {
-            let bits: Vec<bool> =
-                range(start, count, OTHERS)?.map(|at| bit(controller, table, at)).collect();
+        Request::ReadBits {
+            table,
+            start,
+            count,
+        } => {
+            let bits: Vec<bool> = range(start, count, OTHERS)?
+                .map(|at| bit(controller, table, at))
+                .collect();
             Ok(pdu::bits_answer(request, &bits))
         }
-        Request::ReadRegisters { table, start, count } => {
+        Request::ReadRegisters {
+            table,
+            start,
+            count,
+        } => {
             // Only the flaw gets past 125 registers, and past the end of the table with them.
             let size = match table {
                 Table::Holding if count > 125 => u16::MAX,
                 Table::Holding => HOLDING_REGISTERS,
                 _ => OTHERS,
             };
-            let values: Vec<u16> =
-                range(start, count, size)?.map(|at| register(controller, table, at)).collect();
+            let values: Vec<u16> = range(start, count, size)?
+                .map(|at| register(controller, table, at))
+                .collect();
             Ok(pdu::registers_answer(request, &values))
         }
         Request::WriteBits { start, bits } => {
             let range = range(start, bits.len() as u16, OTHERS)?;
-            let writes: Vec<_> = range.zip(bits).map(|(at, on)| Write::Coil(at, on)).collect();
+            let writes: Vec<_> = range
+                .zip(bits)
+                .map(|(at, on)| Write::Coil(at, on))
+                .collect();
             write(controller, client, &writes)?;
             Ok(pdu::write_answer(request))
         }
         Request::WriteRegisters { start, values } => {
             let range = range(start, values.len() as u16, HOLDING_REGISTERS)?;
-            let writes: Vec<_> = range.zip(values).map(|(at, value)| holding(at, value)).collect();
+            let writes: Vec<_> = range
+                .zip(values)
+                .map(|(at, value)| holding(at, value))
+                .collect();
             write(controller, client, &writes)?;
             Ok(pdu::write_answer(request))
         }
@@ -102,7 +129,9 @@ fn respond(controller: &Controller, client: &Client, request: &[u8]) -> Result<V
     });
     if let Err(exception) = outcome {
         let source = client.actor.source;
-        controller.audit.record_malformed(source, &format!("modbus exception {}", exception as u8));
+        controller
+            .audit
+            .record_malformed(source, &format!("modbus exception {}", exception as u8));
         if !pdu::is_known(request) && controller.flaws.enabled(Defect::LoopStalls) {
             controller.process.stall(STALL);
         }
@@ -111,8 +140,17 @@ fn respond(controller: &Controller, client: &Client, request: &[u8]) -> Result<V
 }
 
 fn refuse(controller: &Controller, client: &Client, request: &[u8]) {
-    let detail = format!("modbus function {}", request.first().copied().unwrap_or_default());
-    controller.record(&client.actor, Category::RequestError, "refused", false, &detail);
+    let detail = format!(
+        "modbus function {}",
+        request.first().copied().unwrap_or_default()
+    );
+    controller.record(
+        &client.actor,
+        Category::RequestError,
+        "refused",
+        false,
+        &detail,
+    );
 }
 
 /// The addresses of a request, if the table has all of them.
@@ -124,11 +162,13 @@ fn range(start: u16, count: u16, size: u16) -> Result<std::ops::Range<u16>, Exce
 }
 
 fn write(controller: &Controller, client: &Client, writes: &[Write]) -> Result<(), Exception> {
-    controller.write(&client.actor, writes).map_err(|refusal| match refusal {
-        Refusal::NotPermitted => Exception::IllegalFunction,
-        Refusal::Storage(_) => Exception::DeviceFailure,
-        _ => Exception::IllegalDataValue,
-    })
+    controller
+        .write(&client.actor, writes)
+        .map_err(|refusal| match refusal {
+            Refusal::NotPermitted => Exception::IllegalFunction,
+            Refusal::Storage(_) => Exception::DeviceFailure,
+            _ => Exception::IllegalDataValue,
+        })
 }
 
 fn holding(at: u16, value: u16) -> Write {

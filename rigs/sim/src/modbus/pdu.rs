@@ -21,11 +21,28 @@ pub(crate) enum Table {
 /// A request that is well formed; whether the addresses exist is not known yet.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    ReadBits { table: Table, start: u16, count: u16 },
-    ReadRegisters { table: Table, start: u16, count: u16 },
-    WriteBits { start: u16, bits: Vec<bool> },
-    WriteRegisters { start: u16, values: Vec<u16> },
-    Identify { code: u8, object: u8 },
+    ReadBits {
+        table: Table,
+        start: u16,
+        count: u16,
+    },
+    ReadRegisters {
+        table: Table,
+        start: u16,
+        count: u16,
+    },
+    WriteBits {
+        start: u16,
+        bits: Vec<bool>,
+    },
+    WriteRegisters {
+        start: u16,
+        values: Vec<u16>,
+    },
+    Identify {
+        code: u8,
+        object: u8,
+    },
 }
 
 const MOST_READ_BITS: u16 = 2000;
@@ -50,23 +67,43 @@ pub(crate) fn is_known(request: &[u8]) -> bool {
 /// `over_limit` lets two more registers through than the specification does (flaw `over-limit-read`).
 pub(crate) fn parse(request: &[u8], over_limit: bool) -> Result<Request, Exception> {
     let (function, data) = request.split_first().ok_or(Exception::IllegalFunction)?;
-    let registers = if over_limit { MOST_READ_REGISTERS + 2 } else { MOST_READ_REGISTERS };
+    let registers = if over_limit {
+        MOST_READ_REGISTERS + 2
+    } else {
+        MOST_READ_REGISTERS
+    };
     match function {
         1 => {
             let (start, count) = span(data, MOST_READ_BITS)?;
-            Ok(Request::ReadBits { table: Table::Coils, start, count })
+            Ok(Request::ReadBits {
+                table: Table::Coils,
+                start,
+                count,
+            })
         }
         2 => {
             let (start, count) = span(data, MOST_READ_BITS)?;
-            Ok(Request::ReadBits { table: Table::Discrete, start, count })
+            Ok(Request::ReadBits {
+                table: Table::Discrete,
+                start,
+                count,
+            })
         }
         3 => {
             let (start, count) = span(data, registers)?;
-            Ok(Request::ReadRegisters { table: Table::Holding, start, count })
+            Ok(Request::ReadRegisters {
+                table: Table::Holding,
+                start,
+                count,
+            })
         }
         4 => {
             let (start, count) = span(data, MOST_READ_REGISTERS)?;
-            Ok(Request::ReadRegisters { table: Table::Input, start, count })
+            Ok(Request::ReadRegisters {
+                table: Table::Input,
+                start,
+                count,
+            })
         }
         5 => {
             let (start, value) = two_words(data)?;
@@ -75,26 +112,41 @@ pub(crate) fn parse(request: &[u8], over_limit: bool) -> Result<Request, Excepti
                 0x0000 => false,
                 _ => return Err(Exception::IllegalDataValue),
             };
-            Ok(Request::WriteBits { start, bits: vec![on] })
+            Ok(Request::WriteBits {
+                start,
+                bits: vec![on],
+            })
         }
         6 => {
             let (start, value) = two_words(data)?;
-            Ok(Request::WriteRegisters { start, values: vec![value] })
+            Ok(Request::WriteRegisters {
+                start,
+                values: vec![value],
+            })
         }
         15 => {
             let (start, count, bytes) = block(data, MOST_WRITTEN_BITS, |count| count.div_ceil(8))?;
             let bit = |at: u16| bytes[usize::from(at / 8)] >> (at % 8) & 1 == 1;
-            Ok(Request::WriteBits { start, bits: (0..count).map(bit).collect() })
+            Ok(Request::WriteBits {
+                start,
+                bits: (0..count).map(bit).collect(),
+            })
         }
         16 => {
             let (start, _, bytes) = block(data, MOST_WRITTEN_REGISTERS, |count| 2 * count)?;
-            let values = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-            Ok(Request::WriteRegisters { start, values: values.collect() })
+            let values = bytes
+                .chunks_exact(2)
+                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            Ok(Request::WriteRegisters {
+                start,
+                values: values.collect(),
+            })
         }
         43 => match data {
-            [MEI_IDENTIFICATION, code, object] => {
-                Ok(Request::Identify { code: *code, object: *object })
-            }
+            [MEI_IDENTIFICATION, code, object] => Ok(Request::Identify {
+                code: *code,
+                object: *object,
+            }),
             [MEI_IDENTIFICATION, ..] | [] => Err(Exception::IllegalDataValue),
             _ => Err(Exception::IllegalFunction),
         },
@@ -105,7 +157,9 @@ pub(crate) fn parse(request: &[u8], over_limit: bool) -> Result<Request, Excepti
 /// The answer to a read of bits: the first in the lowest bit of the first byte.
 pub(crate) fn bits_answer(request: &[u8], bits: &[bool]) -> Vec<u8> {
     let packed = bits.chunks(8).map(|byte| {
-        byte.iter().enumerate().fold(0u8, |byte, (at, on)| byte | u8::from(*on) << at)
+        byte.iter()
+            .enumerate()
+            .fold(0u8, |byte, (at, on)| byte | u8::from(*on) << at)
     });
     let mut answer = vec![request[0], bits.len().div_ceil(8) as u8];
     answer.extend(packed);
@@ -132,7 +186,11 @@ fn two_words(data: &[u8]) -> Result<(u16, u16), Exception> {
 
 fn span(data: &[u8], most: u16) -> Result<(u16, u16), Exception> {
     let (start, count) = two_words(data)?;
-    if (1..=most).contains(&count) { Ok((start, count)) } else { Err(Exception::IllegalDataValue) }
+    if (1..=most).contains(&count) {
+        Ok((start, count))
+    } else {
+        Err(Exception::IllegalDataValue)
+    }
 }
 
 fn block(
@@ -140,7 +198,9 @@ fn block(
     most: u16,
     bytes_for: impl FnOnce(u16) -> u16,
 ) -> Result<(u16, u16, &[u8]), Exception> {
-    let (head, rest) = data.split_at_checked(4).ok_or(Exception::IllegalDataValue)?;
+    let (head, rest) = data
+        .split_at_checked(4)
+        .ok_or(Exception::IllegalDataValue)?;
     let (start, count) = span(head, most)?;
     match rest {
         [length, bytes @ ..]
@@ -198,6 +258,12 @@ mod tests {
         let bits = [true, false, true, false, false, false, false, false, true];
         assert_eq!(bits_answer(&[1], &bits), [1, 2, 0b101, 1]);
         let request = parse(&[15, 0, 0, 0, 9, 2, 0b101, 1], false).unwrap();
-        assert_eq!(request, Request::WriteBits { start: 0, bits: bits.to_vec() });
+        assert_eq!(
+            request,
+            Request::WriteBits {
+                start: 0,
+                bits: bits.to_vec()
+            }
+        );
     }
 }

@@ -44,13 +44,19 @@ pub(crate) async fn serve(pty: Pty, controller: Arc<Controller>) {
                 return;
             }
             Err(_pause) => {
-                let whole = expected_length(&received).is_none_or(|length| length == received.len());
+                let whole =
+                    expected_length(&received).is_none_or(|length| length == received.len());
                 if whole && is_intact(&received, &controller) {
-                    if respond(&pty, &controller, &client, &received).await.is_err() {
+                    if respond(&pty, &controller, &client, &received)
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                 } else {
-                    controller.audit.record_malformed(Source::ModbusRtu, "broken frame");
+                    controller
+                        .audit
+                        .record_malformed(Source::ModbusRtu, "broken frame");
                 }
                 received.clear();
             }
@@ -104,7 +110,11 @@ fn expected_length(bytes: &[u8]) -> Option<usize> {
 fn crc(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0xffff, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte), |crc, _| {
-            if crc & 1 == 1 { crc >> 1 ^ 0xa001 } else { crc >> 1 }
+            if crc & 1 == 1 {
+                crc >> 1 ^ 0xa001
+            } else {
+                crc >> 1
+            }
         })
     })
 }

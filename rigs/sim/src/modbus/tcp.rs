@@ -47,9 +47,13 @@ pub(crate) async fn serve_plain(listener: TcpListener, controller: Arc<Controlle
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let Some(stream) = accept(&listener, &mut connections).await else { continue };
+        let Some(stream) = accept(&listener, &mut connections).await else {
+            continue;
+        };
         // One too many is closed at once.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            continue;
+        };
         let controller = Arc::clone(&controller);
         connections.spawn(async move {
             let client = Client::unknown(Source::ModbusTcp, access);
@@ -97,7 +101,9 @@ pub(super) async fn converse(
             match frame(&received[used..]) {
                 Frame::Partial => break,
                 Frame::Broken => {
-                    controller.audit.record_malformed(client.actor.source, "modbus framing");
+                    controller
+                        .audit
+                        .record_malformed(client.actor.source, "modbus framing");
                     broken = true;
                     break;
                 }
@@ -132,12 +138,16 @@ enum Frame<'a> {
 }
 
 fn frame(bytes: &[u8]) -> Frame<'_> {
-    let Some(head) = bytes.get(..field::UNCOUNTED) else { return Frame::Partial };
+    let Some(head) = bytes.get(..field::UNCOUNTED) else {
+        return Frame::Partial;
+    };
     let length = usize::from(u16::from_be_bytes([head[4], head[5]]));
     if head[field::PROTOCOL] != [0, 0] || !LENGTHS.contains(&length) {
         return Frame::Broken;
     }
-    bytes.get(..field::UNCOUNTED + length).map_or(Frame::Partial, Frame::Whole)
+    bytes
+        .get(..field::UNCOUNTED + length)
+        .map_or(Frame::Partial, Frame::Whole)
 }
 
 fn emit(answers: &mut Vec<u8>, frame: &[u8], controller: &Controller, client: &Client) {
@@ -164,7 +174,10 @@ mod tests {
         let request = [0x12, 0x34, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1];
         assert_eq!(frame(&request), Frame::Whole(&request));
         assert_eq!(frame(&request[..11]), Frame::Partial);
-        assert_eq!(frame(&[&request[..], &[9]].concat()), Frame::Whole(&request));
+        assert_eq!(
+            frame(&[&request[..], &[9]].concat()),
+            Frame::Whole(&request)
+        );
     }
 
     #[test]

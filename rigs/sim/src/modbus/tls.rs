@@ -54,8 +54,12 @@ pub(crate) async fn serve(
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let Some(stream) = accept(&listener, &mut connections).await else { continue };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Some(stream) = accept(&listener, &mut connections).await else {
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            continue;
+        };
         let (controller, acceptor) = (Arc::clone(&controller), acceptor.clone());
         connections.spawn(async move {
             if !controller.flaws.enabled(Defect::Tls10) || !answered_as_tls_1_0(&stream).await {
@@ -72,10 +76,18 @@ async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Control
         Ok(Err(error)) => return refused(controller, &error),
         Err(_late) => return,
     };
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let Some(certificate) = certificate else { return };
+    let certificate = stream
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(<[_]>::first);
+    let Some(certificate) = certificate else {
+        return;
+    };
     let client = client(certificate, &controller.flaws);
-    let session = controller.sessions.open(&client.actor.name, Source::ModbusTls);
+    let session = controller
+        .sessions
+        .open(&client.actor.name, Source::ModbusTls);
     let detail = format!("role {}", client.actor.role);
     controller.record(&client.actor, Category::Access, "connect", true, &detail);
     tokio::select! {
@@ -92,24 +104,48 @@ fn client(certificate: &CertificateDer<'_>, flaws: &FlawSet) -> Client {
     } else {
         role::role(certificate)
     };
-    let access = if role.is_some() { Access::ByRole } else { Access::None };
+    let access = if role.is_some() {
+        Access::ByRole
+    } else {
+        Access::None
+    };
     let role = role.unwrap_or_default().to_owned();
-    Client { actor: Actor { source: Source::ModbusTls, name: subject, role }, access }
+    Client {
+        actor: Actor {
+            source: Source::ModbusTls,
+            name: subject,
+            role,
+        },
+        access,
+    }
 }
 
 /// Writes down a certificate that was refused; the rest of what a handshake can be is noise.
 fn refused(controller: &Controller, error: &io::Error) {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let cause = error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
         Some(
-            cause @ (rustls::Error::InvalidCertificate(_)
-            | rustls::Error::NoCertificatesPresented),
+            cause @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented),
         ) => {
             let source = Source::ModbusTls;
-            let nobody = Actor { source, name: String::new(), role: String::new() };
-            controller.record(&nobody, Category::Access, "connect", false, &cause.to_string());
+            let nobody = Actor {
+                source,
+                name: String::new(),
+                role: String::new(),
+            };
+            controller.record(
+                &nobody,
+                Category::Access,
+                "connect",
+                false,
+                &cause.to_string(),
+            );
         }
-        _ => controller.audit.record_malformed(Source::ModbusTls, "TLS handshake"),
+        _ => controller
+            .audit
+            .record_malformed(Source::ModbusTls, "TLS handshake"),
     }
 }
 

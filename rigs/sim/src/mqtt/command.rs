@@ -29,7 +29,11 @@ pub(super) struct Reply {
 
 impl Reply {
     fn refused(id: Option<String>, error: &'static str) -> Self {
-        Self { id, ok: false, error: Some(error) }
+        Self {
+            id,
+            ok: false,
+            error: Some(error),
+        }
     }
 }
 
@@ -47,7 +51,11 @@ pub(super) fn run(controller: &Controller, actor: &Actor, payload: &[u8]) -> Rep
     }
     // Whether the actor may was decided when it published to the topic.
     match controller.apply(actor, &[Write::Point(Point::Output, value)]) {
-        Ok(()) => Reply { id: Some(id), ok: true, error: None },
+        Ok(()) => Reply {
+            id: Some(id),
+            ok: true,
+            error: None,
+        },
         Err(_) => Reply::refused(Some(id), "storage failed"),
     }
 }
@@ -61,7 +69,10 @@ fn parse(payload: &[u8]) -> Result<(String, u16), Reply> {
     if command.id.chars().count() > LONGEST_ID {
         return Err(bad(None));
     }
-    let value = command.set_output.as_u64().and_then(|value| u16::try_from(value).ok());
+    let value = command
+        .set_output
+        .as_u64()
+        .and_then(|value| u16::try_from(value).ok());
     match value {
         Some(value) => Ok((command.id, value)),
         None => Err(Reply::refused(Some(command.id), "bad value")),
@@ -74,7 +85,10 @@ mod tests {
 
     #[test]
     fn a_command_has_an_id_and_a_number() {
-        assert_eq!(parse(br#"{"id":"x","set_output":500}"#), Ok(("x".into(), 500)));
+        assert_eq!(
+            parse(br#"{"id":"x","set_output":500}"#),
+            Ok(("x".into(), 500))
+        );
     }
 
     #[test]
@@ -82,10 +96,22 @@ mod tests {
         for (payload, reply) in [
             (&b"\xff\xfe"[..], Reply::refused(None, "bad request")),
             (b"{}", Reply::refused(None, "bad request")),
-            (br#"{"id":1,"set_output":1}"#, Reply::refused(None, "bad request")),
-            (br#"{"id":"x","set_output":1,"root":1}"#, Reply::refused(None, "bad request")),
-            (br#"{"id":"x","set_output":-1}"#, Reply::refused(Some("x".into()), "bad value")),
-            (br#"{"id":"x","set_output":"1"}"#, Reply::refused(Some("x".into()), "bad value")),
+            (
+                br#"{"id":1,"set_output":1}"#,
+                Reply::refused(None, "bad request"),
+            ),
+            (
+                br#"{"id":"x","set_output":1,"root":1}"#,
+                Reply::refused(None, "bad request"),
+            ),
+            (
+                br#"{"id":"x","set_output":-1}"#,
+                Reply::refused(Some("x".into()), "bad value"),
+            ),
+            (
+                br#"{"id":"x","set_output":"1"}"#,
+                Reply::refused(Some("x".into()), "bad value"),
+            ),
             (&[b' '; 2000], Reply::refused(None, "bad request")),
         ] {
             assert_eq!(parse(payload), Err(reply));

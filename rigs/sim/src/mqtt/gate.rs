@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use mqtt5::broker::auth::{AuthProvider, AuthResult};
 use mqtt5::broker::router::MessageRouter;
@@ -16,6 +17,7 @@ use mqtt5::packet::connect::ConnectPacket;
 use mqtt5::protocol::v5::reason_codes::ReasonCode;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
 
 use super::command::{self, Reply};
 use crate::audit::{Category, Source};
@@ -24,12 +26,19 @@ use crate::flaw::Defect;
 use crate::login::{Attempts, Purpose};
 use crate::role::Permission;
 
+/// How long a refused login takes: a count that is written to the disk must not tell that there is an account.
+const REFUSAL_TIME: Duration = Duration::from_millis(50);
 /// Client ids whose owner is remembered.
 const MOST_OWNERS: usize = 1024;
 
 /// What a process may subscribe to: these topics by name, and no wildcard.
-const PUBLISHED: &[&str] =
-    &["plant/level", "plant/output", "plant/setpoint", "plant/identity", "plant/ack"];
+const PUBLISHED: &[&str] = &[
+    "plant/level",
+    "plant/output",
+    "plant/setpoint",
+    "plant/identity",
+    "plant/ack",
+];
 pub(super) const COMMANDS: &str = "plant/cmd";
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -53,7 +62,12 @@ struct Client {
 impl Gate {
     pub(super) fn new(controller: Arc<Controller>, replies: mpsc::Sender<Reply>) -> Self {
         let clients = Mutex::new(HashMap::new());
-        Self { controller, replies, router: OnceLock::new(), clients }
+        Self {
+            controller,
+            replies,
+            router: OnceLock::new(),
+            clients,
+        }
     }
 
     /// Gives the gate the router through which it closes connections.
@@ -64,7 +78,12 @@ impl Gate {
     /// The client id belongs to the first user who used it.
     fn claim(&self, client_id: &str, actor: &Actor) -> bool {
         let mut clients = self.clients();
-        let used = clients.values().map(|client| client.used).max().unwrap_or_default() + 1;
+        let used = clients
+            .values()
+            .map(|client| client.used)
+            .max()
+            .unwrap_or_default()
+            + 1;
         if let Some(client) = clients.get_mut(client_id) {
             let inherits = self.controller.flaws.enabled(Defect::InheritedClientId);
             if client.actor.name != actor.name && !inherits {
@@ -74,19 +93,29 @@ impl Gate {
             return true;
         }
         if clients.len() >= MOST_OWNERS {
-            let unused = clients.iter().filter(|(_, client)| client.connections.is_empty());
-            let oldest = unused.min_by_key(|(_, client)| client.used).map(|(id, _)| id.clone());
+            let unused = clients
+                .iter()
+                .filter(|(_, client)| client.connections.is_empty());
+            let oldest = unused
+                .min_by_key(|(_, client)| client.used)
+                .map(|(id, _)| id.clone());
             if let Some(oldest) = oldest {
                 clients.remove(&oldest);
             }
         }
-        let client = Client { actor: actor.clone(), connections: Vec::new(), used };
+        let client = Client {
+            actor: actor.clone(),
+            connections: Vec::new(),
+            used,
+        };
         clients.insert(client_id.to_owned(), client);
         true
     }
 
     fn actor(&self, client_id: &str) -> Option<Actor> {
-        self.clients().get(client_id).map(|client| client.actor.clone())
+        self.clients()
+            .get(client_id)
+            .map(|client| client.actor.clone())
     }
 
     fn clients(&self) -> MutexGuard<'_, HashMap<String, Client>> {
@@ -97,16 +126,19 @@ impl Gate {
         let name = connect.username.as_deref().unwrap_or_default();
         let password = String::from_utf8_lossy(connect.password.as_deref().unwrap_or_default());
         let mut attempts = Attempts::default();
+        let refused_at = Instant::now() + REFUSAL_TIME;
         let login = self
             .controller
             .login(Source::Mqtt, Purpose::Login, name, &password, &mut attempts)
             .await;
         let Ok(actor) = login else {
+            sleep_until(refused_at).await;
             return AuthResult::fail(ReasonCode::BadUsernameOrPassword);
         };
         if !self.claim(&connect.client_id, &actor) {
             let detail = "client id of another user";
-            self.controller.record(&actor, Category::RequestError, "refused", false, detail);
+            self.controller
+                .record(&actor, Category::RequestError, "refused", false, detail);
             return AuthResult::fail(ReasonCode::NotAuthorized);
         }
         // The broker hands a session on to the same user only.
@@ -120,11 +152,14 @@ impl Gate {
         if self.controller.flaws.enabled(Defect::TopicAclIgnored) {
             return true;
         }
-        let Some(actor) = self.actor(client_id) else { return false };
+        let Some(actor) = self.actor(client_id) else {
+            return false;
+        };
         if named && self.controller.permits(&actor, permission) {
             return true;
         }
-        self.controller.record(&actor, Category::RequestError, "refused", false, what);
+        self.controller
+            .record(&actor, Category::RequestError, "refused", false, what);
         false
     }
 }
@@ -145,8 +180,7 @@ impl AuthProvider for Gate {
         topic: &'a str,
     ) -> Answer<'a, bool> {
         let what = format!("publish {topic}");
-        let permitted =
-            self.permits(client_id, Permission::WriteOutput, topic == COMMANDS, &what);
+        let permitted = self.permits(client_id, Permission::WriteOutput, topic == COMMANDS, &what);
         Box::pin(std::future::ready(permitted))
     }
 
@@ -185,7 +219,9 @@ impl BrokerEventHandler for Gate {
         }
         if let Some(actor) = self.actor(&event.client_id) {
             // A client that sends faster than its answers go out loses answers, not commands.
-            let _ = self.replies.try_send(command::run(&self.controller, &actor, &event.payload));
+            let _ = self
+                .replies
+                .try_send(command::run(&self.controller, &actor, &event.payload));
         }
         Box::pin(std::future::ready(PublishAction::Handled))
     }
@@ -198,7 +234,8 @@ impl BrokerEventHandler for Gate {
             }
             let actor = client.actor.clone();
             drop(clients);
-            self.controller.record(&actor, Category::Access, "logout", true, "");
+            self.controller
+                .record(&actor, Category::Access, "logout", true, "");
         }
         Box::pin(std::future::ready(()))
     }

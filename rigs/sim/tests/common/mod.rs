@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod mqtt;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,23 +29,38 @@ impl Bench {
     }
 
     pub async fn flawed(flaws: &[&str]) -> Self {
-        Self::start(Config { flaws: FlawSet::named(flaws).unwrap(), ..Config::default() }).await
+        Self::start(Config {
+            flaws: FlawSet::named(flaws).unwrap(),
+            ..Config::default()
+        })
+        .await
     }
 
     pub async fn start(config: Config) -> Self {
         let device = Device::start(config).await.unwrap();
         let sheet = std::fs::read(&device.ready().provisioning).unwrap();
-        Self { device, sheet: serde_json::from_slice(&sheet).unwrap() }
+        Self {
+            device,
+            sheet: serde_json::from_slice(&sheet).unwrap(),
+        }
     }
 
     pub fn password(&self, user: &str) -> String {
-        self.sheet["accounts"][user]["password"].as_str().unwrap().to_owned()
+        self.sheet["accounts"][user]["password"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub async fn console(&self) -> Console {
         let path = self.device.ready().console.to_str().unwrap().to_owned();
-        let stream = tokio_serial::new(path, 115_200).open_native_async().unwrap();
-        let mut console = Console { stream, read: String::new() };
+        let stream = tokio_serial::new(path, 115_200)
+            .open_native_async()
+            .unwrap();
+        let mut console = Console {
+            stream,
+            read: String::new(),
+        };
         console.expect("login: ").await;
         console
     }
@@ -56,7 +73,9 @@ impl Bench {
 
     pub async fn tcp(&self) -> Raw<TcpStream> {
         let ready = self.device.ready();
-        Raw(TcpStream::connect((ready.address, ready.modbus_tcp)).await.unwrap())
+        Raw(TcpStream::connect((ready.address, ready.modbus_tcp))
+            .await
+            .unwrap())
     }
 
     /// A Modbus/TLS connection with one of the sheet's identities; an error when the device refuses it.
@@ -64,8 +83,10 @@ impl Bench {
         let ready = self.device.ready();
         let identity = &self.sheet[group][name];
         let path = |field: &str| identity[field].as_str().unwrap().to_owned();
-        let chain: Vec<_> =
-            CertificateDer::pem_file_iter(path("chain")).unwrap().map(Result::unwrap).collect();
+        let chain: Vec<_> = CertificateDer::pem_file_iter(path("chain"))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         let key = PrivateKeyDer::from_pem_file(path("key")).unwrap();
         let config = rustls::ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -75,7 +96,9 @@ impl Bench {
             .unwrap();
         let stream = TcpStream::connect((ready.address, ready.modbus_tls)).await?;
         let server = ServerName::IpAddress(ready.address.into());
-        let stream = TlsConnector::from(Arc::new(config)).connect(server, stream).await?;
+        let stream = TlsConnector::from(Arc::new(config))
+            .connect(server, stream)
+            .await?;
         let mut raw = Raw(stream);
         // TLS 1.3 tells a client of its refusal only after its own handshake is done.
         raw.ask(&[3, 0, 0, 0, 1]).await?;
@@ -85,7 +108,9 @@ impl Bench {
     pub fn roots(&self) -> rustls::RootCertStore {
         let mut roots = rustls::RootCertStore::empty();
         let ca = self.sheet["pki"]["ca"].as_str().unwrap();
-        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+        roots
+            .add(CertificateDer::from_pem_file(ca).unwrap())
+            .unwrap();
         roots
     }
 }
@@ -115,8 +140,11 @@ impl Console {
             }
             let mut buffer = [0; 1024];
             let read = timeout_at(deadline, self.stream.read(&mut buffer)).await;
-            let count = read.unwrap_or_else(|_| panic!("no {text:?} in {:?}", self.read)).unwrap();
-            self.read.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            let count = read
+                .unwrap_or_else(|_| panic!("no {text:?} in {:?}", self.read))
+                .unwrap();
+            self.read
+                .push_str(&String::from_utf8_lossy(&buffer[..count]));
         }
     }
 
@@ -125,7 +153,8 @@ impl Console {
         let deadline = Instant::now() + time;
         let mut buffer = [0; 1024];
         while let Ok(count) = timeout_at(deadline, self.stream.read(&mut buffer)).await {
-            self.read.push_str(&String::from_utf8_lossy(&buffer[..count.unwrap()]));
+            self.read
+                .push_str(&String::from_utf8_lossy(&buffer[..count.unwrap()]));
         }
         std::mem::take(&mut self.read)
     }

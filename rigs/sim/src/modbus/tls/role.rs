@@ -9,10 +9,12 @@ const UTF8_STRING: u8 = 0x0c;
 /// The device's role for a certificate; `None` unless exactly one role is given in the right way and is known.
 pub(super) fn role(certificate: &[u8]) -> Option<&'static str> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let mut roles = certificate
-        .extensions()
-        .iter()
-        .filter(|extension| extension.oid.iter().is_some_and(|oid| oid.eq(ROLE_OID.iter().copied())));
+    let mut roles = certificate.extensions().iter().filter(|extension| {
+        extension
+            .oid
+            .iter()
+            .is_some_and(|oid| oid.eq(ROLE_OID.iter().copied()))
+    });
     let role = roles.next()?;
     if roles.next().is_some() {
         return None;
@@ -53,7 +55,13 @@ mod tests {
     #[test]
     fn one_utf8_string_is_a_role_and_nothing_else_is() {
         assert_eq!(utf8_string(b"\x0c\x06Viewer"), Some("Viewer"));
-        for der in [&b"\x16\x06Viewer"[..], b"\x0c\x05Viewer", b"\x0c\x06Viewer\x0c\x00", b"\x0c\x01\xff", b""] {
+        for der in [
+            &b"\x16\x06Viewer"[..],
+            b"\x0c\x05Viewer",
+            b"\x0c\x06Viewer\x0c\x00",
+            b"\x0c\x01\xff",
+            b"",
+        ] {
             assert_eq!(utf8_string(der), None, "{der:02x?}");
         }
     }

@@ -47,7 +47,11 @@ impl Verifier {
 
 impl ClientCertVerifier for Verifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        if self.takes_any { &[] } else { self.sound.root_hint_subjects() }
+        if self.takes_any {
+            &[]
+        } else {
+            self.sound.root_hint_subjects()
+        }
     }
 
     fn verify_client_cert(
@@ -59,12 +63,16 @@ impl ClientCertVerifier for Verifier {
         if self.takes_any {
             return Ok(ClientCertVerified::assertion());
         }
-        match self.sound.verify_client_cert(certificate, intermediates, now) {
+        match self
+            .sound
+            .verify_client_cert(certificate, intermediates, now)
+        {
             Err(Error::InvalidCertificate(
                 CertificateError::Expired | CertificateError::ExpiredContext { .. },
             )) if self.takes_expired => {
                 let then = last_valid(certificate).unwrap_or(now);
-                self.sound.verify_client_cert(certificate, intermediates, then)
+                self.sound
+                    .verify_client_cert(certificate, intermediates, then)
             }
             result => result,
         }
@@ -76,7 +84,8 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.sound.verify_tls12_signature(message, certificate, signature)
+        self.sound
+            .verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -85,7 +94,8 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.sound.verify_tls13_signature(message, certificate, signature)
+        self.sound
+            .verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -97,5 +107,7 @@ impl ClientCertVerifier for Verifier {
 fn last_valid(certificate: &[u8]) -> Option<UnixTime> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let end = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
-    Some(UnixTime::since_unix_epoch(Duration::from_secs(end.saturating_sub(1))))
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(
+        end.saturating_sub(1),
+    )))
 }

@@ -1,0 +1,151 @@
+//! Where the console asks for names and passwords: at login, at the session lock, and for a change.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::command::{self, Asked};
+use super::{Console, LoggedIn, Mode, NOTICE_PERIOD, Stage};
+use crate::audit::{Category, Source};
+use crate::controller::{Actor, Refusal};
+use crate::flaw::Defect;
+use crate::login::{Failed, Purpose, REFUSAL_TIME};
+
+impl Console {
+    pub(super) async fn name(&mut self, name: &str) -> io::Result<()> {
+        if self.controller.flaws.enabled(Defect::CommandBeforeLogin)
+            && command::is_process_command(name)
+        {
+            let role = "operator".into();
+            let nobody = Actor {
+                source: Source::Console,
+                name: String::new(),
+                role,
+            };
+            return self.command(&nobody, name).await;
+        }
+        if name.is_empty() {
+            return match self.kept.take() {
+                Some(kept) => {
+                    self.stage = Stage::In(kept);
+                    self.prompt().await
+                }
+                None => self.welcome().await,
+            };
+        }
+        self.stage = Stage::Password {
+            name: name.to_owned(),
+        };
+        self.print("Password: ").await
+    }
+
+    pub(super) async fn password(&mut self, name: String, password: &str) -> io::Result<()> {
+        match self.login(Purpose::Login, &name, password).await {
+            Ok(actor) => {
+                let session = self.controller.sessions.open(&actor.name, Source::Console);
+                self.stage = Stage::In(LoggedIn {
+                    actor,
+                    session,
+                    mode: Mode::Command,
+                });
+                self.next_notice = Instant::now() + NOTICE_PERIOD;
+                self.kept = None;
+            }
+            Err(Failed::Unknown) if self.controller.flaws.enabled(Defect::NamesTheUnknown) => {
+                self.print("Unknown user\r\n").await?;
+            }
+            Err(_) => self.print("Login incorrect\r\n").await?,
+        }
+        self.prompt().await
+    }
+
+    /// Checks credentials; a refusal always takes the same time.
+    async fn login(
+        &mut self,
+        purpose: Purpose,
+        name: &str,
+        password: &str,
+    ) -> Result<Actor, Failed> {
+        let refused_at = Instant::now() + REFUSAL_TIME;
+        let attempts = &mut self.attempts;
+        let result = self
+            .controller
+            .login(Source::Console, purpose, name, password, attempts)
+            .await;
+        if result.is_err() {
+            sleep_until(refused_at).await;
+        }
+        result
+    }
+
+    pub(super) async fn old_password(&mut self, actor: &Actor, password: &str) -> io::Result<()> {
+        if self
+            .login(Purpose::PasswordChange, &actor.name, password)
+            .await
+            .is_ok()
+        {
+            self.set_mode(Mode::NewPassword(Asked::Own));
+        } else {
+            self.error(&Refusal::NotPermitted).await?;
+        }
+        self.prompt().await
+    }
+
+    pub(super) async fn new_password(
+        &mut self,
+        actor: &Actor,
+        asked: Asked,
+        first: &str,
+        again: &str,
+    ) -> io::Result<()> {
+        if first != again {
+            self.error(&"passwords differ").await?;
+            return self.prompt().await;
+        }
+        let (controller, actor, password) = (
+            Arc::clone(&self.controller),
+            actor.clone(),
+            again.to_owned(),
+        );
+        let set = move || match asked {
+            Asked::Own => controller.set_own_password(&actor, &password),
+            Asked::Account { name } => controller.set_password(&actor, &name, &password),
+            Asked::NewAccount { name, role } => {
+                controller.add_account(&actor, &name, &role, &password)
+            }
+        };
+        match tokio::task::spawn_blocking(set)
+            .await
+            .map_err(io::Error::other)?
+        {
+            Ok(()) => self.print("OK password changed\r\n").await?,
+            Err(refusal) => self.error(&refusal).await?,
+        }
+        self.prompt().await
+    }
+
+    pub(super) async fn lock(&mut self, detail: &str) -> io::Result<()> {
+        if let Stage::In(LoggedIn { actor, mode, .. }) = &mut self.stage {
+            *mode = Mode::Locked;
+            self.controller
+                .record(actor, Category::Access, "session_lock", true, detail);
+        }
+        self.print("Session locked\r\n").await?;
+        self.prompt().await
+    }
+
+    pub(super) async fn unlock(&mut self, actor: &Actor, password: &str) -> io::Result<()> {
+        if self.controller.flaws.enabled(Defect::LockKeepsGoing) && command::is_known(password) {
+            return self.command(actor, password).await;
+        }
+        match self.login(Purpose::Unlock, &actor.name, password).await {
+            Ok(_) => {
+                self.set_mode(Mode::Command);
+                self.next_notice = Instant::now() + NOTICE_PERIOD;
+            }
+            Err(_) => self.print("Login incorrect\r\n").await?,
+        }
+        self.prompt().await
+    }
+}

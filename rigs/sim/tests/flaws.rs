@@ -1,0 +1,367 @@
+//! Every flaw can be seen from outside, and not on a sound device.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is amiss"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::Bench;
+
+macro_rules! shown {
+    ($($flaw:ident $name:literal;)*) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $flaw() {
+            let flawed = Bench::flawed(&[$name]).await;
+            assert!(shows::$flaw(&flawed).await, "a device with the flaw does not show it");
+            flawed.device.stop().await;
+            assert!(!shows::$flaw(&Bench::sound().await).await, "a sound device shows it");
+        })*
+
+        #[test]
+        fn every_flaw_has_its_test() {
+            let names: Vec<_> = slcert_sim::flaws().iter().map(|flaw| flaw.name).collect();
+            assert_eq!(names, [$($name),*]);
+        }
+    };
+}
+
+shown! {
+    command_before_login "command-before-login";
+    role_as_identity "role-as-identity";
+    any_client_certificate "any-client-certificate";
+    old_password_works "old-password-works";
+    weak_passwords "weak-passwords";
+    names_the_unknown "names-the-unknown";
+    password_echo "password-echo";
+    no_lockout "no-lockout";
+    lockout_per_connection "lockout-per-connection";
+    no_banner "no-banner";
+    banner_fixed "banner-fixed";
+    viewer_writes "viewer-writes";
+    certificate_role_ignored "certificate-role-ignored";
+    topic_acl_ignored "topic-acl-ignored";
+    role_change_ignored "role-change-ignored";
+    no_session_lock "no-session-lock";
+    lock_keeps_going "lock-keeps-going";
+    audit_without_configuration "audit-without-configuration";
+    audit_without_result "audit-without-result";
+    audit_names_the_role "audit-names-the-role";
+    accepts_bad_crc "accepts-bad-crc";
+    plain_write "plain-write";
+    over_limit_read "over-limit-read";
+    dies_on_long_line "dies-on-long-line";
+    loop_stalls "loop-stalls";
+    stack_trace "stack-trace";
+    inherited_client_id "inherited-client-id";
+    logout_keeps_session "logout-keeps-session";
+    password_in_backup "password-in-backup";
+    secret_in_notice "secret-in-notice";
+    tls_1_0 "tls-1.0";
+    expired_client_certificate "expired-client-certificate";
+    debug_port "debug-port";
+    debug_command "debug-command";
+    wrong_revision "wrong-revision";
+    no_identification "no-identification";
+}
+
+const NEW: &str = "New-Password-42";
+const SHORT: Duration = Duration::from_millis(600);
+
+/// Whether a device shows a flaw.
+mod shows {
+    use super::common::mqtt::{V5, gateway};
+    use super::*;
+    use base64::Engine;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::time::{sleep, timeout};
+
+    pub async fn command_before_login(bench: &Bench) -> bool {
+        let mut console = bench.console().await;
+        console.send("set output 7").await;
+        console.listen(SHORT).await;
+        bench.tcp().await.ask(&[3, 0, 1, 0, 1]).await.unwrap() == [3, 2, 0, 7]
+    }
+
+    pub async fn role_as_identity(bench: &Bench) -> bool {
+        bench
+            .logged_in("otto")
+            .await
+            .answer("whoami")
+            .await
+            .contains("user=operator")
+    }
+
+    pub async fn any_client_certificate(bench: &Bench) -> bool {
+        bench.tls("negatives", "self_signed").await.is_ok()
+            && bench.tls("negatives", "foreign_ca").await.is_ok()
+    }
+
+    pub async fn old_password_works(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        assert_eq!(
+            console.new_password("user passwd vera", NEW).await,
+            "OK password changed"
+        );
+        console.send("logout").await;
+        console.expect("login: ").await;
+        console.try_login("vera", &bench.password("vera")).await
+    }
+
+    pub async fn weak_passwords(bench: &Bench) -> bool {
+        bench
+            .logged_in("ada")
+            .await
+            .new_password("user passwd vera", "abc")
+            .await
+            .starts_with("OK")
+    }
+
+    pub async fn names_the_unknown(bench: &Bench) -> bool {
+        let mut console = bench.console().await;
+        console.send("nobody").await;
+        console.expect("Password: ").await;
+        console.send(NEW).await;
+        console.expect("login: ").await.contains("Unknown user")
+    }
+
+    pub async fn password_echo(bench: &Bench) -> bool {
+        let mut console = bench.console().await;
+        console.send("vera").await;
+        console.expect("Password: ").await;
+        console.send(NEW).await;
+        console.expect("login: ").await.contains(NEW)
+    }
+
+    pub async fn no_lockout(bench: &Bench) -> bool {
+        let mut console = bench.console().await;
+        for _ in 0..4 {
+            assert!(!console.try_login("otto", NEW).await);
+        }
+        console.try_login("otto", &bench.password("otto")).await
+    }
+
+    pub async fn lockout_per_connection(bench: &Bench) -> bool {
+        let mut console = bench.console().await;
+        for _ in 0..3 {
+            assert!(!console.try_login("gw-control", NEW).await);
+            assert!(!console.try_login("otto", NEW).await);
+        }
+        assert!(!console.try_login("otto", &bench.password("otto")).await);
+        let login = Some(("gw-control", bench.password("gw-control")));
+        let login = login
+            .as_ref()
+            .map(|(user, password)| (*user, password.as_str()));
+        V5::connect(bench, "x", login).await.is_ok()
+    }
+
+    pub async fn no_banner(bench: &Bench) -> bool {
+        let mut console = bench.console().await;
+        console.send("").await;
+        !console.expect("login: ").await.contains("Authorised")
+    }
+
+    pub async fn banner_fixed(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        assert_eq!(console.answer("config set banner Another text").await, "OK");
+        console.send("logout").await;
+        !console.expect("login: ").await.contains("Another text")
+    }
+
+    pub async fn viewer_writes(bench: &Bench) -> bool {
+        bench.logged_in("vera").await.answer("set output 7").await == "OK"
+    }
+
+    pub async fn certificate_role_ignored(bench: &Bench) -> bool {
+        let mut client = bench.tls("clients", "scada-view").await.unwrap();
+        client.ask(&[6, 0, 1, 0, 7]).await.unwrap()[0] == 6
+    }
+
+    pub async fn topic_acl_ignored(bench: &Bench) -> bool {
+        let mut client = gateway(bench, "gw-telemetry").await;
+        client
+            .publish("plant/cmd", r#"{"id":"x","set_output":7}"#)
+            .await;
+        bench.tcp().await.ask(&[3, 0, 1, 0, 1]).await.unwrap() == [3, 2, 0, 7]
+    }
+
+    pub async fn role_change_ignored(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        assert_eq!(
+            console.answer("role revoke administrator read_audit").await,
+            "OK"
+        );
+        console.answer("show audit 1").await == "OK"
+    }
+
+    pub async fn no_session_lock(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("otto").await;
+        !console
+            .listen(Duration::from_millis(5500))
+            .await
+            .contains("Session locked")
+    }
+
+    pub async fn lock_keeps_going(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("otto").await;
+        console.send("lock").await;
+        console.expect("Password: ").await;
+        console.send("set output 7").await;
+        console.listen(SHORT).await;
+        bench.tcp().await.ask(&[3, 0, 1, 0, 1]).await.unwrap() == [3, 2, 0, 7]
+    }
+
+    pub async fn audit_without_configuration(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        console.answer("config set lockout 9").await;
+        !console
+            .ask("show audit")
+            .await
+            .join("\n")
+            .contains("category=configuration")
+    }
+
+    pub async fn audit_without_result(bench: &Bench) -> bool {
+        !bench
+            .logged_in("erik")
+            .await
+            .ask("show audit")
+            .await
+            .join("\n")
+            .contains("result=")
+    }
+
+    pub async fn audit_names_the_role(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("erik").await;
+        console.answer("set output 7").await;
+        let log = console.ask("show audit").await.join("\n");
+        log.contains("type=write_output user=engineer")
+            && !log.contains("type=write_output user=erik")
+    }
+
+    pub async fn accepts_bad_crc(bench: &Bench) -> bool {
+        use tokio_serial::SerialPortBuilderExt;
+        let path = bench.device.ready().rtu.to_str().unwrap().to_owned();
+        let mut line = tokio_serial::new(path, 19_200).open_native_async().unwrap();
+        line.write_all(&[1, 3, 0, 0, 0, 1, 0, 0]).await.unwrap();
+        timeout(SHORT, line.read(&mut [0; 16])).await.is_ok()
+    }
+
+    pub async fn plain_write(bench: &Bench) -> bool {
+        bench.tcp().await.ask(&[6, 0, 1, 0, 7]).await.unwrap()[0] == 6
+    }
+
+    pub async fn over_limit_read(bench: &Bench) -> bool {
+        let answer = bench.tcp().await.ask(&[3, 0, 0, 0, 126]).await.unwrap();
+        answer.len() == 2 + 252 && answer[..4] == [3, 252, 1, 244]
+    }
+
+    pub async fn dies_on_long_line(bench: &Bench) -> bool {
+        let mut console = bench.console().await;
+        console.stream_write(&[b'A'; 1025]).await;
+        console.send("").await;
+        timeout(SHORT, bench.device.crashed()).await.is_ok()
+    }
+
+    pub async fn loop_stalls(bench: &Bench) -> bool {
+        let mut client = bench.tcp().await;
+        client.ask(&[99]).await.unwrap();
+        sleep(Duration::from_millis(150)).await;
+        let before = client.ask(&[4, 0, 1, 0, 1]).await.unwrap();
+        sleep(SHORT).await;
+        client.ask(&[4, 0, 1, 0, 1]).await.unwrap() == before
+    }
+
+    pub async fn stack_trace(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("vera").await;
+        console.send("nonsense").await;
+        console.expect("> ").await.contains(".c:")
+    }
+
+    pub async fn inherited_client_id(bench: &Bench) -> bool {
+        let _owner = gateway(bench, "gw-control").await;
+        let password = bench.password("gw-telemetry");
+        let thief = V5::connect(bench, "id-gw-control", Some(("gw-telemetry", &password))).await;
+        thief.is_ok()
+    }
+
+    pub async fn logout_keeps_session(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("otto").await;
+        console.send("logout").await;
+        console.expect("login: ").await;
+        console.send("").await;
+        let resumed = console.listen(SHORT).await.contains("otto@");
+        if resumed {
+            assert_eq!(console.answer("set output 7").await, "OK");
+        }
+        resumed
+    }
+
+    pub async fn password_in_backup(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        console.new_password("user passwd vera", NEW).await;
+        let backup = console.ask("backup").await.remove(0);
+        let backup = base64::engine::general_purpose::STANDARD
+            .decode(backup)
+            .unwrap();
+        String::from_utf8(backup).unwrap().contains(NEW)
+    }
+
+    pub async fn secret_in_notice(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        console.answer("config set session_lock 60").await;
+        console.new_password("user passwd vera", NEW).await;
+        console
+            .expect_within("*** level", Duration::from_secs(6))
+            .await;
+        console.listen(SHORT).await.contains(NEW)
+    }
+
+    pub async fn tls_1_0(bench: &Bench) -> bool {
+        let ready = bench.device.ready();
+        let mut stream = TcpStream::connect((ready.address, ready.modbus_tls))
+            .await
+            .unwrap();
+        let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 1];
+        hello.extend([7; 32]);
+        hello.extend([0, 0, 2, 0x00, 0x2f, 1, 0]);
+        stream.write_all(&hello).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = timeout(SHORT, stream.read_to_end(&mut answer)).await;
+        answer.len() == 47 && answer[..6] == [0x16, 3, 1, 0, 42, 2] && answer[9..11] == [3, 1]
+    }
+
+    pub async fn expired_client_certificate(bench: &Bench) -> bool {
+        assert!(bench.tls("negatives", "self_signed").await.is_err());
+        bench.tls("negatives", "expired").await.is_ok()
+    }
+
+    pub async fn debug_port(bench: &Bench) -> bool {
+        let stream = TcpStream::connect((bench.device.ready().address, 2323)).await;
+        let mut prompt = [0; 7];
+        match stream {
+            Ok(mut stream) => stream.read_exact(&mut prompt).await.is_ok() && &prompt == b"debug> ",
+            Err(_) => false,
+        }
+    }
+
+    pub async fn debug_command(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("vera").await;
+        console.ask("help").await.contains(&"factory".to_owned())
+            && console.answer("factory").await.starts_with("OK")
+    }
+
+    pub async fn wrong_revision(bench: &Bench) -> bool {
+        let answer = bench.tcp().await.ask(&[43, 14, 4, 2]).await.unwrap();
+        !answer.ends_with(b"1.4.2")
+    }
+
+    pub async fn no_identification(bench: &Bench) -> bool {
+        bench.tcp().await.ask(&[43, 14, 1, 0]).await.unwrap() == [0xab, 1]
+    }
+}
