@@ -24,7 +24,7 @@ const TRIAL: Duration = Duration::from_secs(600);
 /// How long the essential functions may take to be right before a trial begins.
 const HEALTHY: Duration = Duration::from_secs(10);
 /// How long after a trial the essential functions are still watched: what it broke may show late.
-const AFTER: Duration = Duration::from_millis(250);
+const AFTER: Duration = Duration::from_millis(100);
 /// How long the device is given to end.
 const STOP: Duration = Duration::from_secs(10);
 

@@ -27,8 +27,8 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             failed_logins: 3,
-            lockout: 4,
-            session_lock: 4,
+            lockout: 2,
+            session_lock: 2,
             password_min: 10,
             password_classes: 3,
             banner:

@@ -36,6 +36,8 @@ struct State {
     right: Vec<(String, Option<Instant>)>,
 }
 
+/// How old a reading may be to say how a function is now.
+const RECENT: Duration = Duration::from_millis(600);
 /// The most violations that are kept.
 const MAX_KEPT: usize = 1000;
 
@@ -57,7 +59,7 @@ impl Monitor {
         Self { tasks, state }
     }
 
-    /// Waits until every essential function has a right reading that is newer than the call.
+    /// Waits until every essential function has a right reading that is no older than [`RECENT`].
     ///
     /// # Errors
     /// The functions that had none within `limit`.
@@ -67,7 +69,7 @@ impl Monitor {
             let behind: Vec<String> = lock(&self.state)
                 .right
                 .iter()
-                .filter(|(_, right)| right.is_none_or(|at| at < began))
+                .filter(|(_, right)| right.is_none_or(|at| at.elapsed() > RECENT))
                 .map(|(name, _)| name.clone())
                 .collect();
             if behind.is_empty() {

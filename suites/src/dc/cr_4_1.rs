@@ -39,6 +39,9 @@ pub const CASES: &[Case] = &[
     },
 ];
 
+/// For how many seconds a console is listened to for what the device says on its own.
+const REMARKS: u32 = 6;
+
 async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let account = p.who_may("change_own_password")?;
     let original = p.bench().password(account)?;
@@ -55,12 +58,16 @@ async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
         .await?;
     let planted_it = match opened {
         Entry::In(mut session) => {
-            // A device that talks on its own gets the time to do so.
+            // A device that talks on its own gets the time to do so; an idle session would lock.
             if let Some(console) = session.console() {
-                let _ = console
-                    .line()
-                    .until_quiet(Duration::from_secs(3), Duration::from_secs(6))
-                    .await;
+                for _ in 0..REMARKS {
+                    let newline = console.manner().newline.clone();
+                    let _ = console.line().send_bytes(newline.as_bytes()).await;
+                    let _ = console
+                        .line()
+                        .until_quiet(Duration::from_secs(1), Duration::from_secs(1))
+                        .await;
+                }
             }
             session.close().await;
             true

@@ -29,7 +29,7 @@ pub const CASES: &[Case] = &[Case {
 }];
 
 /// How long an answer to a corrupt frame is waited for.
-const WAIT: Duration = Duration::from_millis(400);
+const WAIT: Duration = Duration::from_millis(300);
 /// The silence that ends an RTU frame here; longer than any real gap between its bytes.
 const GAP: Duration = Duration::from_millis(60);
 

@@ -106,7 +106,7 @@ async fn modbus_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
             let mut bytes = vec![interface.unit];
             bytes.extend_from_slice(pdu);
             let sent = raw.send(&rtu::seal(bytes)).await;
-            (sent, raw.receive_rtu(LIMIT, GAP).await.ok().flatten())
+            (sent, raw.receive_rtu(LIMIT / 2, GAP).await.ok().flatten())
         } else {
             let sent = raw
                 .send(&mbap::lie(
