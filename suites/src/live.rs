@@ -12,8 +12,6 @@ pub struct Arguments {
     account: String,
     password: String,
     role: String,
-    /// The password that an account has now, where it was changed.
-    changed: Option<(String, String)>,
 }
 
 impl Arguments {
@@ -36,19 +34,6 @@ impl Arguments {
             account: format!("t{}", &fresh::tag()[..8]),
             password: fresh::strong_password(),
             role: role.unwrap_or_default(),
-            changed: None,
-        }
-    }
-
-    /// Notes what an operation has done.
-    pub fn done(&mut self, operation: &str, account: Option<&str>, values: &Values) {
-        if operation == "change_own_password"
-            && let (Some(account), Some(new)) = (account, values.get("new_password"))
-        {
-            self.changed = match self.changed.take() {
-                None => Some((account.to_owned(), new.clone())),
-                Some(_) => None,
-            };
         }
     }
 }
@@ -110,10 +95,9 @@ pub fn arguments(
         "change_own_password" => {
             let account = account?;
             let original = bench.password(account).ok()?.reveal().to_owned();
-            // Old and new are the same: nothing has to be put back. Devices that refuse that say so.
             Some(Values::from([
-                ("old_password".to_owned(), original.clone()),
-                ("new_password".to_owned(), original),
+                ("old_password".to_owned(), original),
+                ("new_password".to_owned(), left.password.clone()),
             ]))
         }
         "set_banner" => Some(Values::from([(

@@ -23,8 +23,6 @@ use crate::sources::RigFile;
 const TRIAL: Duration = Duration::from_secs(600);
 /// How long the essential functions may take to be right before a trial begins.
 const HEALTHY: Duration = Duration::from_secs(10);
-/// How long after a trial the essential functions are still watched: what it broke may show late.
-const AFTER: Duration = Duration::from_millis(100);
 /// How long the device is given to end.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -219,9 +217,28 @@ impl Runner {
             }),
             _ = cancel.wait_for(|cancelled| *cancelled) => Err(Stop::inconclusive("interrupted")),
         };
-        tokio::time::sleep(AFTER).await;
+        // What the trial broke may show late: it ends when every function is seen to be right after it.
+        let behind = self
+            .monitor
+            .right_since(Instant::now())
+            .await
+            .err()
+            .unwrap_or_default();
         let (mut verdict, mut reason, mut checks) = procedure.conclude(ended);
+        for function in behind {
+            checks.push(CheckRecord {
+                name: format!("essential function `{function}`"),
+                expected: "right after the trial".to_owned(),
+                observed: "not right for as long as the rig file allows".to_owned(),
+                verdict: Verdict::Fail,
+            });
+            reason = format!("the essential function `{function}` went bad during the trial");
+            verdict = Verdict::Fail;
+        }
         for violation in self.monitor.violations_since(began) {
+            if violation.since < began {
+                continue;
+            }
             checks.push(CheckRecord {
                 name: format!("essential function `{}`", violation.function),
                 expected: "right at all times".to_owned(),

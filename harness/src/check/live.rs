@@ -49,7 +49,7 @@ pub fn check(rig: RigFile) -> ExitCode {
 
 async fn try_all(bench: &Bench) -> usize {
     let mut bad = 0;
-    let mut left = Arguments::new(bench.rig());
+    let left = Arguments::new(bench.rig());
     for operation in order(bench.rig()) {
         for interface in bench.rig().operations[operation]
             .bindings
@@ -68,16 +68,9 @@ async fn try_all(bench: &Bench) -> usize {
                         .to_owned(),
                     true,
                 ),
-                (true, _) => try_one(bench, interface, operation, &Who::Nobody, &mut left).await,
+                (true, _) => try_one(bench, interface, operation, &Who::Nobody, &left).await,
                 (false, Some(account)) => {
-                    try_one(
-                        bench,
-                        interface,
-                        operation,
-                        &Who::Account(account),
-                        &mut left,
-                    )
-                    .await
+                    try_one(bench, interface, operation, &Who::Account(account), &left).await
                 }
             };
             let mark = if works { "ok  " } else { "FAIL" };
@@ -98,7 +91,7 @@ async fn try_one(
     interface: &str,
     operation: &str,
     who: &Who<'_>,
-    left: &mut Arguments,
+    left: &Arguments,
 ) -> (String, bool) {
     let account = match who {
         Who::Account(account) => Some(*account),
@@ -118,7 +111,15 @@ async fn try_one(
     let text: String = text.chars().take(100).collect();
     match said {
         Attempt::Done(answer) => {
-            left.done(operation, account, &values);
+            if operation == "change_own_password"
+                && let Some(account) = account
+                && let Err(why) = change_back(bench, interface, account, &values).await
+            {
+                return (
+                    format!("done, but the original password could not be set again: {why}"),
+                    false,
+                );
+            }
             (
                 answer.value.map_or_else(
                     || format!("done: {text}"),
@@ -139,6 +140,34 @@ async fn try_one(
             format!("the answer matches no pattern of the binding: {text}"),
             false,
         ),
+    }
+}
+
+/// Sets an account's original password again.
+async fn change_back(
+    bench: &Bench,
+    interface: &str,
+    account: &str,
+    values: &Values,
+) -> Result<(), String> {
+    let (Some(old), Some(new)) = (values.get("old_password"), values.get("new_password")) else {
+        return Err("the values are gone".to_owned());
+    };
+    let password = slcert_rigs::Secret::new(new.clone());
+    let user = bench.user(account).to_owned();
+    let who = Who::Password {
+        user: &user,
+        password: &password,
+    };
+    let back = Values::from([
+        ("old_password".to_owned(), new.clone()),
+        ("new_password".to_owned(), old.clone()),
+    ]);
+    let attempt = attempt(bench, interface, "change_own_password", &who, &back).await?;
+    if attempt.is_done() {
+        Ok(())
+    } else {
+        Err(one_line(&bench.conceal(&attempt.answer().text)))
     }
 }
 

@@ -412,6 +412,14 @@ impl ConsoleSession {
             .until_quiet(Duration::from_millis(1), patience)
             .await
             .map_err(|error| self.failed(operation, error))?;
+        // In a dialogue a refusal may come where no prompt follows: it counts wherever it stands.
+        let mut refusals = Vec::new();
+        if binding.steps.len() > 1 {
+            if let Some(own) = &binding.meaning.refused {
+                refusals.extend(to_end(&own.with(&all)?));
+            }
+            refusals.extend(to_end(&refused));
+        }
         let mut said = String::new();
         let mut sent = String::new();
         let mut pending = false;
@@ -423,15 +431,21 @@ impl ConsoleSession {
                 }
                 Step::Expect(pattern) => {
                     // A refusal ends the dialogue early: then the prompt is back.
+                    let mut ends = vec![&pattern.0, &prompt];
+                    ends.extend(&refusals);
                     let seen = self
                         .console
-                        .answer(&sent, &[&pattern.0, &prompt], patience)
+                        .answer(&sent, &ends, patience)
                         .await
                         .map_err(|error| self.failed(operation, error))?;
                     said.push_str(&seen.text);
                     said.push('\n');
                     pending = false;
-                    if seen.which == 1 {
+                    if seen.which > 1 {
+                        said.push_str(&seen.matched);
+                        self.abort(operation).await?;
+                    }
+                    if seen.which >= 1 {
                         return self.judged(&said, &binding.meaning, &refused, &all);
                     }
                 }
@@ -441,14 +455,39 @@ impl ConsoleSession {
             let mut ends = vec![&prompt];
             let locked = self.manner.locked.as_ref().map(|it| it.0.clone());
             ends.extend(locked.as_ref());
+            let refusal = ends.len();
+            ends.extend(&refusals);
             let seen = self
                 .console
                 .answer(&sent, &ends, patience)
                 .await
                 .map_err(|error| self.failed(operation, error))?;
             said.push_str(&seen.text);
+            if seen.which >= refusal {
+                said.push_str(&seen.matched);
+                self.abort(operation).await?;
+            }
         }
         self.judged(&said, &binding.meaning, &refused, &all)
+    }
+
+    /// Leaves a dialogue that was refused, and comes back to the prompt.
+    async fn abort(&mut self, operation: &str) -> Result<(), BenchError> {
+        const INTERRUPT: &[u8] = b"\x03";
+        let prompt = self.manner.prompt.0.clone();
+        // The device may be on its way back by itself.
+        for bytes in [&b""[..], INTERRUPT, b"\r", INTERRUPT] {
+            if !bytes.is_empty() {
+                let sent = self.console.send_bytes(bytes).await;
+                sent.map_err(|error| self.failed(operation, error))?;
+            }
+            if self.console.answer("", &[&prompt], LOOK * 4).await.is_ok() {
+                return Ok(());
+            }
+        }
+        Err(BenchError::Rig(format!(
+            "the console did not come back to its prompt after `{operation}` was refused"
+        )))
     }
 
     fn judged(
@@ -501,6 +540,39 @@ impl ConsoleSession {
                 other
             }
         })
+    }
+
+    /// Where the console stands by what it has shown since the last command: at a lock or at the login, if the device has
+    /// taken it there by itself.
+    ///
+    /// # Errors
+    /// The line dropped.
+    pub async fn moved(&mut self) -> Result<Option<Said>, BenchError> {
+        let text = self
+            .console
+            .until_quiet(Duration::from_millis(50), LOOK * 2)
+            .await;
+        let text = text.map_err(|error| self.failed("look", error))?;
+        let at_end = |pattern: &Regex| {
+            pattern
+                .find_iter(&text)
+                .last()
+                .is_some_and(|found| found.end() == text.len())
+        };
+        let place = if self
+            .manner
+            .locked
+            .as_ref()
+            .is_some_and(|locked| at_end(&locked.0))
+        {
+            Place::Locked
+        } else if self.first_expect().is_some_and(|login| at_end(&login)) {
+            self.state = State::Outside;
+            Place::Login
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Said { place, text }))
     }
 
     /// Sends a line in a session, and takes what comes until a prompt, a lock or a login stands at the end.
@@ -578,6 +650,11 @@ pub struct Said {
     pub place: Place,
     /// The text.
     pub text: String,
+}
+
+/// The same pattern with all that follows it; none if that does not compile.
+fn to_end(pattern: &Regex) -> Option<Regex> {
+    Regex::new(&format!("(?:{pattern})(?s:.*)$")).ok()
 }
 
 fn strip_echo<'t>(text: &'t str, sent: &str) -> &'t str {

@@ -26,6 +26,8 @@ pub struct Violation {
 /// Watches the essential functions of a bench's device. Dropping it ends the watch.
 pub struct Monitor {
     tasks: Vec<JoinHandle<()>>,
+    /// The longest time that any function may go without a right reading, with one period more.
+    longest: Duration,
     state: Arc<Mutex<State>>,
 }
 
@@ -56,7 +58,16 @@ impl Monitor {
             };
             tasks.push(tokio::spawn(watch.run(Arc::clone(bench))));
         }
-        Self { tasks, state }
+        let longest = bench.rig().essential.values();
+        let longest = longest
+            .map(|one| one.within.0 + one.period.0)
+            .max()
+            .unwrap_or_default();
+        Self {
+            tasks,
+            longest,
+            state,
+        }
     }
 
     /// Waits until every essential function has a right reading that is no older than [`RECENT`].
@@ -76,6 +87,31 @@ impl Monitor {
                 return Ok(());
             }
             if began.elapsed() > limit {
+                return Err(behind);
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until every essential function has a right reading that is newer than `moment`, for as long as each may go
+    /// without one.
+    ///
+    /// # Errors
+    /// The functions that had none.
+    pub async fn right_since(&self, moment: Instant) -> Result<(), Vec<String>> {
+        loop {
+            let behind: Vec<String> = {
+                let state = lock(&self.state);
+                let behind = state
+                    .right
+                    .iter()
+                    .filter(|(_, right)| right.is_none_or(|at| at < moment));
+                behind.map(|(name, _)| name.clone()).collect()
+            };
+            if behind.is_empty() {
+                return Ok(());
+            }
+            if moment.elapsed() > self.longest {
                 return Err(behind);
             }
             sleep(Duration::from_millis(10)).await;

@@ -35,8 +35,10 @@ pub struct Console {
 pub struct Seen {
     /// Which of the patterns matched.
     pub which: usize,
-    /// The text before the match and the match itself.
+    /// The text before the match; of [`Console::expect`], with the match itself.
     pub text: String,
+    /// The match.
+    pub matched: String,
 }
 
 /// A console did not do what was expected.
@@ -97,7 +99,14 @@ impl Console {
                 .min();
             if let Some((end, which)) = found {
                 let text = self.screen.forget(end);
-                return Ok(Seen { which, text });
+                let matched = patterns[which]
+                    .find(&text)
+                    .map(|found| found.as_str().to_owned());
+                return Ok(Seen {
+                    which,
+                    text,
+                    matched: matched.unwrap_or_default(),
+                });
             }
             self.read(deadline, limit, patterns).await?;
         }
@@ -215,6 +224,7 @@ impl Console {
                     return Ok(Seen {
                         which,
                         text: answer.trim_matches('\n').to_owned(),
+                        matched: text[start..].to_owned(),
                     });
                 }
                 continue;

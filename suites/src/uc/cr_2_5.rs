@@ -79,13 +79,21 @@ async fn idle(p: &mut Procedure<'_>) -> Result<(), Stop> {
     }
     p.check("a command at half the time", "works", &said.1, true);
     sleep(period + GRACE).await;
-    let (place, text) = say(&mut session, &command).await?;
+    let moved = match session.console() {
+        Some(console) => console.moved().await?,
+        None => None,
+    };
+    let (place, text) = match moved {
+        // The device has ended the session by itself: what is typed now is a login.
+        Some(said) if said.place == Place::Login => (said.place, said.text),
+        _ => say(&mut session, &command).await?,
+    };
     let observed = format!("{}: {text}", place_words(place));
     p.check(
         "a command after the time",
         "does not work without a new authentication",
         observed,
-        place != Place::Prompt,
+        place != Place::Prompt && !answers(p, &text),
     );
     if place == Place::Locked {
         unlock(p, &mut session, account, &command).await?;
@@ -212,6 +220,10 @@ fn harmless<'r>(p: &Procedure<'r>) -> Result<(&'r str, String), Stop> {
         let Some(Binding::Console(binding)) = rig.binding(name.as_str(), p.name()) else {
             continue;
         };
+        // Without a pattern for the answer, nothing would tell that a locked session gave it.
+        if binding.meaning.answer.is_none() {
+            continue;
+        }
         let [Step::Send(command)] = binding.steps.as_slice() else {
             continue;
         };
