@@ -68,7 +68,7 @@ impl Default for On {
 }
 
 /// Runs a campaign.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Run {
     /// What to run on what.
     #[command(flatten)]
@@ -88,19 +88,6 @@ pub struct Run {
     /// The arguments of libtest.
     #[command(flatten)]
     pub libtest: libtest_mimic::Arguments,
-}
-
-impl Default for Run {
-    fn default() -> Self {
-        Self {
-            on: On::default(),
-            out: None,
-            seed: 0,
-            allow_review: false,
-            flaw: Vec::new(),
-            libtest: libtest_mimic::Arguments::default(),
-        }
-    }
 }
 
 /// Lists trials or profiles.

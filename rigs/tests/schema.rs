@@ -24,7 +24,9 @@ fn every_rig_file_of_the_repository_is_whole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut seen = 0;
     let devices = std::fs::read_dir(folder.join("devices")).unwrap();
-    let rigs = devices.filter_map(|entry| Some(entry.ok()?.path().join("rig.toml"))).filter(|path| path.exists());
+    let rigs = devices
+        .filter_map(|entry| Some(entry.ok()?.path().join("rig.toml")))
+        .filter(|path| path.exists());
     for path in rigs.chain([folder.join("simulated.toml")]) {
         let source = Source::open(&path).unwrap();
         if let Err(faults) = Rig::load(&source) {

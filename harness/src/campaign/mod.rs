@@ -4,6 +4,7 @@ mod folder;
 mod runner;
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -70,9 +71,9 @@ pub fn run(run: &Run) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let record = record(run, &profile, &rig, &planned, &arguments, folder.name());
+    let record = record(run, &profile, &rig, &planned, folder.name());
     header(&record, &rig, planned.len());
-    let runner = match Runner::start(rig, folder, record) {
+    let runner = match Runner::start(rig, folder, record, None) {
         Ok(runner) => Arc::new(runner),
         Err(error) => {
             eprintln!("error: {error}");
@@ -86,6 +87,51 @@ pub fn run(run: &Run) -> ExitCode {
     // The verdicts are in the record: they say more than passed and failed.
     let _ = libtest_mimic::run(&arguments, trials);
     finish(run, &runner)
+}
+
+/// Runs the trials of the simulated rig as tests, and keeps no reports. `program` is slcert: it is the device, too.
+pub fn as_tests(mut arguments: libtest_mimic::Arguments, program: &Path) -> ExitCode {
+    let run = Run::default();
+    let loaded = sources::profile(&run.on).and_then(|profile| Ok((profile, sources::rig(None)?)));
+    let (profile, rig) = match loaded {
+        Ok(loaded) => loaded,
+        Err(unusable) => return unusable.into(),
+    };
+    let planned = trials(&profile, &rig.rig);
+    if arguments.list {
+        let listed = planned.iter().map(|trial| {
+            libtest_mimic::Trial::test(trial.id(), || Ok::<_, libtest_mimic::Failed>(()))
+        });
+        return libtest_mimic::run(&arguments, listed.collect()).exit_code();
+    }
+    arguments.test_threads = Some(1);
+    let scratch = match tempfile::tempdir() {
+        Ok(scratch) => scratch,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(BENCH);
+        }
+    };
+    let started = Folder::create(Some(&scratch.path().join("campaign")), &run.on.profile)
+        .map_err(|error| error.to_string())
+        .and_then(|folder| {
+            let record = record(&run, &profile, &rig, &planned, folder.name());
+            Runner::start(rig, folder, record, Some(program)).map_err(|error| error.to_string())
+        });
+    let runner = match started {
+        Ok(runner) => Arc::new(runner),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(BENCH);
+        }
+    };
+    let trials = planned
+        .into_iter()
+        .map(|trial| runner::mimic(&runner, trial))
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    runner.end();
+    conclusion.exit_code()
 }
 
 /// Gives the simulated device the defects that were asked for.
@@ -127,7 +173,6 @@ fn record(
     profile: &Profile,
     rig: &RigFile,
     planned: &[Trial],
-    arguments: &libtest_mimic::Arguments,
     campaign: &str,
 ) -> Record {
     let excluded: Vec<_> = profile
@@ -150,8 +195,6 @@ fn record(
                 .map(|(_, why)| why.clone()),
         })
         .collect();
-    // What a filter leaves out stays planned: a campaign demonstrates nothing by what it does not run.
-    let _ = arguments;
     Record {
         format: slcert_reports::record::FORMAT,
         slcert: env!("CARGO_PKG_VERSION").to_owned(),
@@ -188,6 +231,7 @@ fn record(
                 requirements: trial.requirements.clone(),
                 interface: trial.interface.clone(),
             })
+            // What a filter leaves out stays planned: a campaign demonstrates nothing by what it does not run.
             .collect(),
         trials: Vec::new(),
     }

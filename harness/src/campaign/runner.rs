@@ -1,6 +1,6 @@
 //! The runner: one trial after the other on one bench, each recorded before the next one begins.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct Runner {
     folder: Folder,
     journal: Mutex<Journal>,
     record: Mutex<Record>,
+    /// A moment after which every essential function was seen to be right, with all before it reported; none while one is not.
+    right_at: Mutex<Option<Instant>>,
     interrupted: Arc<AtomicBool>,
     cancel: watch::Receiver<bool>,
     /// The device's state: it holds secrets, so it is no part of the campaign's folder.
@@ -64,14 +66,20 @@ impl Runner {
     ///
     /// # Errors
     /// The bench is not ready: nothing was run.
-    pub fn start(rig: RigFile, folder: Folder, record: Record) -> Result<Self, RunnerError> {
+    pub fn start(
+        rig: RigFile,
+        folder: Folder,
+        record: Record,
+        program: Option<&Path>,
+    ) -> Result<Self, RunnerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
         let work = tempfile::Builder::new().prefix("slcert-").tempdir()?;
-        let program = std::env::var_os("SLCERT_PROGRAM").map(PathBuf::from);
-        let program = program.map_or_else(std::env::current_exe, Ok)?;
+        // The simulated device is this same program, unless a test says where it is.
+        let program =
+            program.map_or_else(std::env::current_exe, |program| Ok(program.to_owned()))?;
         let bench = runtime.block_on(bench(rig.rig, work.path(), &rig.folder, &program))?;
         let (monitor, healthy) = {
             let _inside = runtime.enter();
@@ -97,6 +105,7 @@ impl Runner {
             folder,
             journal: Mutex::new(journal),
             record: Mutex::new(record),
+            right_at: Mutex::new(Some(Instant::now())),
             interrupted,
             cancel,
             _work: work,
@@ -172,6 +181,25 @@ impl Runner {
         Some(record)
     }
 
+    fn right_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.right_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when nothing that goes bad was reported yet, once every essential function is right.
+    ///
+    /// # Errors
+    /// The functions that are not right.
+    async fn settle(&self) -> Result<Instant, Vec<String>> {
+        let right_at = *self.right_at();
+        match right_at {
+            Some(moment) => Ok(moment),
+            None => {
+                let moment = Instant::now();
+                self.monitor.healthy(HEALTHY).await.map(|()| moment)
+            }
+        }
+    }
+
     /// Runs the procedure once; a fault of ours in it is no verdict about the device.
     fn judge_safely(&self, trial: &Trial) -> (Verdict, String, Vec<CheckRecord>) {
         let judging = std::panic::AssertUnwindSafe(|| self.runtime.block_on(self.judge(trial)));
@@ -201,13 +229,16 @@ impl Runner {
             }
             None => {}
         }
-        if let Err(behind) = self.monitor.healthy(HEALTHY).await {
-            let why = format!(
-                "before the trial began, these essential functions were not right: {}",
-                behind.join(", ")
-            );
-            return (Verdict::Inconclusive, why, Vec::new());
-        }
+        let before = match self.settle().await {
+            Ok(moment) => moment,
+            Err(behind) => {
+                let why = format!(
+                    "before the trial began, these essential functions were not right: {}",
+                    behind.join(", ")
+                );
+                return (Verdict::Inconclusive, why, Vec::new());
+            }
+        };
         let began = Instant::now();
         let mut cancel = self.cancel.clone();
         let body = timeout(TRIAL, (trial.case.body)(&mut procedure));
@@ -218,42 +249,40 @@ impl Runner {
             _ = cancel.wait_for(|cancelled| *cancelled) => Err(Stop::inconclusive("interrupted")),
         };
         // What the trial broke may show late: it ends when every function is seen to be right after it.
-        let behind = self
-            .monitor
-            .right_since(Instant::now())
-            .await
-            .err()
-            .unwrap_or_default();
+        let over = Instant::now();
+        let behind = self.monitor.right_since(over).await.err();
+        *self.right_at() = behind.is_none().then_some(over);
         let (mut verdict, mut reason, mut checks) = procedure.conclude(ended);
-        for function in behind {
-            checks.push(CheckRecord {
-                name: format!("essential function `{function}`"),
-                expected: "right after the trial".to_owned(),
-                observed: "not right for as long as the rig file allows".to_owned(),
-                verdict: Verdict::Fail,
-            });
+        let mut bad: Vec<(String, String)> = self
+            .monitor
+            .violations_since(before)
+            .into_iter()
+            // What had gone bad before is in the record of an earlier trial.
+            .filter(|violation| violation.since >= before)
+            .map(|violation| {
+                let since = millis(began, violation.since);
+                let seen = format!(
+                    "not right from {since} ms after the trial's begin: {}",
+                    excerpt(&violation.seen, 200)
+                );
+                (violation.function, seen)
+            })
+            .collect();
+        for function in behind.into_iter().flatten() {
+            if !bad.iter().any(|(name, _)| *name == function) {
+                let seen = "not right after the trial, for as long as the rig file allows";
+                bad.push((function, seen.to_owned()));
+            }
+        }
+        for (function, observed) in bad {
             reason = format!("the essential function `{function}` went bad during the trial");
             verdict = Verdict::Fail;
-        }
-        for violation in self.monitor.violations_since(began) {
-            if violation.since < began {
-                continue;
-            }
             checks.push(CheckRecord {
-                name: format!("essential function `{}`", violation.function),
+                name: format!("essential function `{function}`"),
                 expected: "right at all times".to_owned(),
-                observed: format!(
-                    "not right since {} ms after the trial's begin: {}",
-                    millis(began, violation.since),
-                    excerpt(&violation.seen, 200)
-                ),
-                verdict: Verdict::Fail,
+                observed,
+                verdict,
             });
-            reason = format!(
-                "the essential function `{}` went bad during the trial",
-                violation.function
-            );
-            verdict = Verdict::Fail;
         }
         if !self.bench.device_runs().await && !self.interrupted.load(Ordering::SeqCst) {
             checks.push(CheckRecord {

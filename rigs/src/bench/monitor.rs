@@ -38,8 +38,6 @@ struct State {
     right: Vec<(String, Option<Instant>)>,
 }
 
-/// How old a reading may be to say how a function is now.
-const RECENT: Duration = Duration::from_millis(600);
 /// The most violations that are kept.
 const MAX_KEPT: usize = 1000;
 
@@ -70,7 +68,7 @@ impl Monitor {
         }
     }
 
-    /// Waits until every essential function has a right reading that is no older than [`RECENT`].
+    /// Waits until every essential function has a right reading that is newer than the call.
     ///
     /// # Errors
     /// The functions that had none within `limit`.
@@ -80,7 +78,7 @@ impl Monitor {
             let behind: Vec<String> = lock(&self.state)
                 .right
                 .iter()
-                .filter(|(_, right)| right.is_none_or(|at| at.elapsed() > RECENT))
+                .filter(|(_, right)| right.is_none_or(|at| at < began))
                 .map(|(name, _)| name.clone())
                 .collect();
             if behind.is_empty() {
@@ -159,17 +157,25 @@ impl Watch {
         let mut session = None;
         let mut before: Option<String> = None;
         let mut last_right = Instant::now();
+        let mut read_before = Instant::now();
         loop {
+            let began = Instant::now();
             let next = Instant::now() + self.essential.period.0;
             let down = bench.is_down();
             let seen = match self.read(&bench, &mut session).await {
                 Ok(value) => {
                     let right = self.is_right(&value, before.as_deref());
+                    let since = read_before;
+                    read_before = began;
                     let first = before.is_none();
                     before = Some(value.clone());
                     if right {
                         last_right = Instant::now();
-                        self.note_right(last_right);
+                        // That something moves is known for the time between two readings.
+                        self.note_right(match self.essential.expect {
+                            Expectation::Moves => since,
+                            _ => began,
+                        });
                         None
                     } else if first {
                         None

@@ -116,7 +116,7 @@ async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
 async fn use_everything(p: &Procedure<'_>) -> Result<Vec<String>, Stop> {
     let rig = p.rig();
     let mut used = Vec::new();
-    for (interface, _) in &rig.interfaces {
+    for interface in rig.interfaces.keys() {
         for account in rig
             .accounts_on(interface.as_str())
             .map(|(name, _)| name.as_str())

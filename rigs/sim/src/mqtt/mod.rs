@@ -52,7 +52,9 @@ pub(crate) async fn start(
     let mut broker = broker.map_err(failed)?.with_auth_provider(gate.clone());
     let router = broker.router();
     gate.attach(Arc::clone(&router));
-    let inside = broker.local_addr().ok_or_else(|| failed("the broker has no address"))?;
+    let inside = broker
+        .local_addr()
+        .ok_or_else(|| failed("the broker has no address"))?;
     let mut ready = broker.ready_receiver();
     tasks.spawn(async move {
         if let Err(error) = broker.run().await {
@@ -60,7 +62,13 @@ pub(crate) async fn start(
         }
     });
     ready.wait_for(|ready| *ready).await.map_err(failed)?;
-    tasks.spawn(screen::run(listener, acceptor, inside, CLIENTS, LONGEST_PACKET));
+    tasks.spawn(screen::run(
+        listener,
+        acceptor,
+        inside,
+        CLIENTS,
+        LONGEST_PACKET,
+    ));
     tasks.spawn(publisher::run(Arc::clone(controller), router, waiting));
     Ok(())
 }

@@ -26,7 +26,13 @@ const LEVEL_5: u8 = 5;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Accepts clients for ever, and passes them on to the broker at `broker`. At most `most` are served at a time.
-pub(super) async fn run(listener: TcpListener, acceptor: TlsAcceptor, broker: SocketAddr, most: usize, longest: usize) {
+pub(super) async fn run(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    broker: SocketAddr,
+    most: usize,
+    longest: usize,
+) {
     let room = Arc::new(Semaphore::new(most));
     loop {
         let Ok((client, _)) = listener.accept().await else {
@@ -34,7 +40,9 @@ pub(super) async fn run(listener: TcpListener, acceptor: TlsAcceptor, broker: So
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            continue;
+        };
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             let _ = client.set_nodelay(true);
@@ -46,7 +54,11 @@ pub(super) async fn run(listener: TcpListener, acceptor: TlsAcceptor, broker: So
     }
 }
 
-async fn pass_on(client: impl AsyncRead + AsyncWrite, broker: SocketAddr, longest: usize) -> io::Result<()> {
+async fn pass_on(
+    client: impl AsyncRead + AsyncWrite,
+    broker: SocketAddr,
+    longest: usize,
+) -> io::Result<()> {
     let inside = TcpStream::connect(broker).await?;
     inside.set_nodelay(true)?;
     let (mut from_client, mut to_client) = tokio::io::split(client);
@@ -169,7 +181,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_length_without_an_end_is_refused() {
-        assert!(read_packet(&mut &[0x10, 0xFF, 0xFF, 0xFF, 0xFF, 1][..], 1024).await.is_err());
-        assert!(read_packet(&mut &[0x10, 0xFF, 0x7F, 0][..], 1024).await.is_err());
+        assert!(
+            read_packet(&mut &[0x10, 0xFF, 0xFF, 0xFF, 0xFF, 1][..], 1024)
+                .await
+                .is_err()
+        );
+        assert!(
+            read_packet(&mut &[0x10, 0xFF, 0x7F, 0][..], 1024)
+                .await
+                .is_err()
+        );
     }
 }

@@ -1,0 +1,155 @@
+//! Devices that others wrote give the verdicts that were confirmed by hand: `rigs/devices/*/expected.txt` holds them,
+//! and `OBSERVED.md` beside it holds what was seen.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use slcert_reports::Record;
+
+/// The devices, and the profile that each is tested by; the simulated one stands for itself.
+const DEVICES: [(&str, &str); 3] = [
+    ("mosquitto", "software-application-sl2"),
+    ("pymodbus", "embedded-device-sl2"),
+    ("console", "host-device-sl2"),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(4));
+    let mut trials: Vec<_> = DEVICES
+        .into_iter()
+        .map(|(name, profile)| {
+            Trial::ignorable_test(format!("{name} gives its confirmed verdicts"), move || {
+                foreign(name, profile)
+            })
+        })
+        .collect();
+    trials.push(Trial::ignorable_test(
+        "the simulated device's report is read by others",
+        simulated,
+    ));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn foreign(name: &str, profile: &str) -> Result<Completion, Failed> {
+    let device = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../rigs/devices")
+        .join(name);
+    let folder = tempfile::tempdir()?;
+    let rig = device.join("rig.toml");
+    let (output, record) = common::campaign(
+        folder.path(),
+        &["--profile", profile, "--rig", &rig.display().to_string()],
+    )?;
+    // Exit code 6 is a bench that is not there: the device's software is not installed, or not for this user.
+    if output.status.code() == Some(6) && record.is_none() {
+        return common::leave_out(String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let record = record.ok_or_else(|| Failed::from(common::said(&output)))?;
+    compare(&device.join("expected.txt"), &record)?;
+    read_by_others(folder.path())
+}
+
+fn simulated() -> Result<Completion, Failed> {
+    let folder = tempfile::tempdir()?;
+    let (output, record) = common::campaign(folder.path(), &["CR-7.8"])?;
+    let record = record.ok_or_else(|| Failed::from(common::said(&output)))?;
+    if record.trials.is_empty() {
+        return Err(Failed::from("nothing was run"));
+    }
+    read_by_others(folder.path())
+}
+
+/// Compares the verdicts with the confirmed ones.
+fn compare(path: &Path, record: &Record) -> Result<(), Failed> {
+    let found: BTreeMap<_, _> = record
+        .trials
+        .iter()
+        .map(|trial| (trial.id.clone(), trial))
+        .collect();
+    if std::env::var_os("SLCERT_BLESS").is_some() {
+        let mut text = String::new();
+        for (id, trial) in &found {
+            writeln!(text, "{id}: {}", trial.verdict)?;
+        }
+        std::fs::write(path, text)?;
+    }
+    let expected = std::fs::read_to_string(path)?;
+    let expected: BTreeMap<_, _> = expected
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .collect();
+    let mut different = String::new();
+    for (id, trial) in &found {
+        let wanted = expected.get(id.as_str()).copied().unwrap_or("nothing");
+        if wanted != trial.verdict.word() {
+            writeln!(
+                different,
+                "{id}: {} where {wanted} was confirmed: {}",
+                trial.verdict, trial.reason
+            )?;
+        }
+    }
+    for id in expected.keys().filter(|id| !found.contains_key(**id)) {
+        writeln!(different, "{id}: was not run")?;
+    }
+    if different.is_empty() {
+        Ok(())
+    } else {
+        Err(Failed::from(different))
+    }
+}
+
+/// The report is read by xmllint with junit-10.xsd, by junitparser and by quick-junit.
+fn read_by_others(folder: &Path) -> Result<Completion, Failed> {
+    let junit = folder.join("junit.xml");
+    let text = std::fs::read_to_string(&junit)?;
+    let report = quick_junit::Report::deserialize_from_str(&text)?;
+    let cases: usize = report
+        .test_suites
+        .iter()
+        .map(|suite| suite.test_cases.len())
+        .sum();
+    if cases == 0 {
+        return Err(Failed::from("quick-junit reads no case"));
+    }
+    let (Some(xsd), Some(python)) = (var("SLCERT_JUNIT_XSD"), var("SLCERT_PYTHON")) else {
+        return common::leave_out(
+            "its verdicts are right; SLCERT_JUNIT_XSD and SLCERT_PYTHON are not set to let xmllint and junitparser read its report",
+        );
+    };
+    run(Command::new("xmllint")
+        .arg("--noout")
+        .arg("--schema")
+        .arg(xsd)
+        .arg(&junit))?;
+    let script = "import sys\nfrom junitparser import JUnitXml\nprint(sum(1 for s in JUnitXml.fromfile(sys.argv[1]) for c in s))";
+    let counted = run(Command::new(python).arg("-c").arg(script).arg(&junit))?;
+    if counted.trim() != cases.to_string() {
+        return Err(Failed::from(format!(
+            "junitparser reads {} cases, quick-junit {cases}",
+            counted.trim()
+        )));
+    }
+    Ok(Completion::Completed)
+}
+
+fn var(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+fn run(command: &mut Command) -> Result<String, Failed> {
+    let output = command.output()?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(Failed::from(
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        ))
+    }
+}
