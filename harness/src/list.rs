@@ -58,16 +58,24 @@ pub fn list(list: &List) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The trials of a profile on a rig: the cases that give evidence for a requirement that the profile selects.
+/// The trials of a profile on a rig: the cases that give evidence for a requirement that the profile selects, and that
+/// applies to the rig's device.
 pub fn trials(profile: &Profile, rig: &slcert_rigs::rig::Rig) -> Vec<Trial> {
-    let required: Vec<_> = profile.required().map(|row| row.id).collect();
+    let applies = |id| {
+        let row = profile.basis().get(id);
+        row.is_some_and(|row| row.applies_to(rig.dut.component))
+    };
+    let required: Vec<_> = profile
+        .required()
+        .map(|row| row.id)
+        .filter(|id| applies(*id))
+        .collect();
     let wanted: Vec<_> = cases()
         .into_iter()
         .filter(|case| {
-            case.requirements
-                .iter()
-                .any(|id| id.parse().is_ok_and(|id| required.contains(&id)))
+            let mut ids = case.requirements.iter();
+            ids.any(|id| id.parse().is_ok_and(|id| required.contains(&id)))
         })
         .collect();
-    plan(&wanted, rig)
+    plan(&wanted, rig, applies)
 }

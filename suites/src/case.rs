@@ -101,6 +101,8 @@ pub struct Fits {
     pub identity: bool,
     /// Whether it has to have TLS.
     pub tls: bool,
+    /// Whether its clients have to show a certificate.
+    pub client_certificate: bool,
 }
 
 impl Fits {
@@ -110,6 +112,7 @@ impl Fits {
         users: &[],
         identity: false,
         tls: false,
+        client_certificate: false,
     };
     /// Interfaces that people use.
     pub const HUMAN: Self = Self {
@@ -157,6 +160,7 @@ impl Fits {
             && (self.users.is_empty() || self.users.iter().any(|user| interface.used_by(*user)))
             && (!self.identity || interface.has_identity())
             && (!self.tls || interface.tls.is_some())
+            && (!self.client_certificate || interface.tls.as_ref().is_some_and(|tls| tls.client_certificate))
     }
 
     /// What the interfaces are, for a message that there is none.
@@ -176,6 +180,9 @@ impl Fits {
         }
         if self.tls {
             words.push("with TLS".to_owned());
+        }
+        if self.client_certificate {
+            words.push("whose clients show a certificate".to_owned());
         }
         if self.identity {
             words.push("that knows who its users are".to_owned());

@@ -13,6 +13,7 @@ pub mod fresh;
 pub mod iac;
 pub mod leak;
 pub mod live;
+pub mod modbus;
 pub mod plain;
 pub mod plan;
 pub mod procedure;

@@ -1,5 +1,7 @@
 //! The plan: which cases run on which interfaces of a rig.
 
+use std::collections::BTreeSet;
+
 use slcert_profiles::RequirementId;
 use slcert_rigs::rig::Rig;
 
@@ -30,6 +32,10 @@ pub enum Blocked {
 }
 
 impl Trial {
+    fn fits_nowhere(&self) -> bool {
+        matches!(self.blocked, Some(Blocked::NoInterface(_)))
+    }
+
     /// Its name: `CR-1.11/lockout@console`.
     pub fn id(&self) -> String {
         let requirement = slug(self.requirement);
@@ -49,14 +55,23 @@ pub fn slug(id: RequirementId) -> String {
         .replace(' ', "-")
 }
 
-/// The trials of `cases` on a rig, in the order of the cases.
-pub fn plan(cases: &[&'static Case], rig: &Rig) -> Vec<Trial> {
+/// The trials of `cases` on a rig, in the order of the cases. `applies` tells which requirements the device is judged by:
+/// a case for EDR 3.10 and HDR 3.10 gives evidence for the one that applies.
+///
+/// A case that fits no interface of the rig has no trial, so that a device without Modbus is not held to what only Modbus
+/// can show; unless its requirement would have none at all: then the trial says why.
+pub fn plan(
+    cases: &[&'static Case],
+    rig: &Rig,
+    applies: impl Fn(RequirementId) -> bool,
+) -> Vec<Trial> {
     let mut trials = Vec::new();
     for case in cases {
         let requirements: Vec<RequirementId> = case
             .requirements
             .iter()
             .filter_map(|id| id.parse().ok())
+            .filter(|id| applies(*id))
             .collect();
         let Some(&requirement) = requirements.first() else {
             continue;
@@ -69,31 +84,52 @@ pub fn plan(cases: &[&'static Case], rig: &Rig) -> Vec<Trial> {
             blocked,
         };
         match case.scope {
-            Scope::Device => trials.push(trial(None, None)),
+            Scope::Device => trials.push(trial(None, missing(case, rig))),
             Scope::Each(fits) => {
-                let mut any = false;
-                for (name, _) in rig
-                    .interfaces
-                    .iter()
-                    .filter(|(_, interface)| fits.fits(interface))
-                {
-                    any = true;
-                    let missing = case
-                        .needs
-                        .iter()
-                        .find(|need| rig.binding(need, name.as_str()).is_none());
-                    let blocked =
-                        missing.map(|need| Blocked::NotBound(not_bound(rig, need, name.as_str())));
-                    trials.push(trial(Some(name.as_str().to_owned()), blocked));
+                let before = trials.len();
+                for (name, interface) in &rig.interfaces {
+                    if fits.fits(interface) {
+                        let name = name.as_str();
+                        trials.push(trial(
+                            Some(name.to_owned()),
+                            missing_on(case, rig, name),
+                        ));
+                    }
                 }
-                if !any {
+                if trials.len() == before {
                     let why = format!("this rig has no interface {}", fits.describe());
                     trials.push(trial(None, Some(Blocked::NoInterface(why))));
                 }
             }
         }
     }
+    let fitting: BTreeSet<RequirementId> = trials
+        .iter()
+        .filter(|trial| !trial.fits_nowhere())
+        .flat_map(|trial| trial.requirements.iter().copied())
+        .collect();
+    trials.retain(|trial| !trial.fits_nowhere() || !fitting.contains(&trial.requirement));
     trials
+}
+
+/// What a case on the whole device needs and no interface binds.
+fn missing(case: &Case, rig: &Rig) -> Option<Blocked> {
+    let need = case.needs.iter().find(|need| {
+        let mut names = rig.interfaces.keys();
+        !names.any(|name| rig.binding(need, name.as_str()).is_some())
+    })?;
+    Some(Blocked::NotBound(format!(
+        "operation `{need}` is bound on no interface of this rig"
+    )))
+}
+
+/// What a case needs and the interface does not bind.
+fn missing_on(case: &Case, rig: &Rig, interface: &str) -> Option<Blocked> {
+    let need = case
+        .needs
+        .iter()
+        .find(|need| rig.binding(need, interface).is_none())?;
+    Some(Blocked::NotBound(not_bound(rig, need, interface)))
 }
 
 fn not_bound(rig: &Rig, operation: &str, interface: &str) -> String {
@@ -105,5 +141,45 @@ fn not_bound(rig: &Rig, operation: &str, interface: &str) -> String {
         format!("operation `{operation}` is not bound on `{interface}`")
     } else {
         format!("operation `{operation}` is bound on no interface of this rig")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slcert_profiles::file::Source;
+    use slcert_rigs::rig::SIMULATED;
+
+    use super::*;
+
+    fn planned(without: &[&str]) -> Vec<String> {
+        let mut rig = Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap();
+        rig.interfaces
+            .retain(|name, _| !without.contains(&name.as_str()));
+        let cases = crate::cases();
+        let trials = plan(&cases, &rig, |_| true);
+        trials.iter().map(Trial::id).collect()
+    }
+
+    #[test]
+    fn a_device_without_modbus_is_not_held_to_what_only_modbus_shows() {
+        let ids = planned(&["field", "rtu", "plc"]);
+        assert!(ids.contains(&"CR-7.7/mqtt-topics@gateway".to_owned()));
+        assert!(!ids.iter().any(|id| id.starts_with("CR-7.7/modbus-functions")));
+    }
+
+    #[test]
+    fn a_requirement_that_no_interface_fits_keeps_a_trial_that_says_so() {
+        let ids = planned(&["console"]);
+        assert!(ids.contains(&"CR-2.5/idle".to_owned()), "{ids:?}");
+    }
+
+    #[test]
+    fn a_case_gives_evidence_for_the_requirement_that_applies() {
+        let rig = Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap();
+        let cases = crate::cases();
+        let own: RequirementId = "CR 1.11".parse().unwrap();
+        let trials = plan(&cases, &rig, |id| id == own);
+        assert!(!trials.is_empty());
+        assert!(trials.iter().all(|trial| trial.requirements == [own]));
     }
 }

@@ -23,6 +23,8 @@ impl std::fmt::Debug for Client {
     }
 }
 
+/// How many seconds a session of 5.0 that is not clean is kept after its connection, as one of 3.1.1 is.
+const KEPT: u32 = 60;
 /// How many requests wait for the loop.
 pub(super) const MAX_REQUESTS: usize = 16;
 
@@ -66,6 +68,10 @@ pub(super) fn open_v5(
         .set_keep_alive(settings.keep_alive)
         .set_clean_start(settings.clean)
         .set_max_packet_size(Some(MAX_INCOMING as u32));
+    if !settings.clean {
+        // Without it a session of 5.0 ends with its connection (MQTT 5.0 section 3.1.2.11.2).
+        options.set_session_expiry_interval(Some(KEPT));
+    }
     if let Some(user) = &settings.user {
         options.set_credentials(user, settings.password.as_deref().unwrap_or(""));
     }

@@ -22,7 +22,7 @@ pub struct MqttSettings {
     pub password: Option<String>,
     /// Whole seconds, at least 5; zero is off, in 3.1.1 only.
     pub keep_alive: Duration,
-    /// Clean session (3.1.1) or clean start (5.0).
+    /// Clean session (3.1.1) or clean start (5.0). A session that is not clean is to outlive its connection.
     pub clean: bool,
 }
 

@@ -43,8 +43,7 @@ pub const CASES: &[Case] = &[
         requirements: &["CR 4.3"],
         kind: Kind::Conformance,
         scope: Scope::Each(Fits {
-            identity: true,
-            tls: true,
+            client_certificate: true,
             ..Fits::ALL
         }),
         needs: &[],
@@ -175,16 +174,6 @@ async fn tls_suites(p: &mut Procedure<'_>) -> Result<(), Stop> {
 }
 
 async fn client_certificates(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    if p.interface()?
-        .tls
-        .as_ref()
-        .is_none_or(|tls| !tls.client_certificate)
-    {
-        return Err(Stop::not_evaluated(format!(
-            "clients of `{}` show no certificate",
-            p.name()
-        )));
-    }
     if !p.bench().has_issuer(p.name()) {
         return Err(Stop::not_evaluated(format!(
             "the bench cannot issue certificates that the device would trust: add `tls.issuer` to `{}` in the rig file",

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use slcert_rigs::bench::Who;
-use slcert_rigs::modbus::ModbusError;
-use slcert_rigs::rig::InterfaceKind;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::modbus::{Peer, Said, Served, words};
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -34,7 +33,8 @@ pub const CASES: &[Case] = &[
         scope: Scope::Each(Fits::MODBUS),
         needs: &[],
         objective: "Find out which function codes from 1 to 127 the device serves.",
-        criterion: "Every function that is not answered with exception 1 is declared in the rig file.",
+        criterion: "Every function that is carried out, or refused with another exception than 1, is declared in the rig file; silence \
+                    counts only where a right request is answered after it.",
         svv: Svv::Vulnerability,
         body: |p| -> Run<'_> { Box::pin(modbus_functions(p)) },
     },
@@ -161,52 +161,38 @@ async fn modbus_functions(p: &mut Procedure<'_>) -> Result<(), Stop> {
         ))
     })?;
     // Nobody who may do much is needed: a function that is refused by right is still served.
-    let who = p
-        .rig()
-        .accounts_on(p.name())
-        .next()
-        .map_or(Who::Nobody, |(name, _)| Who::Account(name.as_str()));
-    let serial = p.interface()?.kind == InterfaceKind::ModbusRtu;
-    let limit = Duration::from_millis(if serial { 300 } else { 1000 });
-    let mut client = p.bench().modbus_client(p.name(), &who).await?;
+    let mut peer = Peer::open(p).await?;
+    // The unit alone in RTU, the whole MBAP header in TCP.
+    let header = if p.interface()?.kind.is_serial() { 1 } else { 7 };
     let mut silent = Vec::new();
     for function in 1..=127_u8 {
         if declared.contains(&function) {
             continue;
         }
-        let exchanged = client.exchange(&harmless(function), limit).await;
-        match exchanged {
-            Ok(answer)
-                if answer.first() == Some(&(function | 0x80)) && answer.get(1) == Some(&1) => {}
-            Ok(answer) => p.check(
+        let said = peer.ask(&harmless(function)).await?;
+        match shows(function, &said, header) {
+            Shown::Nothing => {}
+            Shown::Service => p.check(
                 format!("function {function}"),
                 "exception 1: it is not declared",
-                format!("answered with {}", crate::si::cr_3_1::hex(&answer)),
+                words(&said),
                 false,
             ),
-            Err(ModbusError::TimedOut) => silent.push(function),
-            Err(ModbusError::Illegal { frame, .. }) => {
-                // An answer that breaks the protocol is CR 3.5's finding; it shows no service.
+            Shown::Silence => {
                 silent.push(function);
-                p.bench().recorder().note(
-                    p.name(),
-                    &format!("function {function}: {}", crate::si::cr_3_1::hex(&frame)),
-                );
-                // A serial port has one holder: the old session goes before the new one comes.
-                drop(client);
-                client = p.bench().modbus_client(p.name(), &who).await?;
+                // A server that does not answer at all would pass as one without functions.
+                if let Served::Never(why) = peer.serves().await? {
+                    return Err(Stop::inconclusive(format!(
+                        "after function {function} the device answers no right request either: {why}"
+                    )));
+                }
             }
-            Err(ModbusError::Closed(_)) => {
-                drop(client);
-                client = p.bench().modbus_client(p.name(), &who).await?;
-            }
-            Err(error) => return Err(Stop::inconclusive(error.to_string())),
         }
     }
     let without = if silent.is_empty() {
         String::new()
     } else {
-        format!("; without a legal answer: {silent:?}")
+        format!("; without an answer that names them: {silent:?}")
     };
     p.check(
         "functions 1 to 127",
@@ -215,6 +201,32 @@ async fn modbus_functions(p: &mut Procedure<'_>) -> Result<(), Stop> {
         true,
     );
     Ok(())
+}
+
+/// What an answer shows of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// It is not served.
+    Nothing,
+    /// It is served: carried out, or refused for another reason than that it does not exist.
+    Service,
+    /// Nothing that names it.
+    Silence,
+}
+
+/// An answer that breaks the protocol is CR 3.5's finding; here it counts for what it names. In its frame, the function
+/// stands after a header of so many bytes.
+fn shows(function: u8, said: &Said, header: usize) -> Shown {
+    let pdu = match said {
+        Said::Legal(pdu) => &pdu[..],
+        Said::Illegal(frame, _) => frame.get(header..).unwrap_or_default(),
+        Said::Nothing | Said::Ended => &[],
+    };
+    match pdu {
+        [first, 1, ..] if *first == function | 0x80 => Shown::Nothing,
+        [first, ..] if first & 0x7F == function => Shown::Service,
+        _ => Shown::Silence,
+    }
 }
 
 /// A whole request of a function that does no harm: where the function writes, it does so beyond the last address.
@@ -397,6 +409,20 @@ mod tests {
         ] {
             assert_eq!(matches_filter(filter, topic), matches, "{filter} {topic}");
         }
+    }
+
+    #[test]
+    fn an_answer_counts_for_the_function_that_it_names() {
+        let legal = |pdu: &[u8]| Said::Legal(pdu.to_vec());
+        assert_eq!(shows(7, &legal(&[0x87, 1]), 7), Shown::Nothing);
+        assert_eq!(shows(22, &legal(&[0x96, 2]), 7), Shown::Service);
+        assert_eq!(shows(7, &legal(&[7, 0]), 7), Shown::Service);
+        assert_eq!(shows(7, &Said::Nothing, 7), Shown::Silence);
+        let broken = |frame: &[u8]| Said::Illegal(frame.to_vec(), String::new());
+        assert_eq!(shows(20, &broken(&[1, 0x80, 1, 0, 0]), 1), Shown::Silence);
+        assert_eq!(shows(20, &broken(&[1, 20, 1, 0, 0]), 1), Shown::Service);
+        let tcp = [0, 9, 0, 0, 0, 4, 1, 20, 0, 0];
+        assert_eq!(shows(20, &broken(&tcp), 7), Shown::Service);
     }
 
     #[test]

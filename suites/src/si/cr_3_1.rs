@@ -8,6 +8,7 @@ use slcert_rigs::rig::{Area, Binding, InterfaceKind, ModbusBinding};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::effect::state;
+use crate::modbus::{hex, reading};
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -32,33 +33,6 @@ pub const CASES: &[Case] = &[Case {
 const WAIT: Duration = Duration::from_millis(300);
 /// The silence that ends an RTU frame here; longer than any real gap between its bytes.
 const GAP: Duration = Duration::from_millis(60);
-
-/// A request that reads one item, as a PDU: what the interface binds, or the device's identification.
-pub fn reading(p: &Procedure<'_>) -> Vec<u8> {
-    let bound =
-        p.rig()
-            .operations
-            .keys()
-            .find_map(|name| match p.rig().binding(name.as_str(), p.name()) {
-                Some(Binding::Modbus(ModbusBinding::Read(area, address))) => {
-                    Some((*area, *address))
-                }
-                _ => None,
-            });
-    match bound {
-        Some((area, address)) => {
-            let function = match area {
-                Area::Coil => 1,
-                Area::Discrete => 2,
-                Area::Holding => 3,
-                Area::Input => 4,
-            };
-            let [high, low] = address.to_be_bytes();
-            vec![function, high, low, 0, 1]
-        }
-        None => vec![0x2B, 0x0E, 0x01, 0x00],
-    }
-}
 
 /// A request that writes one item, with the operation that reads it back; none where the interface binds none.
 fn writing(p: &Procedure<'_>) -> Option<(Vec<u8>, String)> {
@@ -217,21 +191,6 @@ pub fn corrupted(kind: InterfaceKind, unit: u8, pdu: &[u8]) -> Vec<(&'static str
             mbap::lie(11, 0, length + 4, unit, pdu),
         ),
     ]
-}
-
-/// Bytes for people.
-pub fn hex(bytes: &[u8]) -> String {
-    let shown: Vec<_> = bytes
-        .iter()
-        .take(40)
-        .map(|byte| format!("{byte:02X}"))
-        .collect();
-    let more = if bytes.len() > 40 {
-        format!(" … ({} bytes)", bytes.len())
-    } else {
-        String::new()
-    };
-    format!("{}{more}", shown.join(" "))
 }
 
 #[cfg(test)]

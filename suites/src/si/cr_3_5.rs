@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use slcert_rigs::bench::Who;
-use slcert_rigs::modbus::wire::{Illegal, Mbap, Rtu, legal_answer, mbap, rtu};
 use slcert_rigs::mqtt::wire::{Version, frame};
 use slcert_rigs::rig::{InterfaceKind, MqttVersion, Values};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
+use crate::modbus::{Peer, Said, Served, first_account, hex, reading, words};
 use crate::procedure::{Procedure, Stop};
-use crate::si::cr_3_1::{carries_out, corrupted, hex, reading};
+use crate::si::cr_3_1::{carries_out, corrupted};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[
@@ -22,8 +21,8 @@ pub const CASES: &[Case] = &[
         scope: Scope::Each(Fits::MODBUS),
         needs: &[],
         objective: "Find out how the device answers requests with quantities, addresses, lengths and functions that the protocol forbids.",
-        criterion: "Each such request is answered with an exception, or not at all; a right request is answered afterwards, and the essential \
-                    functions hold.",
+        criterion: "Each such request is answered with an exception, or not at all; the right request that follows each is answered, \
+                    and the essential functions hold.",
         svv: Svv::Vulnerability,
         body: |p| -> Run<'_> { Box::pin(modbus_limits(p)) },
     },
@@ -54,8 +53,6 @@ pub const CASES: &[Case] = &[
 ];
 
 const LIMIT: Duration = Duration::from_secs(1);
-/// The silence that ends an RTU frame here.
-const GAP: Duration = Duration::from_millis(60);
 
 /// Requests that the Modbus application protocol forbids (V1.1b3 sections 6.1 to 6.21, 7), as PDUs.
 const FORBIDDEN: &[(&str, &[u8])] = &[
@@ -94,40 +91,25 @@ const FORBIDDEN: &[(&str, &[u8])] = &[
 ];
 
 async fn modbus_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let interface = p.interface()?;
-    let who = p
-        .rig()
-        .accounts_on(p.name())
-        .next()
-        .map_or(Who::Nobody, |(name, _)| Who::Account(name.as_str()));
-    for (what, pdu) in FORBIDDEN {
-        let mut raw = p.bench().raw_modbus(p.name(), &who).await?;
-        let (sent, answer) = if interface.kind == InterfaceKind::ModbusRtu {
-            let mut bytes = vec![interface.unit];
-            bytes.extend_from_slice(pdu);
-            let sent = raw.send(&rtu::seal(bytes)).await;
-            (sent, raw.receive_rtu(LIMIT / 2, GAP).await.ok().flatten())
-        } else {
-            let sent = raw
-                .send(&mbap::lie(
-                    0x5151,
-                    0,
-                    (pdu.len() + 1) as u16,
-                    interface.unit,
-                    pdu,
-                ))
-                .await;
-            (sent, raw.receive_tcp(LIMIT).await.ok().flatten())
-        };
-        drop(raw);
-        if sent.is_err() {
-            return Err(Stop::inconclusive(format!("`{what}` could not be sent")));
-        }
-        let (observed, legal) = judge(interface.kind, pdu, answer.as_deref());
-        p.check(*what, "an exception, or no answer", observed, legal);
+    let mut peer = Peer::open(p).await?;
+    if let Served::Never(why) = peer.serves().await? {
+        return Err(Stop::inconclusive(format!(
+            "a right request is not answered: {why}"
+        )));
     }
-    let pdu = reading(p);
+    for (what, pdu) in FORBIDDEN {
+        let said = peer.ask(pdu).await?;
+        let met = is_refusal(&said);
+        p.check(*what, "an exception, or no answer", words(&said), met);
+        if !still_served(p, &mut peer, what).await? {
+            return Ok(());
+        }
+    }
+    let interface = p.interface()?;
     if interface.kind == InterfaceKind::ModbusTls {
+        drop(peer);
+        let pdu = reading(p);
+        let who = first_account(p);
         // Without TLS, a wrong header is a matter of integrity: CR 3.1. Under TLS it can only come from the client itself.
         for (how, frame) in corrupted(interface.kind, interface.unit, &pdu) {
             let mut raw = p.bench().raw_modbus(p.name(), &who).await?;
@@ -139,96 +121,209 @@ async fn modbus_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
             let observed = answer
                 .as_deref()
                 .map_or_else(|| "no answer".to_owned(), hex);
-            p.check(
-                format!("a read with {how}"),
-                "not carried out",
-                observed,
-                !taken,
-            );
+            let what = format!("a read with {how}");
+            p.check(&what, "not carried out", observed, !taken);
         }
+        let mut peer = Peer::open(p).await?;
+        still_served(p, &mut peer, "all of them").await?;
     }
-    let mut client = p.bench().modbus_client(p.name(), &who).await?;
-    let answered = client.exchange(&pdu, Duration::from_secs(2)).await;
-    let observed = match &answered {
-        Ok(answer) => format!("answered with {}", hex(answer)),
-        Err(error) => error.to_string(),
-    };
-    p.check(
-        "a right request afterwards",
-        "answered",
-        observed,
-        answered.is_ok(),
-    );
     Ok(())
 }
 
-/// What was seen, and whether it is legal as an answer to a forbidden request.
-fn judge(kind: InterfaceKind, request: &[u8], answer: Option<&[u8]>) -> (String, bool) {
-    let Some(bytes) = answer else {
-        return ("no answer".to_owned(), true);
+/// Checks that the server answers a right request after `what`: otherwise the silences that follow would say nothing. A
+/// server that is deaf is switched off and on; without that, nothing more can be asked of it.
+async fn still_served(
+    p: &mut Procedure<'_>,
+    peer: &mut Peer<'_>,
+    what: &str,
+) -> Result<bool, Stop> {
+    let (observed, served) = match peer.serves().await? {
+        Served::AtOnce(_) => return Ok(true),
+        Served::After(lost) => (format!("answered after {lost} that were lost"), true),
+        Served::Never(why) if p.can_cycle_power() => {
+            p.bench().power_cycle().await?;
+            (format!("{why}, until the power was cut"), true)
+        }
+        Served::Never(why) => (format!("{why}; nothing more was sent"), false),
     };
-    let framed: Result<Vec<u8>, String> = match kind {
-        InterfaceKind::ModbusRtu => Rtu::new_checked(bytes)
-            .map(|frame| frame.pdu().to_vec())
-            .map_err(|error| error.to_string()),
-        _ => Mbap::new_checked(bytes)
-            .map(|frame| frame.pdu().to_vec())
-            .map_err(|error| error.to_string()),
-    };
-    let pdu = match framed {
-        Ok(pdu) => pdu,
-        Err(error) => return (format!("{} is no right frame: {error}", hex(bytes)), false),
-    };
-    let verdict: Result<(), Illegal> = legal_answer(request, &pdu);
-    match verdict {
-        Ok(()) if pdu.first().is_some_and(|function| function & 0x80 != 0) => (
-            format!("exception {}", pdu.get(1).copied().unwrap_or(0)),
-            true,
-        ),
-        Ok(()) => (format!("carried out: {}", hex(&pdu)), false),
-        Err(illegal) => (format!("{}: {illegal}", hex(&pdu)), false),
+    let name = format!("a right request after {what}");
+    p.check(name, "answered", observed, false);
+    Ok(served)
+}
+
+/// Whether this is a legal way to refuse a request that the protocol forbids.
+fn is_refusal(said: &Said) -> bool {
+    match said {
+        Said::Legal(pdu) => pdu.first().is_some_and(|function| function & 0x80 != 0),
+        Said::Nothing | Said::Ended => true,
+        Said::Illegal(..) => false,
     }
 }
 
-/// Packets that MQTT forbids from anybody: raw bytes, and the statement that they break.
-const BEFORE_CONNECT: &[(&str, &[u8])] = &[
-    ("a PINGREQ before CONNECT [MQTT-3.1.0-1]", &[0xC0, 0x00]),
-    ("packet type 0", &[0x00, 0x00]),
-    ("a CONNECT with reserved flags", &[0x11, 0x00]),
-    (
-        "a remaining length of five bytes",
-        &[0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0x01],
-    ),
-    (
-        "a CONNECT of a protocol that does not exist",
-        &[
-            0x10, 0x0C, 0x00, 0x04, b'M', b'Q', b'T', b'X', 0x04, 0x02, 0x00, 0x3C, 0x00, 0x00,
-        ],
-    ),
-];
+/// A packet that MQTT forbids: what is wrong with it, and its bytes.
+type Forbidden = (&'static str, Vec<u8>);
+
+/// What MQTT forbids before a right CONNECT, from anybody. The statements are those of 3.1.1; 5.0 has them all.
+fn before_connect(version: Version) -> Vec<Forbidden> {
+    let connect = |flags: u8, texts: &[&str]| connect(version, flags, texts);
+    let mut forbidden = vec![
+        (
+            "a PINGREQ before CONNECT [MQTT-3.1.0-1]",
+            packet(0xC0, &[]),
+        ),
+        (
+            "a PUBLISH before CONNECT [MQTT-3.1.0-1]",
+            packet(0x30, &[0, 1, b'a', 0]),
+        ),
+        ("packet type 0", vec![0x00, 0x00]),
+        (
+            "a CONNECT with reserved flags in its header [MQTT-2.2.2-2]",
+            vec![0x11, 0x00],
+        ),
+        (
+            "a remaining length of five bytes",
+            vec![0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0x01],
+        ),
+        (
+            "a CONNECT of a protocol that does not exist [MQTT-3.1.2-1]",
+            packet(0x10, &[0, 4, b'M', b'Q', b'T', b'X', 4, 2, 0, 60, 0, 0]),
+        ),
+        (
+            "a CONNECT of protocol level 99 [MQTT-3.1.2-2]",
+            packet(0x10, &[0, 4, b'M', b'Q', b'T', b'T', 99, 2, 0, 60, 0, 0]),
+        ),
+        (
+            "a CONNECT with the reserved flag [MQTT-3.1.2-3]",
+            connect(0x03, &["slcert"]),
+        ),
+        (
+            "a CONNECT with will quality of service 3 [MQTT-3.1.2-14]",
+            connect(0x1E, &["slcert", "a", "b"]),
+        ),
+        (
+            "a CONNECT that retains a will that it does not have [MQTT-3.1.2-15]",
+            connect(0x22, &["slcert"]),
+        ),
+        (
+            "a CONNECT that ends inside its client identifier",
+            packet(0x10, &[0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60, 0, 9, b'a']),
+        ),
+    ];
+    if version == Version::V311 {
+        // In 5.0 a password may stand alone (section 3.1.2.9).
+        forbidden.push((
+            "a CONNECT with a password and no user name [MQTT-3.1.2-22]",
+            connect(0x42, &["slcert", "secret"]),
+        ));
+    }
+    forbidden
+}
+
+/// What MQTT forbids in a session. `again` is the CONNECT that opened it.
+fn in_session(version: Version, again: Vec<u8>) -> Vec<Forbidden> {
+    // In 5.0 a byte for the length of the properties, none here, follows the packet identifier (section 2.2.2).
+    let properties: &[u8] = if version == Version::V5 { &[0] } else { &[] };
+    let identified = |first: u8, before: &[u8], after: &[u8]| {
+        packet(first, &[before, &[0, 1], properties, after].concat())
+    };
+    let publish = |first: u8, topic: &[u8]| {
+        let length = [0, topic.len() as u8];
+        identified(first, &[&length, topic].concat(), b"x")
+    };
+    let mut forbidden = vec![
+        (
+            "a PUBLISH with quality of service 3 [MQTT-3.3.1-4]",
+            publish(0x36, b"a"),
+        ),
+        (
+            "a PUBLISH of quality of service 0 that says it is a repetition [MQTT-3.3.1-2]",
+            packet(0x38, &[&[0, 1, b'a'], properties, b"x"].concat()),
+        ),
+        (
+            "a PUBLISH to a topic with a wildcard [MQTT-3.3.2-2]",
+            publish(0x32, b"a/#"),
+        ),
+        (
+            "a PUBLISH to a topic with NUL [MQTT-1.5.3-2]",
+            publish(0x32, b"a\0b"),
+        ),
+        (
+            "a PUBLISH to a topic that is no UTF-8 [MQTT-1.5.3-1]",
+            publish(0x32, b"\xC3\x28b"),
+        ),
+        (
+            "a PUBLISH to a topic with a surrogate [MQTT-1.5.3-1]",
+            publish(0x32, b"a\xED\xA0\x80"),
+        ),
+        (
+            "a PUBLISH to an empty topic [MQTT-4.7.3-1]",
+            publish(0x32, b""),
+        ),
+        (
+            "a PUBLISH with packet identifier 0 [MQTT-2.3.1-1]",
+            packet(0x32, &[&[0, 1, b'a', 0, 0], properties].concat()),
+        ),
+        (
+            "a PUBLISH that ends inside its topic",
+            packet(0x32, &[0, 9, b'a']),
+        ),
+        (
+            "a SUBSCRIBE without a filter [MQTT-3.8.3-3]",
+            identified(0x82, &[], &[]),
+        ),
+        (
+            "a SUBSCRIBE with reserved flags [MQTT-3.8.1-1]",
+            identified(0x80, &[], &[0, 1, b'a', 0]),
+        ),
+        (
+            "a SUBSCRIBE with quality of service 3 [MQTT-3.8.3-4]",
+            identified(0x82, &[], &[0, 1, b'a', 3]),
+        ),
+        (
+            "a SUBSCRIBE with # inside its filter [MQTT-4.7.1-2]",
+            identified(0x82, &[], &[0, 5, b'a', b'/', b'#', b'/', b'b', 0]),
+        ),
+        (
+            "an UNSUBSCRIBE without a filter [MQTT-3.10.3-2]",
+            identified(0xA2, &[], &[]),
+        ),
+        (
+            "a PUBREL with reserved flags [MQTT-3.6.1-1]",
+            packet(0x60, &[0, 1]),
+        ),
+        (
+            "a PINGREQ with reserved flags [MQTT-2.2.2-2]",
+            packet(0xC1, &[]),
+        ),
+        ("a PINGREQ with a body", packet(0xC0, &[0])),
+        (
+            "a DISCONNECT with reserved flags [MQTT-3.14.1-1]",
+            packet(0xE1, &[]),
+        ),
+        ("a CONNACK, which only a server sends", packet(0x20, &[0, 0])),
+        ("packet type 0", vec![0x00, 0x00]),
+        ("a second CONNECT [MQTT-3.1.0-2]", again),
+    ];
+    if version == Version::V311 {
+        forbidden.push(("packet type 15", vec![0xF0, 0x00]));
+    }
+    forbidden
+}
 
 async fn mqtt_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let interface = p.interface()?;
-    let version = match interface.version {
+    let version = match p.interface()?.version {
         MqttVersion::V311 => Version::V311,
         MqttVersion::V5 => Version::V5,
     };
-    for (what, bytes) in BEFORE_CONNECT {
+    for (what, bytes) in before_connect(version) {
         let mut raw = p.bench().raw_mqtt(p.name()).await?;
-        let _ = raw.send(bytes).await;
+        let _ = raw.send(&bytes).await;
         let ended = ended(&mut raw).await;
-        p.check(
-            *what,
-            "the connection is closed",
-            if ended { "closed" } else { "still open" },
-            ended,
-        );
+        let observed = if ended { "closed" } else { "still open" };
+        p.check(what, "the connection is closed", observed, ended);
     }
-    let Some((account, _)) = p
-        .rig()
-        .accounts_on(p.name())
-        .find(|(_, account)| account.password.is_some())
-    else {
+    let mut accounts = p.rig().accounts_on(p.name());
+    let Some((account, _)) = accounts.find(|(_, account)| account.password.is_some()) else {
         return Err(Stop::not_evaluated(format!(
             "no account with a password is listed for `{}`",
             p.name()
@@ -236,65 +331,15 @@ async fn mqtt_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
     };
     let user = p.bench().user(account.as_str()).to_owned();
     let password = p.bench().password(account.as_str())?;
-    let properties: &[u8] = if version == Version::V5 { &[0] } else { &[] };
-    let mut wildcard = vec![0, 3, b'a', b'/', b'#', 0, 1];
-    wildcard.extend_from_slice(properties);
-    let mut no_id = vec![0, 1, b'a', 0, 0];
-    no_id.extend_from_slice(properties);
-    let mut empty_filters = vec![0, 1];
-    empty_filters.extend_from_slice(properties);
-    let mut nul = vec![0, 3, b'a', 0, b'b', 0, 1];
-    nul.extend_from_slice(properties);
-    let mut not_utf8 = vec![0, 3, 0xC3, 0x28, b'b', 0, 1];
-    not_utf8.extend_from_slice(properties);
-    let forbidden: Vec<(&str, Vec<u8>)> = vec![
-        (
-            "a PUBLISH with quality of service 3 [MQTT-3.3.1-4]",
-            packet(0x36, &wildcard),
-        ),
-        (
-            "a PUBLISH to a topic with a wildcard [MQTT-3.3.2-2]",
-            packet(0x32, &wildcard),
-        ),
-        (
-            "a PUBLISH with packet identifier 0 [MQTT-2.2.1-3]",
-            packet(0x32, &no_id),
-        ),
-        (
-            "a SUBSCRIBE without a filter [MQTT-3.8.3-2]",
-            packet(0x82, &empty_filters),
-        ),
-        (
-            "a SUBSCRIBE with reserved flags [MQTT-3.8.1-1]",
-            packet(0x80, &empty_filters),
-        ),
-        (
-            "a PUBLISH to a topic with NUL [MQTT-1.5.4-2]",
-            packet(0x32, &nul),
-        ),
-        (
-            "a PUBLISH to a topic that is no UTF-8 [MQTT-1.5.4-1]",
-            packet(0x32, &not_utf8),
-        ),
-        (
-            "a second CONNECT [MQTT-3.1.0-2]",
-            connect(version, &fresh::tag(), &user, password.reveal()),
-        ),
-        (
-            "a PUBLISH that ends inside its topic",
-            packet(0x32, &[0, 9, b'a']),
-        ),
-    ];
-    for (what, bytes) in forbidden {
+    let right = || {
+        let client_id = format!("slcert-{}", fresh::tag());
+        connect(version, 0xC2, &[&client_id, &user, password.reveal()])
+    };
+    for (what, bytes) in in_session(version, right()) {
         let mut raw = p.bench().raw_mqtt(p.name()).await?;
-        raw.send(&connect(
-            version,
-            &format!("slcert-{}", fresh::tag()),
-            &user,
-            password.reveal(),
-        ))
-        .await
-        .map_err(|error| Stop::inconclusive(error.to_string()))?;
+        raw.send(&right())
+            .await
+            .map_err(|error| Stop::inconclusive(error.to_string()))?;
         match raw.receive(Duration::from_secs(2)).await {
             Ok(Some(answer)) if answer.first() == Some(&0x20) && answer.get(3) == Some(&0) => {}
             other => {
@@ -305,12 +350,8 @@ async fn mqtt_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
         }
         let _ = raw.send(&bytes).await;
         let ended = ended(&mut raw).await;
-        p.check(
-            what,
-            "the connection is closed",
-            if ended { "closed" } else { "still open" },
-            ended,
-        );
+        let observed = if ended { "closed" } else { "still open" };
+        p.check(what, "the connection is closed", observed, ended);
     }
     p.login(account.as_str()).await?.close().await;
     p.check("a right client afterwards", "served", "served", true);
@@ -339,24 +380,18 @@ fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     frame::packet(first, body).unwrap_or_default()
 }
 
-/// A right CONNECT with a user name and a password, clean.
-fn connect(version: Version, client_id: &str, user: &str, password: &str) -> Vec<u8> {
-    let mut body = vec![
-        0,
-        4,
-        b'M',
-        b'Q',
-        b'T',
-        b'T',
-        if version == Version::V5 { 5 } else { 4 },
-        0xC2,
-        0,
-        60,
-    ];
+/// A CONNECT with these flags and these texts in its payload, as section 3.1.3 orders them.
+fn connect(version: Version, flags: u8, texts: &[&str]) -> Vec<u8> {
+    let level = if version == Version::V5 { 5 } else { 4 };
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', level, flags, 0, 60];
     if version == Version::V5 {
         body.push(0);
     }
-    for text in [client_id, user, password] {
+    for (at, text) in texts.iter().enumerate() {
+        // In 5.0 a will has properties of its own, before its topic.
+        if at == 1 && flags & 0x04 != 0 && version == Version::V5 {
+            body.push(0);
+        }
         body.extend((text.len() as u16).to_be_bytes());
         body.extend(text.as_bytes());
     }

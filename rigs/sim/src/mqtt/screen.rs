@@ -1,7 +1,8 @@
 //! The screen before the broker: it ends TLS, and lets through what MQTT allows.
 //!
-//! Two things that `mqtt5` 0.49 does are not legal, and the device is to be: it takes packet identifiers of zero, and it answers a refused
-//! publication of MQTT 3.1.1 with a PUBACK of MQTT 5.0.
+//! What `mqtt5` 0.49 does is not legal in some things, and the device is to be: it takes packet identifiers of zero, filters with `#` inside,
+//! a quality of service of 3 in a subscription, packets that only a server sends, and a PINGREQ with a body; and it answers a refused publication
+//! of MQTT 3.1.1 with a PUBACK of MQTT 5.0.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,10 +17,15 @@ use tokio_rustls::TlsAcceptor;
 
 /// Packet types, the high half of the first byte (MQTT 5.0 section 2.1.2).
 const CONNECT: u8 = 1;
+const CONNACK: u8 = 2;
 const PUBLISH: u8 = 3;
 const PUBACK: u8 = 4;
 const SUBSCRIBE: u8 = 8;
+const SUBACK: u8 = 9;
 const UNSUBSCRIBE: u8 = 10;
+const UNSUBACK: u8 = 11;
+const PINGREQ: u8 = 12;
+const PINGRESP: u8 = 13;
 /// The protocol level of MQTT 5.0.
 const LEVEL_5: u8 = 5;
 /// How long a TLS handshake may take.
@@ -70,7 +76,7 @@ async fn pass_on(
     let up = async {
         loop {
             let packet = read_packet(&mut from_client, longest).await?;
-            if packet.has_id_zero() {
+            if packet.has_id_zero() || packet.is_malformed(version_5) {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }
             to_broker.write_all(&packet.bytes).await?;
@@ -147,6 +153,18 @@ impl Packet {
         body.get(at..at + 2) == Some(&[0, 0])
     }
 
+    /// Whether a client may not send this at all (MQTT 3.1.1 sections 2.2.1, 3.8.3, 3.12, 4.7.1).
+    fn is_malformed(&self, version_5: bool) -> bool {
+        let body = &self.bytes[self.body..];
+        match self.kind() {
+            CONNACK | SUBACK | UNSUBACK | PINGRESP => true,
+            PINGREQ => !body.is_empty(),
+            SUBSCRIBE => filters(body, version_5, true).is_none(),
+            UNSUBSCRIBE => filters(body, version_5, false).is_none(),
+            _ => false,
+        }
+    }
+
     /// MQTT 3.1.1 section 3.4: a PUBACK is an identifier and nothing else.
     fn shorten_acknowledgement(&mut self) {
         if self.kind() == PUBACK && self.bytes.len() > self.body + 2 {
@@ -154,6 +172,49 @@ impl Packet {
             self.bytes = vec![self.bytes[0], 2, id[0], id[1]];
         }
     }
+}
+
+/// Reads the filters of a SUBSCRIBE (each with its options) or an UNSUBSCRIBE; none if one of them is not allowed.
+fn filters(body: &[u8], version_5: bool, options: bool) -> Option<()> {
+    let mut rest = body.get(2..)?;
+    if version_5 {
+        // The properties' length is a variable byte integer (MQTT 5.0 section 1.5.5).
+        let mut length = 0_usize;
+        for place in 0..4 {
+            let (byte, after) = rest.split_first()?;
+            rest = after;
+            length |= usize::from(byte & 0x7F) << (7 * place);
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        rest = rest.get(length..)?;
+    }
+    while let [high, low, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let filter = after.get(..length)?;
+        rest = &after[length..];
+        let levels: Vec<&[u8]> = filter.split(|byte| *byte == b'/').collect();
+        let last = levels.len() - 1;
+        let wild = |level: &[u8]| level.contains(&b'#') || level.contains(&b'+');
+        let misplaced = levels.iter().enumerate().any(|(at, level)| match level {
+            [b'+'] => false,
+            [b'#'] => at != last,
+            other => wild(other),
+        });
+        if misplaced || filter.is_empty() {
+            return None;
+        }
+        if options {
+            let (chosen, after) = rest.split_first()?;
+            rest = after;
+            let reserved = if version_5 { 0xC0 } else { 0xFC };
+            if chosen & 0x03 == 3 || chosen & reserved != 0 {
+                return None;
+            }
+        }
+    }
+    rest.is_empty().then_some(())
 }
 
 #[cfg(test)]
@@ -170,6 +231,21 @@ mod tests {
         assert!(packet(&[0x82, 2, 0, 0]).await.has_id_zero());
         assert!(!packet(&[0x32, 5, 0, 1, b'a', 0, 1]).await.has_id_zero());
         assert!(!packet(&[0x30, 5, 0, 1, b'a', 0, 0]).await.has_id_zero());
+    }
+
+    #[tokio::test]
+    async fn what_a_client_may_not_send_is_seen() {
+        let five = |bytes: &'static [u8]| async move { packet(bytes).await.is_malformed(true) };
+        let three = |bytes: &'static [u8]| async move { packet(bytes).await.is_malformed(false) };
+        assert!(three(&[0x20, 2, 0, 0]).await);
+        assert!(three(&[0xC0, 1, 0]).await);
+        assert!(!three(&[0xC0, 0]).await);
+        assert!(!three(&[0x82, 8, 0, 1, 0, 3, b'a', b'/', b'#', 1]).await);
+        assert!(three(&[0x82, 8, 0, 1, 0, 3, b'a', b'/', b'#', 3]).await);
+        assert!(three(&[0x82, 8, 0, 1, 0, 3, b'#', b'/', b'a', 0]).await);
+        assert!(!five(&[0x82, 7, 0, 1, 0, 0, 1, b'+', 0x2C]).await);
+        assert!(five(&[0x82, 8, 0, 1, 0, 0, 2, b'a', b'#', 0]).await);
+        assert!(!five(&[0xA2, 6, 0, 1, 0, 0, 1, b'a']).await);
     }
 
     #[tokio::test]
