@@ -160,7 +160,11 @@ impl Fits {
             && (self.users.is_empty() || self.users.iter().any(|user| interface.used_by(*user)))
             && (!self.identity || interface.has_identity())
             && (!self.tls || interface.tls.is_some())
-            && (!self.client_certificate || interface.tls.as_ref().is_some_and(|tls| tls.client_certificate))
+            && (!self.client_certificate
+                || interface
+                    .tls
+                    .as_ref()
+                    .is_some_and(|tls| tls.client_certificate))
     }
 
     /// What the interfaces are, for a message that there is none.

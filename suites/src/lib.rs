@@ -14,6 +14,7 @@ pub mod iac;
 pub mod leak;
 pub mod live;
 pub mod modbus;
+pub mod password;
 pub mod plain;
 pub mod plan;
 pub mod procedure;

@@ -27,6 +27,8 @@ pub struct Peer<'b> {
     line: Duration,
     /// The slowest answer to a right request so far.
     slowest: Option<Duration>,
+    /// Whether the last request had no answer.
+    silent: bool,
     right: Vec<u8>,
     client: Option<Client<Line>>,
 }
@@ -75,6 +77,7 @@ impl<'b> Peer<'b> {
             who: first_account(p),
             line,
             slowest: None,
+            silent: false,
             right: reading(p),
             client: None,
         };
@@ -98,7 +101,9 @@ impl<'b> Peer<'b> {
     /// The line failed, or cannot be opened again.
     pub async fn ask(&mut self, pdu: &[u8]) -> Result<Said, Stop> {
         let limit = self.limit();
-        self.exchange(pdu, limit).await
+        let said = self.exchange(pdu, limit).await?;
+        self.silent = said == Said::Nothing;
+        Ok(said)
     }
 
     /// How long an answer is waited for, by how long the right ones took.
@@ -118,13 +123,15 @@ impl<'b> Peer<'b> {
         let mut last = String::new();
         for lost in 0..TRIES {
             let began = Instant::now();
+            let after_silence = self.silent;
             let said = match self.ask(&pdu).await {
                 Ok(said) => said,
                 // A server that lets nobody in does not serve.
                 Err(stop) if self.client.is_none() => return Ok(Served::Never(stop.reason)),
                 Err(stop) => return Err(stop),
             };
-            if matches!(said, Said::Legal(_)) {
+            // After a silence a serial client first waits for the line to be quiet: that is not the server's time.
+            if matches!(said, Said::Legal(_)) && !after_silence {
                 self.slowest = self.slowest.max(Some(began.elapsed()));
             }
             last = match said {

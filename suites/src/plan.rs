@@ -90,10 +90,7 @@ pub fn plan(
                 for (name, interface) in &rig.interfaces {
                     if fits.fits(interface) {
                         let name = name.as_str();
-                        trials.push(trial(
-                            Some(name.to_owned()),
-                            missing_on(case, rig, name),
-                        ));
+                        trials.push(trial(Some(name.to_owned()), missing_on(case, rig, name)));
                     }
                 }
                 if trials.len() == before {
@@ -164,7 +161,10 @@ mod tests {
     fn a_device_without_modbus_is_not_held_to_what_only_modbus_shows() {
         let ids = planned(&["field", "rtu", "plc"]);
         assert!(ids.contains(&"CR-7.7/mqtt-topics@gateway".to_owned()));
-        assert!(!ids.iter().any(|id| id.starts_with("CR-7.7/modbus-functions")));
+        assert!(
+            !ids.iter()
+                .any(|id| id.starts_with("CR-7.7/modbus-functions"))
+        );
     }
 
     #[test]

@@ -227,4 +227,4 @@ impl Attempts {
 }
 
 /// How long a refused login takes on the console, whatever the reason.
-pub(crate) const REFUSAL_TIME: Duration = Duration::from_millis(300);
+pub(crate) const REFUSAL_TIME: Duration = Duration::from_millis(150);

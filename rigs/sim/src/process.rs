@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 /// One step of the loop.
-const PERIOD: Duration = Duration::from_millis(100);
+const PERIOD: Duration = Duration::from_millis(20);
 /// Holding registers 3..15 hold no meaning for the device.
 pub(crate) const SCRATCH: usize = 13;
 
@@ -191,7 +191,7 @@ impl Process {
             noise ^= noise >> 7;
             noise ^= noise << 17;
             // A first-order lag of 1 s, and noise of 0.3 % of the range.
-            level += (f64::from(self.setpoint.load(Relaxed)) - level) * 0.1;
+            level += (f64::from(self.setpoint.load(Relaxed)) - level) * 0.02;
             let measured = level + (noise % 7) as f64 - 3.0;
             self.level
                 .store(measured.clamp(0.0, 1000.0) as u16, Relaxed);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loop_beats_at_ten_hertz_and_follows_the_setpoint() {
+    fn the_loop_beats_at_fifty_hertz_and_follows_the_setpoint() {
         let process = Arc::new(Process::new(&Settings::default()));
         let thread = process.start().unwrap();
         process.set(Point::Setpoint, 600);
@@ -228,7 +228,7 @@ mod tests {
         let beats = process.heartbeat();
         process.stop();
         thread.join().unwrap();
-        assert!((8..=12).contains(&beats), "{beats} beats in 1.05 s");
+        assert!((40..=55).contains(&beats), "{beats} beats in 1.05 s");
         assert!(process.level() > 530, "level {}", process.level());
     }
 }

@@ -16,6 +16,10 @@ use crate::secret::Secret;
 const TRIES: u32 = 6;
 /// How long a console is watched for what it shows.
 const LOOK: Duration = Duration::from_millis(120);
+/// How long a console that shows no step of its login has to be silent before it is left at that.
+const SILENT: Duration = Duration::from_secs(1);
+/// The most that is listened to before a login counts as talking on its own.
+const LONGEST: usize = 64 * 1024;
 
 /// A session at a console, logged in or not.
 pub struct ConsoleSession {
@@ -161,10 +165,9 @@ impl ConsoleSession {
         let mut seen = String::new();
         for attempt in 0..TRIES {
             let limit = LOOK * (attempt + 1);
-            match self.manner_step(attempt, &login).await {
-                Ok(()) => {}
-                Err(error) => return Err(self.failed(step, error)),
-            }
+            self.nudge(attempt)
+                .await
+                .map_err(|error| self.failed(step, error))?;
             let end = self
                 .wait_for_end(&login, limit * 4)
                 .await
@@ -200,15 +203,38 @@ impl ConsoleSession {
         Err(self.failed(step, source))
     }
 
-    /// What is sent to make an idle console show itself: nothing at first, then an empty line, then the rig's own reset.
-    async fn manner_step(&mut self, attempt: u32, _login: &Regex) -> Result<(), ConsoleError> {
-        match attempt {
-            0 => self.console.send("").await,
-            1 | 3 | 5 => {
-                let reset = self.manner.reset.clone();
-                self.console.send_bytes(reset.as_bytes()).await
+    /// What is sent to make an idle console show itself: an empty line and the rig's own reset, in turn.
+    async fn nudge(&mut self, attempt: u32) -> Result<(), ConsoleError> {
+        if attempt % 2 == 0 {
+            return self.console.send("").await;
+        }
+        let reset = self.manner.reset.clone();
+        self.console.send_bytes(reset.as_bytes()).await
+    }
+
+    /// Takes what comes until it ends in a step of the login, or until the console has been quiet for a while.
+    async fn wait_for_login_step(&mut self) -> Result<String, ConsoleError> {
+        let steps: Vec<Regex> = self
+            .manner
+            .login
+            .iter()
+            .filter_map(|step| match step {
+                Step::Expect(pattern) => Some(pattern.0.clone()),
+                Step::Send(_) => None,
+            })
+            .collect();
+        let mut text = String::new();
+        let mut last = tokio::time::Instant::now();
+        loop {
+            let piece = self.console.until_quiet(LOOK / 4, LOOK * 2).await?;
+            if !piece.is_empty() {
+                last = tokio::time::Instant::now();
+                text.push_str(&piece);
             }
-            _ => self.console.send("").await,
+            let step = steps.iter().any(|step| ends_with(&text, step));
+            if step || text.len() > LONGEST || last.elapsed() > SILENT {
+                return Ok(text);
+            }
         }
     }
 
@@ -329,11 +355,7 @@ impl ConsoleSession {
                 said.push_str(trimmed);
                 return Ok(Err(said.trim().to_owned()));
             }
-            if prompt
-                .find_iter(trimmed)
-                .last()
-                .is_some_and(|found| found.end() == trimmed.len())
-            {
+            if ends_with(trimmed, &prompt) {
                 self.note_after(&text, began.elapsed());
                 self.state = State::In;
                 return Ok(Ok(()));
@@ -512,8 +534,7 @@ impl ConsoleSession {
             if let Step::Send(template) = step {
                 let sent = self.send(template, values, operation).await?;
                 let text = self
-                    .console
-                    .until_quiet(LOOK * 2, Duration::from_secs(3))
+                    .wait_for_login_step()
                     .await
                     .map_err(|error| self.failed(operation, error))?;
                 said.push_str(strip_echo(&text, &sent));
@@ -553,12 +574,7 @@ impl ConsoleSession {
             .until_quiet(Duration::from_millis(50), LOOK * 2)
             .await;
         let text = text.map_err(|error| self.failed("look", error))?;
-        let at_end = |pattern: &Regex| {
-            pattern
-                .find_iter(&text)
-                .last()
-                .is_some_and(|found| found.end() == text.len())
-        };
+        let at_end = |pattern: &Regex| ends_with(&text, pattern);
         let place = if self
             .manner
             .locked
@@ -655,6 +671,12 @@ pub struct Said {
 /// The same pattern with all that follows it; none if that does not compile.
 fn to_end(pattern: &Regex) -> Option<Regex> {
     Regex::new(&format!("(?:{pattern})(?s:.*)$")).ok()
+}
+
+/// Whether a match of the pattern is the end of the text.
+fn ends_with(text: &str, pattern: &Regex) -> bool {
+    let last = pattern.find_iter(text).last();
+    last.is_some_and(|found| found.end() == text.len())
 }
 
 fn strip_echo<'t>(text: &'t str, sent: &str) -> &'t str {

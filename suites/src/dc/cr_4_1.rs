@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use slcert_rigs::Secret;
-use slcert_rigs::bench::{Entry, Who};
+use slcert_rigs::bench::Entry;
 use slcert_rigs::line::{Direction, Event, find};
 use slcert_rigs::rig::{InterfaceKind, Values};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
+use crate::password::{Subject, account_with_password, enter as enter_with};
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -19,7 +20,7 @@ pub const CASES: &[Case] = &[
         requirements: &["CR 4.1"],
         kind: Kind::Conformance,
         scope: Scope::Each(Fits::PASSWORD),
-        needs: &["change_own_password"],
+        needs: &[],
         objective: "Set a password that no device has seen before, use every interface, and look for it in all that the device sends.",
         criterion: "The planted password stands in nothing that the device sends on any line, as text, in base64 or in hexadecimal.",
         svv: Svv::ThreatMitigation,
@@ -40,23 +41,17 @@ pub const CASES: &[Case] = &[
 ];
 
 /// For how many seconds a console is listened to for what the device says on its own.
-const REMARKS: u32 = 6;
+const REMARKS: u32 = 3;
 
 async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let account = p.who_may("change_own_password")?;
-    let original = p.bench().password(account)?;
+    let subject = Subject::find(p)?;
     let planted = Secret::new(fresh::strong_password());
     let mark = p.bench().recorder().mark();
-    change(p, account, &original, &planted).await?;
-    let used = use_everything(p).await;
-    let user = p.bench().user(account).to_owned();
-    let opened = p
-        .enter(&Who::Password {
-            user: &user,
-            password: &planted,
-        })
+    subject
+        .change(p, &subject.original, &subject.original, &planted)
         .await?;
-    let planted_it = match opened {
+    let used = use_everything(p).await;
+    match enter_with(p, subject.account, &planted).await? {
         Entry::In(mut session) => {
             // A device that talks on its own gets the time to do so; an idle session would lock.
             if let Some(console) = session.console() {
@@ -70,17 +65,14 @@ async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
                 }
             }
             session.close().await;
-            true
         }
-        Entry::Refused(_) => false,
-    };
-    if planted_it {
-        change(p, account, &planted, &original).await?;
-    } else {
-        return Err(Stop::inconclusive(
-            "the password could not be planted: see CR 1.5",
-        ));
+        Entry::Refused(_) => {
+            return Err(Stop::inconclusive(
+                "the password could not be planted: see CR 1.5",
+            ));
+        }
     }
+    subject.put_back(p, &planted).await?;
     let used = used?;
     let events = p.bench().recorder().since(mark);
     let mut lines: Vec<&str> = events.iter().map(|event| &*event.line).collect();
@@ -157,17 +149,7 @@ async fn use_everything(p: &Procedure<'_>) -> Result<Vec<String>, Stop> {
 }
 
 async fn secrets_on_the_wire(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let account = p
-        .rig()
-        .accounts_on(p.name())
-        .find(|(_, account)| account.password.is_some())
-        .map(|(name, _)| name.as_str())
-        .ok_or_else(|| {
-            Stop::not_evaluated(format!(
-                "no account with a password is listed for `{}`",
-                p.name()
-            ))
-        })?;
+    let account = account_with_password(p)?;
     let password = p.bench().password(account)?;
     let mark = p.bench().recorder().mark();
     p.login(account).await?.close().await;
@@ -200,27 +182,6 @@ async fn secrets_on_the_wire(p: &mut Procedure<'_>) -> Result<(), Stop> {
         found.is_none(),
     );
     debug_assert!(p.interface()?.kind == InterfaceKind::Mqtt);
-    Ok(())
-}
-
-async fn change(p: &Procedure<'_>, account: &str, old: &Secret, new: &Secret) -> Result<(), Stop> {
-    let user = p.bench().user(account).to_owned();
-    let Entry::In(mut session) = p
-        .enter(&Who::Password {
-            user: &user,
-            password: old,
-        })
-        .await?
-    else {
-        return Err(Stop::inconclusive(format!("`{account}` is not let in")));
-    };
-    let values = Values::from([
-        ("old_password".to_owned(), old.reveal().to_owned()),
-        ("new_password".to_owned(), new.reveal().to_owned()),
-    ]);
-    let attempt = session.perform("change_own_password", &values).await;
-    session.close().await;
-    attempt?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use slcert_rigs::bench::{Entry, Who};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::effect::{Actor, Effect, attempt};
 use crate::fresh;
+use crate::password::{account_with_password, accounts_with_password};
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -93,18 +94,7 @@ fn is_plain(p: &Procedure<'_>, operation: &str) -> bool {
 }
 
 async fn wrong_credentials(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let rig = p.rig();
-    let accounts: Vec<_> = rig
-        .accounts_on(p.name())
-        .filter(|(_, account)| account.password.is_some())
-        .map(|(name, _)| name.as_str())
-        .collect();
-    let Some(&account) = accounts.first() else {
-        return Err(Stop::not_evaluated(format!(
-            "no account with a password is listed for `{}`",
-            p.name()
-        )));
-    };
+    let account = account_with_password(p)?;
     let user = p.bench().user(account).to_owned();
     let right = p.bench().password(account)?;
     let nobody = format!("no{}", &fresh::tag()[..6]);
@@ -112,7 +102,7 @@ async fn wrong_credentials(p: &mut Procedure<'_>) -> Result<(), Stop> {
         ("an unknown user", nobody.as_str(), fresh::strong_password()),
         ("a wrong password", user.as_str(), fresh::strong_password()),
     ];
-    if let Some(other) = accounts.get(1) {
+    if let Some(other) = accounts_with_password(p).get(1) {
         wrong.push((
             "another account's password",
             user.as_str(),

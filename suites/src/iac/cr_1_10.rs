@@ -7,6 +7,7 @@ use slcert_rigs::rig::InterfaceKind;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
+use crate::password::account_with_password;
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -41,7 +42,7 @@ pub const CASES: &[Case] = &[
 const TELLING: usize = 4;
 
 async fn echo(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let (name, _) = account(p)?;
+    let name = account_with_password(p)?;
     let user = p.bench().user(name).to_owned();
     // A password of the test's own, so that the real one need not be looked for in what is kept.
     let typed = fresh::strong_password();
@@ -83,7 +84,7 @@ async fn echo(p: &mut Procedure<'_>) -> Result<(), Stop> {
 }
 
 async fn same_refusal(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let (name, _) = account(p)?;
+    let name = account_with_password(p)?;
     let user = p.bench().user(name).to_owned();
     let unknown: String = format!("x{}", fresh::tag())
         .chars()
@@ -160,17 +161,4 @@ fn verdict_lines(p: &Procedure<'_>, text: &str) -> Result<String, Stop> {
         }
         None => text.trim().to_owned(),
     })
-}
-
-fn account<'r>(p: &Procedure<'r>) -> Result<(&'r str, &'r slcert_rigs::rig::Account), Stop> {
-    p.rig()
-        .accounts_on(p.name())
-        .find(|(_, account)| account.password.is_some())
-        .map(|(name, account)| (name.as_str(), account))
-        .ok_or_else(|| {
-            Stop::not_evaluated(format!(
-                "no account with a password is listed for `{}`",
-                p.name()
-            ))
-        })
 }

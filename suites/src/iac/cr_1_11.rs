@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
-use crate::iac::cr_1_5::opens;
+use crate::password::{accounts_with_password, opens};
 use crate::procedure::{Procedure, Stop};
 use crate::rights::by_whoever_may;
 
@@ -44,6 +44,8 @@ pub const CASES: &[Case] = &[
 
 /// How much longer than stated a lock is waited for: the device's clock and the login itself take their time.
 const GRACE: Duration = Duration::from_millis(1500);
+/// When the first look is taken after the time.
+const SOON: Duration = Duration::from_millis(150);
 /// The longest lock that a test sits out.
 const LONGEST: Duration = Duration::from_secs(300);
 /// How many failures are tried at most where the rig file states no limit.
@@ -51,7 +53,7 @@ const UNLIMITED: u32 = 20;
 
 async fn lockout(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let policy = &p.rig().policy;
-    let accounts = accounts(p);
+    let accounts = accounts_with_password(p);
     let Some(&account) = accounts.first() else {
         return Err(Stop::not_evaluated(format!(
             "no account with a password is listed for `{}`",
@@ -107,12 +109,16 @@ async fn lockout(p: &mut Procedure<'_>) -> Result<(), Stop> {
     }
     match policy.lockout {
         Some(period) if period.0 <= LONGEST => {
-            // The attempt above may have begun the time anew: it counts from there.
+            // The attempt above may have begun the time anew: then it counts from there.
             let attempt_at = Instant::now();
-            sleep((period.0 + GRACE).saturating_sub(locked_at.elapsed())).await;
+            sleep((period.0 + SOON).saturating_sub(locked_at.elapsed())).await;
             let mut taken = opens(p, account, &right).await?;
             if !taken {
                 sleep((period.0 + GRACE).saturating_sub(attempt_at.elapsed())).await;
+                taken = opens(p, account, &right).await?;
+            }
+            if !taken {
+                sleep(period.0 + GRACE).await;
                 taken = opens(p, account, &right).await?;
             }
             p.check(
@@ -142,7 +148,7 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let stated = p.rig().policy.failed_logins.ok_or_else(|| {
         Stop::not_evaluated("the rig file states no limit (`policy.failed_logins`)")
     })?;
-    let accounts = accounts(p);
+    let accounts = accounts_with_password(p);
     let Some(&account) = accounts.first() else {
         return Err(Stop::not_evaluated(format!(
             "no account with a password is listed for `{}`",
@@ -172,14 +178,6 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
         sleep(period.0.min(LONGEST) + GRACE).await;
     }
     Ok(())
-}
-
-fn accounts<'r>(p: &Procedure<'r>) -> Vec<&'r str> {
-    p.rig()
-        .accounts_on(p.name())
-        .filter(|(_, account)| account.password.is_some())
-        .map(|(name, _)| name.as_str())
-        .collect()
 }
 
 /// Fails to log in so many times in a row.

@@ -1,11 +1,10 @@
 //! CR 1.7: strength of password-based authentication.
 
-use slcert_rigs::Secret;
 use slcert_rigs::rig::Values;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
-use crate::iac::cr_1_5::opens;
+use crate::password::Subject;
 use crate::procedure::{Procedure, Stop};
 use crate::rights::by_whoever_may;
 
@@ -17,7 +16,7 @@ pub const CASES: &[Case] = &[
         requirements: &["CR 1.7"],
         kind: Kind::Conformance,
         scope: Scope::Each(Fits::PASSWORD),
-        needs: &["change_own_password"],
+        needs: &[],
         objective: "Find out whether the device enforces the password rules that it states.",
         criterion: "A password that breaks one rule is refused and opens no session; one that keeps them all is taken.",
         svv: Svv::Requirements,
@@ -29,7 +28,7 @@ pub const CASES: &[Case] = &[
         requirements: &["CR 1.7"],
         kind: Kind::Conformance,
         scope: Scope::Each(Fits::PASSWORD),
-        needs: &["change_own_password", "set_password_length"],
+        needs: &[],
         objective: "Find out whether a change of the least length has effect.",
         criterion: "After the least length is raised by an authorised role, a password of the old least length is refused.",
         svv: Svv::Requirements,
@@ -41,10 +40,9 @@ async fn weak_passwords(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let rules = p.rig().policy.password.ok_or_else(|| {
         Stop::not_evaluated("the rig file states no rules for passwords (`policy.password`)")
     })?;
-    let account = p.who_may("change_own_password")?;
-    let original = p.bench().password(account)?;
+    let subject = Subject::find(p)?;
     for (weak, why) in fresh::weak_passwords(rules) {
-        let taken = try_password(p, account, &original, &weak).await?;
+        let taken = subject.takes(p, &weak).await?;
         p.check(
             why,
             "refused",
@@ -53,7 +51,7 @@ async fn weak_passwords(p: &mut Procedure<'_>) -> Result<(), Stop> {
         );
     }
     let strong = fresh::strong_password();
-    if try_password(p, account, &original, &strong).await? {
+    if subject.takes(p, &strong).await? {
         p.check("a password that keeps the rules", "taken", "taken", true);
     } else {
         p.cannot_tell(
@@ -69,18 +67,18 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let rules = p.rig().policy.password.ok_or_else(|| {
         Stop::not_evaluated("the rig file states no rules for passwords (`policy.password`)")
     })?;
-    let account = p.who_may("change_own_password")?;
-    let original = p.bench().password(account)?;
+    p.anywhere("set_password_length")?;
+    let subject = Subject::find(p)?;
     let long = fresh::strong_password();
     let length = |value: usize| Values::from([("value".to_owned(), value.to_string())]);
-    if !try_password(p, account, &original, &long).await? {
+    if !subject.takes(p, &long).await? {
         return Err(Stop::inconclusive(
             "a strong password is refused under the rules as they stand",
         ));
     }
     by_whoever_may(p, "set_password_length", &length(long.len() + 4)).await?;
     let longer = fresh::strong_password();
-    let taken = try_password(p, account, &original, &longer).await;
+    let taken = subject.takes(p, &longer).await;
     by_whoever_may(p, "set_password_length", &length(rules.length as usize)).await?;
     let taken = taken?;
     p.check(
@@ -93,45 +91,5 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
         if taken { "taken" } else { "refused" },
         !taken,
     );
-    Ok(())
-}
-
-/// Whether the device takes a password; the original one is set again.
-async fn try_password(
-    p: &Procedure<'_>,
-    account: &str,
-    original: &Secret,
-    candidate: &str,
-) -> Result<bool, Stop> {
-    let candidate = Secret::new(candidate);
-    change(p, account, original, &candidate).await?;
-    if !opens(p, account, &candidate).await? {
-        return Ok(false);
-    }
-    change(p, account, &candidate, original).await?;
-    if !opens(p, account, original).await? {
-        return Err(Stop::inconclusive(format!(
-            "the original password of `{account}` could not be set again: set it by hand before the next run"
-        )));
-    }
-    Ok(true)
-}
-
-async fn change(p: &Procedure<'_>, account: &str, old: &Secret, new: &Secret) -> Result<(), Stop> {
-    let user = p.bench().user(account).to_owned();
-    let who = slcert_rigs::bench::Who::Password {
-        user: &user,
-        password: old,
-    };
-    let slcert_rigs::bench::Entry::In(mut session) = p.enter(&who).await? else {
-        return Err(Stop::inconclusive(format!("`{account}` is not let in")));
-    };
-    let values = Values::from([
-        ("old_password".to_owned(), old.reveal().to_owned()),
-        ("new_password".to_owned(), new.reveal().to_owned()),
-    ]);
-    let attempt = session.perform("change_own_password", &values).await;
-    session.close().await;
-    attempt?;
     Ok(())
 }

@@ -163,7 +163,11 @@ async fn modbus_functions(p: &mut Procedure<'_>) -> Result<(), Stop> {
     // Nobody who may do much is needed: a function that is refused by right is still served.
     let mut peer = Peer::open(p).await?;
     // The unit alone in RTU, the whole MBAP header in TCP.
-    let header = if p.interface()?.kind.is_serial() { 1 } else { 7 };
+    let header = if p.interface()?.kind.is_serial() {
+        1
+    } else {
+        7
+    };
     let mut silent = Vec::new();
     for function in 1..=127_u8 {
         if declared.contains(&function) {

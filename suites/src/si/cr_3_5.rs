@@ -8,6 +8,7 @@ use slcert_rigs::rig::{InterfaceKind, MqttVersion, Values};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
 use crate::modbus::{Peer, Said, Served, first_account, hex, reading, words};
+use crate::password::account_with_password;
 use crate::procedure::{Procedure, Stop};
 use crate::si::cr_3_1::{carries_out, corrupted};
 
@@ -167,10 +168,7 @@ type Forbidden = (&'static str, Vec<u8>);
 fn before_connect(version: Version) -> Vec<Forbidden> {
     let connect = |flags: u8, texts: &[&str]| connect(version, flags, texts);
     let mut forbidden = vec![
-        (
-            "a PINGREQ before CONNECT [MQTT-3.1.0-1]",
-            packet(0xC0, &[]),
-        ),
+        ("a PINGREQ before CONNECT [MQTT-3.1.0-1]", packet(0xC0, &[])),
         (
             "a PUBLISH before CONNECT [MQTT-3.1.0-1]",
             packet(0x30, &[0, 1, b'a', 0]),
@@ -206,7 +204,10 @@ fn before_connect(version: Version) -> Vec<Forbidden> {
         ),
         (
             "a CONNECT that ends inside its client identifier",
-            packet(0x10, &[0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60, 0, 9, b'a']),
+            packet(
+                0x10,
+                &[0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60, 0, 9, b'a'],
+            ),
         ),
     ];
     if version == Version::V311 {
@@ -300,7 +301,10 @@ fn in_session(version: Version, again: Vec<u8>) -> Vec<Forbidden> {
             "a DISCONNECT with reserved flags [MQTT-3.14.1-1]",
             packet(0xE1, &[]),
         ),
-        ("a CONNACK, which only a server sends", packet(0x20, &[0, 0])),
+        (
+            "a CONNACK, which only a server sends",
+            packet(0x20, &[0, 0]),
+        ),
         ("packet type 0", vec![0x00, 0x00]),
         ("a second CONNECT [MQTT-3.1.0-2]", again),
     ];
@@ -322,15 +326,9 @@ async fn mqtt_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
         let observed = if ended { "closed" } else { "still open" };
         p.check(what, "the connection is closed", observed, ended);
     }
-    let mut accounts = p.rig().accounts_on(p.name());
-    let Some((account, _)) = accounts.find(|(_, account)| account.password.is_some()) else {
-        return Err(Stop::not_evaluated(format!(
-            "no account with a password is listed for `{}`",
-            p.name()
-        )));
-    };
-    let user = p.bench().user(account.as_str()).to_owned();
-    let password = p.bench().password(account.as_str())?;
+    let account = account_with_password(p)?;
+    let user = p.bench().user(account).to_owned();
+    let password = p.bench().password(account)?;
     let right = || {
         let client_id = format!("slcert-{}", fresh::tag());
         connect(version, 0xC2, &[&client_id, &user, password.reveal()])
@@ -353,7 +351,7 @@ async fn mqtt_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
         let observed = if ended { "closed" } else { "still open" };
         p.check(what, "the connection is closed", observed, ended);
     }
-    p.login(account.as_str()).await?.close().await;
+    p.login(account).await?.close().await;
     p.check("a right client afterwards", "served", "served", true);
     Ok(())
 }

@@ -21,7 +21,7 @@ use line::{Echo, Input, LineEditor};
 
 /// How long a half-done login waits.
 const LOGIN_TIME: Duration = Duration::from_secs(30);
-const NOTICE_PERIOD: Duration = Duration::from_secs(5);
+const NOTICE_PERIOD: Duration = Duration::from_secs(2);
 /// Where the flaw `dies-on-long-line` gives up.
 const FATAL_LINE: usize = 1024;
 

@@ -14,7 +14,7 @@ use super::command::Reply;
 use crate::controller::{Controller, FIRMWARE, PRODUCT, VENDOR};
 use crate::process::Point;
 
-const LEVEL_PERIOD: Duration = Duration::from_secs(1);
+const LEVEL_PERIOD: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(
     controller: Arc<Controller>,
