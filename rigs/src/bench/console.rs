@@ -16,6 +16,8 @@ use crate::secret::Secret;
 const TRIES: u32 = 6;
 /// How long a console is watched for what it shows.
 const LOOK: Duration = Duration::from_millis(120);
+/// How often a dialogue that was refused is nudged towards its end.
+const MOST_NUDGES: usize = 15;
 /// How long a console that shows no step of its login has to be silent before it is left at that.
 const SILENT: Duration = Duration::from_secs(1);
 /// The most that is listened to before a login counts as talking on its own.
@@ -496,11 +498,14 @@ impl ConsoleSession {
     /// Leaves a dialogue that was refused, and comes back to the prompt.
     async fn abort(&mut self, operation: &str) -> Result<(), BenchError> {
         const INTERRUPT: &[u8] = b"\x03";
+        let enter = self.manner.newline.clone();
         let prompt = self.manner.prompt.0.clone();
-        // The device may be on its way back by itself.
-        for bytes in [&b""[..], INTERRUPT, b"\r", INTERRUPT] {
-            if !bytes.is_empty() {
-                let sent = self.console.send_bytes(bytes).await;
+        // The device may be on its way back by itself; it may ignore the interrupt, and ask again for what it refused: then
+        // empty answers bring it to an end.
+        let nudges = [INTERRUPT, enter.as_bytes(), enter.as_bytes()];
+        for nudge in std::iter::once(&b""[..]).chain(nudges.into_iter().cycle().take(MOST_NUDGES)) {
+            if !nudge.is_empty() {
+                let sent = self.console.send_bytes(nudge).await;
                 sent.map_err(|error| self.failed(operation, error))?;
             }
             if self.console.answer("", &[&prompt], LOOK * 4).await.is_ok() {
