@@ -7,6 +7,7 @@ use libtest_mimic::{Completion, Failed};
 use slcert_reports::Record;
 
 /// Runs a campaign into a folder.
+#[allow(dead_code)]
 pub fn campaign(out: &Path, arguments: &[&str]) -> Result<(Output, Option<Record>), Failed> {
     let output = Command::new(env!("CARGO_BIN_EXE_slcert"))
         .arg("run")
@@ -19,6 +20,7 @@ pub fn campaign(out: &Path, arguments: &[&str]) -> Result<(Output, Option<Record
 }
 
 /// What the program said, for a message.
+#[allow(dead_code)]
 pub fn said(output: &Output) -> String {
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8_lossy(&text).into_owned()

@@ -207,7 +207,7 @@ impl ConsoleSession {
 
     /// What is sent to make an idle console show itself: an empty line and the rig's own reset, in turn.
     async fn nudge(&mut self, attempt: u32) -> Result<(), ConsoleError> {
-        if attempt % 2 == 0 {
+        if attempt.is_multiple_of(2) {
             return self.console.send("").await;
         }
         let reset = self.manner.reset.clone();

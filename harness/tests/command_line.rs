@@ -1,0 +1,110 @@
+//! The command line as people meet it: exit codes, and what is said when something is wrong.
+
+mod common;
+
+use std::process::{Command, Output};
+
+fn slcert(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_slcert"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Runs slcert, which has to end with `code` and say all of `words`.
+fn says(arguments: &[&str], code: i32, words: &[&str]) {
+    let output = slcert(arguments);
+    let said = common::said(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{said}");
+    for word in words {
+        assert!(said.contains(word), "{arguments:?} without {word:?}:\n{said}");
+    }
+}
+
+#[test]
+fn a_misspelt_name_gets_a_suggestion_and_exit_code_2() {
+    says(
+        &["run", "--profile", "embeded-device-sl2"],
+        2,
+        &["there is no profile `embeded-device-sl2`", "`embedded-device-sl2`"],
+    );
+    says(&["run", "--flaw", "no-lokout"], 2, &["`no-lockout`"]);
+    says(&["explain", "CR-1.99"], 2, &["no catalogue has CR 1.99"]);
+    says(&["explain", "hello"], 2, &["is no requirement's id"]);
+    says(&["run", "--rig", "nowhere.toml"], 2, &["nowhere.toml"]);
+}
+
+#[test]
+fn every_fault_of_a_file_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rig.toml");
+    let text = "[dut]\nproduct = \"X\"\nvendor = \"Y\"\nfirmwear = \"1\"\ncomponent = \"toaster\"\n";
+    std::fs::write(&path, text).unwrap();
+    says(
+        &["check", &path.display().to_string()],
+        2,
+        &["rig.toml:4", "firmwear", "firmware", "rig.toml:5", "toaster"],
+    );
+}
+
+#[test]
+fn a_profile_for_another_type_of_component_is_refused() {
+    says(
+        &["run", "--profile", "network-device-sl1"],
+        2,
+        &["network-device", "embedded-device", "--profile"],
+    );
+}
+
+#[test]
+fn a_filter_that_nothing_fits_is_exit_code_4() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("campaign").display().to_string();
+    says(&["run", "--out", &out, "no-such-trial"], 4, &[]);
+}
+
+#[test]
+fn a_folder_that_holds_something_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+    let out = folder.path().display().to_string();
+    says(&["run", "--out", &out], 2, &["is not empty", "--out"]);
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("notes.txt")).unwrap(),
+        "mine"
+    );
+}
+
+#[test]
+fn a_device_that_does_not_start_is_exit_code_6() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rig.toml");
+    let text = "[dut]\nproduct = \"X\"\nvendor = \"Y\"\nfirmware = \"1\"\ncomponent = \"embedded-device\"\n\
+                [start]\ncommand = [\"/nonexistent/device\"]\n\
+                [interface.field]\nkind = \"modbus-tcp\"\naddress = \"127.0.0.1:9\"\nusers = [\"process\"]\n";
+    std::fs::write(&path, text).unwrap();
+    let out = folder.path().join("campaign").display().to_string();
+    says(
+        &["run", "--rig", &path.display().to_string(), "--out", &out],
+        6,
+        &["/nonexistent/device"],
+    );
+}
+
+#[test]
+fn what_there_is_can_be_listed_and_explained() {
+    says(&["list"], 0, &["CR-1.11/lockout@console"]);
+    says(&["list", "--profiles"], 0, &["network-device-sl4"]);
+    says(&["explain", "CR-1.11"], 0, &["CR 1.11", "lockout", "criterion"]);
+    says(&["sim", "--list-flaws"], 0, &["no-lockout"]);
+    says(&["check", "--live"], 0, &["write_output"]);
+}
+
+#[test]
+fn a_demonstrated_part_alone_demonstrates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("campaign").display().to_string();
+    says(&["run", "--out", &out, "CR-7.8"], 5, &["Not demonstrated"]);
+    let out = folder.path().join("allowed").display().to_string();
+    says(&["run", "--out", &out, "--allow-review", "CR-7.8"], 0, &[]);
+}
