@@ -1,5 +1,7 @@
 //! The command line as people meet it: exit codes, and what is said when something is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 mod common;
 
 use std::process::{Command, Output};

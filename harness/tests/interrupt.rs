@@ -1,5 +1,7 @@
 //! A campaign that is interrupted ends in the device's safe state, leaves no process behind, and keeps what it has recorded.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 mod common;
 
 use std::io::{BufRead, BufReader};
