@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Tests a device against IEC 62443-4-2, and reports what it demonstrates.
 ///
@@ -23,11 +23,72 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
+    /// Reads the program's arguments; wrong usage, `--help` and `--version` end the program.
+    pub fn read() -> Self {
+        let matches = Self::described().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command line with its help. What libtest-mimic says of its own arguments is true of tests, not of trials.
+    fn described() -> clap::Command {
+        <Self as CommandFactory>::command().mut_subcommand("run", |run| {
+            run.help_template(
+                "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}\n",
+            )
+            .override_usage("slcert run [OPTIONS] [FILTER]")
+            .after_help(RUN_HELP)
+            .mut_args(|argument| {
+                let hidden = WITHOUT_EFFECT.contains(&argument.get_id().as_str());
+                let argument = argument.hide(hidden);
+                let told = TOLD.iter().find(|(id, _)| argument.get_id() == *id);
+                match told {
+                    Some((_, help)) => argument.help(*help).long_help(None),
+                    None => argument,
+                }
+            })
+        })
+    }
+
     /// The command; `run` with its defaults where none is given.
     pub fn command(self) -> Command {
         self.command.unwrap_or_else(|| Command::Run(Box::default()))
     }
 }
+
+/// Arguments of libtest that mean nothing to trials: a rig's trials never overlap, and none is ignored beforehand.
+const WITHOUT_EFFECT: [&str; 8] = [
+    "include_ignored",
+    "ignored",
+    "test",
+    "bench",
+    "nocapture",
+    "show_output",
+    "unstable_flags",
+    "test_threads",
+];
+
+/// Arguments of libtest as they apply to trials.
+const TOLD: [(&str, &str); 8] = [
+    (
+        "filter",
+        "Run only the trials whose names have this in them",
+    ),
+    (
+        "skip",
+        "Leave out the trials whose names have this in them; may be repeated",
+    ),
+    ("exact", "Compare FILTER and --skip with whole names"),
+    ("list", "List the trials as libtest does, and run none"),
+    ("quiet", "Show one character a trial"),
+    ("logfile", "Write a line a trial to this file as well"),
+    ("color", "When to use colours"),
+    ("format", "How the trials are shown"),
+];
+
+/// What stands at the end of `slcert run --help`.
+const RUN_HELP: &str = "\
+A rig is one resource: its trials run one after the other. Names are REQUIREMENT/CASE@INTERFACE, as in CR-1.11/lockout@console.
+The arguments of libtest are taken as well, so that what drives `cargo test` can drive this.";
 
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
@@ -76,9 +137,9 @@ pub struct Run {
     /// The campaign's folder; it must not exist, or be empty. `campaigns/TIME-PROFILE` where left out.
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// The seed of all random choices.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    /// The seed of the values that tests make up, such as passwords; one from the clock where left out. The record has it.
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Exit with 0 where nothing but rows that are NOT EVALUATED or under REVIEW keep the claim open.
     #[arg(long)]
     pub allow_review: bool,

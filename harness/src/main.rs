@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use slcert::command::{Command, CommandLine};
 
 fn main() -> ExitCode {
-    match CommandLine::parse().command() {
+    match CommandLine::read().command() {
         Command::Run(run) => slcert::campaign::run(&run),
         Command::List(list) => slcert::list::list(&list),
         Command::Check(check) => slcert::check::check(&check),

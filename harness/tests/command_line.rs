@@ -19,7 +19,10 @@ fn says(arguments: &[&str], code: i32, words: &[&str]) {
     let said = common::said(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{said}");
     for word in words {
-        assert!(said.contains(word), "{arguments:?} without {word:?}:\n{said}");
+        assert!(
+            said.contains(word),
+            "{arguments:?} without {word:?}:\n{said}"
+        );
     }
 }
 
@@ -28,7 +31,10 @@ fn a_misspelt_name_gets_a_suggestion_and_exit_code_2() {
     says(
         &["run", "--profile", "embeded-device-sl2"],
         2,
-        &["there is no profile `embeded-device-sl2`", "`embedded-device-sl2`"],
+        &[
+            "there is no profile `embeded-device-sl2`",
+            "`embedded-device-sl2`",
+        ],
     );
     says(&["run", "--flaw", "no-lokout"], 2, &["`no-lockout`"]);
     says(&["explain", "CR-1.99"], 2, &["no catalogue has CR 1.99"]);
@@ -40,12 +46,19 @@ fn a_misspelt_name_gets_a_suggestion_and_exit_code_2() {
 fn every_fault_of_a_file_is_told_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rig.toml");
-    let text = "[dut]\nproduct = \"X\"\nvendor = \"Y\"\nfirmwear = \"1\"\ncomponent = \"toaster\"\n";
+    let text =
+        "[dut]\nproduct = \"X\"\nvendor = \"Y\"\nfirmwear = \"1\"\ncomponent = \"toaster\"\n";
     std::fs::write(&path, text).unwrap();
     says(
         &["check", &path.display().to_string()],
         2,
-        &["rig.toml:4", "firmwear", "firmware", "rig.toml:5", "toaster"],
+        &[
+            "rig.toml:4",
+            "firmwear",
+            "firmware",
+            "rig.toml:5",
+            "toaster",
+        ],
     );
 }
 
@@ -97,7 +110,11 @@ fn a_device_that_does_not_start_is_exit_code_6() {
 fn what_there_is_can_be_listed_and_explained() {
     says(&["list"], 0, &["CR-1.11/lockout@console"]);
     says(&["list", "--profiles"], 0, &["network-device-sl4"]);
-    says(&["explain", "CR-1.11"], 0, &["CR 1.11", "lockout", "criterion"]);
+    says(
+        &["explain", "CR-1.11"],
+        0,
+        &["CR 1.11", "lockout", "criterion"],
+    );
     says(&["sim", "--list-flaws"], 0, &["no-lockout"]);
     says(&["check", "--live"], 0, &["write_output"]);
 }

@@ -95,7 +95,10 @@ fn compare(path: &Path, record: &Record) -> Result<(), Failed> {
             Some((wanted, why)) if *wanted == trial.verdict.word() => {
                 let judged = matches!(trial.verdict, Verdict::Pass | Verdict::Fail);
                 if judged && why.is_none() {
-                    writeln!(different, "{id}: {wanted}, and nothing says what confirms it")?;
+                    writeln!(
+                        different,
+                        "{id}: {wanted}, and nothing says what confirms it"
+                    )?;
                 }
             }
             wanted => {

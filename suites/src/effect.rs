@@ -223,10 +223,7 @@ pub fn other_value(operation: &Operation, now: &str) -> String {
         .values
         .map_or((0, 1), |range| (range.from, range.to));
     let width = u64::from(to - from) + 1;
-    let seed = fresh::tag().bytes().fold(0_u64, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
-    let value = u64::from(from) + seed % width;
+    let value = u64::from(from) + fresh::below(width);
     let value = if value.to_string() == now {
         u64::from(from) + (value - u64::from(from) + 1) % width
     } else {

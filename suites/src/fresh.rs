@@ -1,27 +1,49 @@
-//! Values that no device has seen before: passwords, tags and markers.
+//! Values that no device has seen before: passwords, tags and markers. A campaign's seed makes them the same again.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use slcert_rigs::rig::PasswordRules;
 
-static NEXT: AtomicU64 = AtomicU64::new(0);
+/// The step of SplitMix64 (Steele, Lea and Flood 2014): odd, so that the state takes every value.
+const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A tag of twelve lower-case letters and digits that no other call of this or another run gives.
+static STATE: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(seed_from_clock()));
+
+/// Makes the values that follow depend on a seed alone.
+pub fn begin(seed: u64) {
+    STATE.store(seed, Ordering::Relaxed);
+}
+
+/// A seed that hardly any other run has, short enough to be typed and for every reader of JSON.
+pub fn seed_from_clock() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_nanos() as u64;
+    u64::from((now ^ now >> 32) as u32)
+}
+
+/// The next number of SplitMix64.
+fn next() -> u64 {
+    let mut number = STATE.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+    number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ (number >> 31)
+}
+
+/// A tag of twelve lower-case letters and digits that no other call with this or another seed gives.
 pub fn tag() -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos() as u64;
-    let mut number = now.rotate_left(17) ^ NEXT.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-    let mut tag = String::new();
-    for _ in 0..12 {
-        // 32 characters without those that people mistake for each other.
-        let alphabet = b"abcdefghijkmnpqrstuvwxyz23456789";
-        tag.push(char::from(alphabet[(number % 32) as usize]));
-        number = (number / 32).wrapping_add(number << 57);
-    }
-    tag
+    // 32 characters without those that people mistake for each other.
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let number = next();
+    (0..12)
+        .map(|at| char::from(ALPHABET[(number >> (5 * at) & 31) as usize]))
+        .collect()
+}
+
+/// A number below `end`, which is not zero.
+pub fn below(end: u64) -> u64 {
+    next() % end.max(1)
 }
 
 /// A password that keeps any sensible rule: 20 characters of three kinds, all of them safe in a console dialogue.

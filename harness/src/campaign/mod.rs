@@ -12,7 +12,7 @@ use slcert_profiles::Profile;
 use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
 use slcert_reports::{Record, assess, exit_status, junit, summary};
 use slcert_rigs::rig::Template;
-use slcert_suites::Trial;
+use slcert_suites::{Trial, fresh};
 
 use crate::command::Run;
 use crate::list::trials;
@@ -175,6 +175,8 @@ fn record(
     planned: &[Trial],
     campaign: &str,
 ) -> Record {
+    let seed = run.seed.unwrap_or_else(fresh::seed_from_clock);
+    fresh::begin(seed);
     let excluded: Vec<_> = profile
         .excluded()
         .map(|(row, why)| (row.id, why.to_owned()))
@@ -222,7 +224,7 @@ fn record(
         },
         claim: profile.claim().0.map(|level| level.get()),
         selection,
-        seed: run.seed,
+        seed,
         planned: planned
             .iter()
             .map(|trial| PlannedRecord {
