@@ -74,10 +74,18 @@ fn written(record: &Record) -> Result<(tempfile::NamedTempFile, String), Failed>
     Ok((file, xml))
 }
 
+/// Leaves a test out, with the reason; where everything has to be there (`SLCERT_REQUIRE`), that is a failure.
+fn leave_out(why: &str) -> Result<Completion, Failed> {
+    match std::env::var_os("SLCERT_REQUIRE") {
+        Some(_) => Err(format!("left out, though everything has to be here: {why}").into()),
+        None => Ok(Completion::ignored_with(why)),
+    }
+}
+
 fn xmllint(file: &tempfile::NamedTempFile) -> Result<Result<Output, Completion>, Failed> {
     let Some(xsd) = std::env::var_os("SLCERT_JUNIT_XSD") else {
         let why = "SLCERT_JUNIT_XSD does not name junit-10.xsd (it is in the source package of pytest 9.2.0)";
-        return Ok(Err(Completion::ignored_with(why)));
+        return leave_out(why).map(Err);
     };
     let schema = std::fs::read(&xsd).map_err(|error| format!("SLCERT_JUNIT_XSD: {error}"))?;
     let found = sha256(&schema);
@@ -93,7 +101,7 @@ fn xmllint(file: &tempfile::NamedTempFile) -> Result<Result<Output, Completion>,
         Ok(output) => Ok(Ok(output)),
         Err(error) => {
             let why = format!("xmllint does not run ({error}): install libxml2-utils");
-            Ok(Err(Completion::ignored_with(why)))
+            leave_out(&why).map(Err)
         }
     }
 }
@@ -126,7 +134,7 @@ fn refuse() -> Result<Completion, Failed> {
 fn read(record: &Record) -> Result<Completion, Failed> {
     let Some(python) = std::env::var_os("SLCERT_PYTHON") else {
         let why = "SLCERT_PYTHON does not name a Python with the package junitparser";
-        return Ok(Completion::ignored_with(why));
+        return leave_out(why);
     };
     let (file, xml) = written(record)?;
     let script = [OsString::from("-c"), OsString::from(LIST_CASES)];
