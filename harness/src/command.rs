@@ -140,6 +140,9 @@ pub struct Run {
     /// The seed of the values that tests make up, such as passwords; one from the clock where left out. The record has it.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// What was reviewed, for what no test shows: a file with a table `[attestation."CCSC 4"]` for each requirement.
+    #[arg(long, value_name = "FILE")]
+    pub attestations: Option<PathBuf>,
     /// Exit with 0 where nothing but rows that are NOT EVALUATED or under REVIEW keep the claim open.
     #[arg(long)]
     pub allow_review: bool,

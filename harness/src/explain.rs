@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use slcert_profiles::{Catalogue, RequirementId, TestClass};
 use slcert_suites::case::{Case, Scope};
-use slcert_suites::{cases, slug};
+use slcert_suites::cases;
 
 use crate::command::Explain;
 use crate::sources::USAGE;
@@ -29,7 +29,7 @@ pub fn explain(explain: &Explain) -> ExitCode {
             .filter(|row| {
                 row.id.base() == Some(id) || row.id.to_string().starts_with(&id.to_string()[..2])
             })
-            .map(|row| slug(row.id))
+            .map(|row| row.id.slug())
             .collect();
         eprintln!(
             "       {}",
@@ -78,7 +78,7 @@ pub fn explain(explain: &Explain) -> ExitCode {
 }
 
 fn describe(id: RequirementId, case: &Case) {
-    anstream::println!("\n{}/{}: {}", slug(id), case.id, case.title);
+    anstream::println!("\n{}/{}: {}", id.slug(), case.id, case.title);
     anstream::println!(
         "  kind       {}, evidence for {} of IEC 62443-4-1",
         case.kind.word(),

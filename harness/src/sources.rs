@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use sha2::{Digest, Sha256};
 use slcert_profiles::Profile;
 use slcert_profiles::file::{Diagnostics, Source, choose};
+use slcert_reports::attestation::Attestations;
+use slcert_reports::record::AttestationRecord;
 use slcert_rigs::rig::{Rig, SIMULATED};
 
 use crate::command::On;
@@ -102,6 +104,23 @@ pub fn rig(path: Option<&Path>) -> Result<RigFile, Unusable> {
         folder: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
         sha256: hex(&Sha256::digest(source.text.as_bytes())),
     })
+}
+
+/// Reads what was reviewed, where a file of it was named.
+///
+/// # Errors
+/// The file is not usable, or a document is not the one that was reviewed.
+pub fn attestations(path: Option<&Path>) -> Result<Vec<AttestationRecord>, Unusable> {
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Source::open(path)
+        .and_then(|source| Attestations::load(&source, folder))
+        .map_err(|faults| {
+            tell(&faults);
+            Unusable
+        })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use slcert_profiles::{FoundationalRequirement, RequirementId, SecurityLevel, SlVector};
 
-use crate::record::{self, Record, SelectionRecord};
+use crate::escape::escape;
+use crate::record::{self, AttestationRecord, Record, SelectionRecord};
 use crate::verdict::Verdict;
 
 /// What a campaign's trials amount to.
@@ -18,13 +19,13 @@ pub struct Assessment {
     pub claimed: SlVector,
     /// The SL-C demonstrated by tests alone.
     pub demonstrated: SlVector,
-    /// The SL-C demonstrated by tests and by reviews. No review can be on record yet: rows under REVIEW are open.
+    /// The SL-C demonstrated by tests and by reviews that are on record.
     pub reviewed: SlVector,
     /// One entry a foundational requirement, in the standard's order.
     pub frs: Vec<FrResult>,
     /// The common constraints (CCSC) that are open: they belong to no FR and have no part in the vectors.
     pub common: Vec<Gap>,
-    /// The verdicts of the rows that the claim asks for.
+    /// The verdicts of the rows that the claim asks for, with the reviews that are on record.
     pub counts: Counts,
     /// The verdicts of the trials.
     pub trial_counts: Counts,
@@ -45,6 +46,8 @@ pub struct RequirementResult {
     pub claimed: bool,
     /// The worst verdict of its trials; NOT EVALUATED without any.
     pub verdict: Verdict,
+    /// The same with the review that is on record in the place of REVIEW.
+    pub reviewed: Verdict,
     /// Why: the reason of the first trial with that verdict, or why there is none.
     pub reason: String,
     /// The ids of its trials that were run.
@@ -58,9 +61,11 @@ pub struct FrResult {
     pub fr: FoundationalRequirement,
     /// The level claimed.
     pub claimed: SecurityLevel,
-    /// The highest level at which every row is met.
+    /// The highest level at which every row is met by tests alone.
     pub demonstrated: SecurityLevel,
-    /// The rows that are not met, up to the claim or to the level above the demonstrated one, whichever is higher.
+    /// The same with the reviews that are on record.
+    pub reviewed: SecurityLevel,
+    /// The rows that are not met, reviews included, up to the claim or to the level above the demonstrated one, whichever is higher.
     pub gaps: Vec<Gap>,
 }
 
@@ -140,41 +145,45 @@ pub fn assess(record: &Record) -> Assessment {
             assess_row(
                 row,
                 &claimed,
+                record.attested(row.id),
                 evidence.get(&row.id).map_or(&[][..], Vec::as_slice),
             )
         })
         .collect();
     let mut demonstrated = SlVector::default();
+    let mut reviewed = SlVector::default();
     let mut frs = Vec::with_capacity(FoundationalRequirement::ALL.len());
     for fr in FoundationalRequirement::ALL {
         let rows = || requirements.iter().filter(|row| row.id.fr() == Some(fr));
-        demonstrated[fr] = demonstrated_level(rows());
-        let horizon = claimed[fr].get().max(demonstrated[fr].get() + 1);
+        demonstrated[fr] = demonstrated_level(rows().map(|row| (row.level, row.verdict)));
+        reviewed[fr] = demonstrated_level(rows().map(|row| (row.level, row.reviewed)));
+        let horizon = claimed[fr].get().max(reviewed[fr].get() + 1);
         frs.push(FrResult {
             fr,
             claimed: claimed[fr],
             demonstrated: demonstrated[fr],
+            reviewed: reviewed[fr],
             gaps: rows()
-                .filter(|row| !row.verdict.is_met() && row.level.get() <= horizon)
+                .filter(|row| !row.reviewed.is_met() && row.level.get() <= horizon)
                 .map(Gap::of)
                 .collect(),
         });
     }
     let common = requirements
         .iter()
-        .filter(|row| row.id.fr().is_none() && !row.verdict.is_met())
+        .filter(|row| row.id.fr().is_none() && !row.reviewed.is_met())
         .map(Gap::of)
         .collect();
     Assessment {
         claimed,
         demonstrated,
-        reviewed: demonstrated,
+        reviewed,
         frs,
         common,
         counts: requirements
             .iter()
             .filter(|row| row.claimed)
-            .map(|row| row.verdict)
+            .map(|row| row.reviewed)
             .collect(),
         trial_counts: record.trials.iter().map(|trial| trial.verdict).collect(),
         interrupted: record.interrupted,
@@ -239,6 +248,7 @@ fn evidence(record: &Record) -> HashMap<RequirementId, Vec<Evidence<'_>>> {
 fn assess_row(
     row: &SelectionRecord,
     claimed: &SlVector,
+    attested: Option<&AttestationRecord>,
     evidence: &[Evidence<'_>],
 ) -> RequirementResult {
     let level = record::level(row.level);
@@ -262,18 +272,25 @@ fn assess_row(
             format!("the trial {id} was planned and not run"),
         ),
     });
-    // The first of the worst: `min_by_key` keeps the first of equals.
-    let (verdict, reason) = excluded
-        .into_iter()
-        .chain(found)
-        .min_by_key(|(verdict, _)| verdict.place())
-        .unwrap_or_else(|| (Verdict::NotEvaluated, "no case covers it yet".to_owned()));
+    let found: Vec<_> = excluded.into_iter().chain(found).collect();
+    let (verdict, reason) = worst(found.iter().cloned());
+    // A review stands where a person was asked for, and nowhere else.
+    let (reviewed, reason) = match attested {
+        Some(review) if verdict == Verdict::Review => {
+            worst(found.into_iter().map(|one| match one {
+                (Verdict::Review, _) => (review.outcome, escape(&review.words())),
+                other => other,
+            }))
+        }
+        _ => (verdict, reason),
+    };
     RequirementResult {
         id: row.id,
         title: row.title.clone(),
         level,
         claimed: level <= asked,
         verdict,
+        reviewed,
         reason,
         trials: evidence
             .iter()
@@ -285,15 +302,22 @@ fn assess_row(
     }
 }
 
+/// The first of the worst, with its reason: `min_by_key` keeps the first of equals.
+fn worst(found: impl Iterator<Item = (Verdict, String)>) -> (Verdict, String) {
+    found
+        .min_by_key(|(verdict, _)| verdict.place())
+        .unwrap_or_else(|| (Verdict::NotEvaluated, "no case covers it yet".to_owned()))
+}
+
 /// The highest level at which every row is met. A group without rows demonstrates nothing.
-fn demonstrated_level<'a>(rows: impl Iterator<Item = &'a RequirementResult>) -> SecurityLevel {
+fn demonstrated_level(rows: impl Iterator<Item = (SecurityLevel, Verdict)>) -> SecurityLevel {
     let mut rows = rows.peekable();
     if rows.peek().is_none() {
         return SecurityLevel::NONE;
     }
     let lowest_open = rows
-        .filter(|row| !row.verdict.is_met())
-        .map(|row| row.level.get())
+        .filter(|(_, verdict)| !verdict.is_met())
+        .map(|(level, _)| level.get())
         .min();
     match lowest_open {
         Some(level) => record::level(level.saturating_sub(1)),
@@ -307,7 +331,7 @@ impl Gap {
             id: row.id,
             title: row.title.clone(),
             level: row.level,
-            verdict: row.verdict,
+            verdict: row.reviewed,
             reason: row.reason.clone(),
             claimed: row.claimed,
         }

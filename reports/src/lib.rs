@@ -27,6 +27,7 @@
 #![deny(missing_docs)]
 
 pub mod assess;
+pub mod attestation;
 pub mod escape;
 pub mod journal;
 pub mod junit;

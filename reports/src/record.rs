@@ -46,8 +46,43 @@ pub struct Record {
     /// campaign that was cut short or filtered demonstrates nothing by what it left out.
     #[serde(default)]
     pub planned: Vec<PlannedRecord>,
+    /// What people have reviewed, for what no test shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<AttestationRecord>,
     /// The trials that were run, in the order in which they ended.
     pub trials: Vec<TrialRecord>,
+}
+
+/// What a person has reviewed for one requirement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttestationRecord {
+    /// The requirement.
+    pub requirement: RequirementId,
+    /// What the review came to: PASS, FAIL or NOT APPLICABLE.
+    pub outcome: Verdict,
+    /// The document, as the attestation names it.
+    pub document: String,
+    /// SHA-256 of the document, in hex.
+    pub sha256: String,
+    /// Who reviewed it.
+    pub reviewer: String,
+    /// The day of the review: `2026-11-20`.
+    pub date: String,
+    /// What a reader should know.
+    pub remark: Option<String>,
+}
+
+impl AttestationRecord {
+    /// The review in one line.
+    pub fn words(&self) -> String {
+        let remark = self.remark.as_ref();
+        let remark = remark.map_or_else(String::new, |remark| format!(" ({remark})"));
+        format!(
+            "reviewed: {} by {} on {}, {}{remark}",
+            self.outcome, self.reviewer, self.date, self.document
+        )
+    }
 }
 
 /// The profile of a campaign.
@@ -205,6 +240,11 @@ pub enum NotARecord {
 }
 
 impl Record {
+    /// What was reviewed for a requirement.
+    pub fn attested(&self, id: RequirementId) -> Option<&AttestationRecord> {
+        self.attestations.iter().find(|one| one.requirement == id)
+    }
+
     /// The claim as a vector. A level over 4, which [`Record::check`] refuses, counts as 4.
     pub fn claimed(&self) -> SlVector {
         SlVector(self.claim.map(level))

@@ -132,16 +132,21 @@ impl Summary {
     }
 
     fn fr(&mut self, fr: &FrResult) {
-        let shown = fr.demonstrated >= fr.claimed;
+        let shown = fr.reviewed >= fr.claimed;
         // Painted text is wider for `format!` than for the reader, so it is painted when it has been laid out.
         let start = format!(
-            "{:<9} claimed {}  demonstrated {}",
+            "{:<9} claimed {}  demonstrated {}{}",
             fr.fr.to_string(),
             fr.claimed,
-            fr.demonstrated
+            fr.demonstrated,
+            if fr.reviewed > fr.demonstrated {
+                format!(", {} with reviews", fr.reviewed)
+            } else {
+                String::new()
+            }
         );
         let (label, gaps): (_, Vec<&Gap>) = if shown {
-            let next = fr.demonstrated.get() + 1;
+            let next = fr.reviewed.get() + 1;
             (format!("kept from {next} by: "), fr.gaps.iter().collect())
         } else {
             (

@@ -11,6 +11,7 @@ pub mod dc;
 pub mod effect;
 pub mod fresh;
 pub mod iac;
+pub mod inspection;
 pub mod leak;
 pub mod live;
 pub mod modbus;
@@ -24,7 +25,7 @@ pub mod si;
 pub mod uc;
 
 pub use case::Case;
-pub use plan::{Blocked, Trial, plan, slug};
+pub use plan::{Blocked, Trial, plan};
 pub use procedure::{Procedure, Stop};
 
 /// All cases, in the standard's order.
@@ -53,6 +54,7 @@ pub fn cases() -> Vec<&'static Case> {
         dc::cr_4_3::CASES,
         ra::cr_7_7::CASES,
         ra::cr_7_8::CASES,
+        inspection::CASES,
     ]
     .into_iter()
     .flatten()

@@ -38,21 +38,13 @@ impl Trial {
 
     /// Its name: `CR-1.11/lockout@console`.
     pub fn id(&self) -> String {
-        let requirement = slug(self.requirement);
+        let requirement = self.requirement.slug();
         let case = self.case.id;
         match &self.interface {
             Some(interface) => format!("{requirement}/{case}@{interface}"),
             None => format!("{requirement}/{case}"),
         }
     }
-}
-
-/// A requirement's id without spaces and brackets, as people type it: `CR-1.1-RE-1`.
-pub fn slug(id: RequirementId) -> String {
-    id.to_string()
-        .replace(" RE(", "-RE-")
-        .replace(')', "")
-        .replace(' ', "-")
 }
 
 /// The trials of `cases` on a rig, in the order of the cases. `applies` tells which requirements the device is judged by:

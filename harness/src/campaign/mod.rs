@@ -30,6 +30,10 @@ pub fn run(run: &Run) -> ExitCode {
         Ok(rig) => rig,
         Err(unusable) => return unusable.into(),
     };
+    let attestations = match sources::attestations(run.attestations.as_deref()) {
+        Ok(attestations) => attestations,
+        Err(unusable) => return unusable.into(),
+    };
     if let Err(message) = add_flaws(run, &mut rig) {
         eprintln!("error: {message}");
         return ExitCode::from(USAGE);
@@ -71,7 +75,8 @@ pub fn run(run: &Run) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let record = record(run, &profile, &rig, &planned, folder.name());
+    let mut record = record(run, &profile, &rig, &planned, folder.name());
+    record.attestations = attestations;
     header(&record, &rig, planned.len());
     let runner = match Runner::start(rig, folder, record, None) {
         Ok(runner) => Arc::new(runner),
@@ -235,6 +240,7 @@ fn record(
             })
             // What a filter leaves out stays planned: a campaign demonstrates nothing by what it does not run.
             .collect(),
+        attestations: Vec::new(),
         trials: Vec::new(),
     }
 }

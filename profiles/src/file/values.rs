@@ -14,6 +14,7 @@ use toml::de::DeValue;
 use super::diagnostic::Diagnostic;
 use super::setting::{Schema, Setting, wrong_type};
 use super::suggest::excerpt;
+use crate::requirement::RequirementId;
 
 /// A length of time, written with its unit: `"100ms"`, `"30s"`, `"2m"`, `"1h"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +113,24 @@ impl Setting for Pattern {
                 None
             }
         }
+    }
+}
+
+/// A requirement's id, also as a key.
+impl Setting for RequirementId {
+    fn schema() -> Schema {
+        String::schema()
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let text = String::read(value, faults)?;
+        let id = text.parse().ok();
+        if id.is_none() {
+            let what = format!("`{}` is no requirement's id", excerpt(&text));
+            let help = "write it as `CR 1.11` or `CR 1.1 RE(1)`";
+            faults.push(Diagnostic::error(value.span(), what).help(help));
+        }
+        id
     }
 }
 

@@ -236,3 +236,56 @@ fn every_row_of_the_claim_is_counted_once() {
     assert_eq!(assessment.trial_counts.total(), record.trials.len());
     assert_eq!(assessment.trial_counts.of(Verdict::Pass), 4);
 }
+
+fn reviewed(requirement: &str, outcome: Verdict) -> AttestationRecord {
+    AttestationRecord {
+        requirement: id(requirement),
+        outcome,
+        document: "certificate.pdf".to_owned(),
+        sha256: "00".repeat(32),
+        reviewer: "A. Reviewer".to_owned(),
+        date: "2026-11-20".to_owned(),
+        remark: None,
+    }
+}
+
+#[test]
+fn a_review_closes_its_row_and_stays_apart_from_what_tests_show() {
+    let mut record = passed([1; 7], 1);
+    set(&mut record, "CR 5.1", Verdict::Review);
+    record.attestations.push(reviewed("CR 5.1", Verdict::Pass));
+    let assessment = assess(&record);
+    let row = assessment.get(id("CR 5.1")).unwrap();
+    assert_eq!(
+        (row.verdict, row.reviewed),
+        (Verdict::Review, Verdict::Pass)
+    );
+    assert!(row.reason.contains("reviewed: PASS by A. Reviewer"));
+    assert_eq!(assessment.demonstrated[RDF].get(), 0);
+    assert!(assessment.reviewed[RDF].get() > 0);
+    assert!(assessment.is_demonstrated());
+    assert_eq!(exit_status(&assessment, false, false), 0);
+}
+
+#[test]
+fn a_review_that_failed_is_a_fail() {
+    let mut record = passed([1; 7], 1);
+    set(&mut record, "CR 5.1", Verdict::Review);
+    record.attestations.push(reviewed("CR 5.1", Verdict::Fail));
+    let assessment = assess(&record);
+    assert_eq!(exit_status(&assessment, false, true), 1);
+    let junit = crate::junit(&record, &assessment).unwrap();
+    assert!(junit.contains("reviewed: FAIL by A. Reviewer"), "{junit}");
+}
+
+#[test]
+fn no_review_makes_good_what_a_test_found() {
+    for verdict in [Verdict::Fail, Verdict::NotEvaluated, Verdict::Inconclusive] {
+        let mut record = passed([1; 7], 1);
+        set(&mut record, "CR 5.1", verdict);
+        record.attestations.push(reviewed("CR 5.1", Verdict::Pass));
+        let assessment = assess(&record);
+        let row = assessment.get(id("CR 5.1")).unwrap();
+        assert_eq!(row.reviewed, verdict);
+    }
+}

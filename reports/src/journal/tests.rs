@@ -17,6 +17,7 @@ fn campaign(trials: usize) -> (Campaign, Journal) {
     let path = folder.path().join("journal.jsonl");
     let mut journal = Journal::create(&path).unwrap();
     let record = Record {
+        attestations: Vec::new(),
         trials: Vec::new(),
         ..example::record()
     };

@@ -153,11 +153,20 @@ fn of_trial(
     options: &JunitOptions,
 ) -> (Option<RequirementId>, Case) {
     let owner = owner(&trial.requirements, &trial.id);
-    let reason = text::reason(&trial.reason, trial.verdict);
+    let review = owner
+        .filter(|_| trial.verdict == Verdict::Review)
+        .and_then(|id| record.attested(id));
+    let (verdict, reason) = match review {
+        Some(review) => (
+            review.outcome,
+            text::reason(&review.words(), review.outcome),
+        ),
+        None => (trial.verdict, text::reason(&trial.reason, trial.verdict)),
+    };
     let case = Case {
         classname: classname(owner),
         name: name(owner, &trial.title, trial.interface.as_deref()),
-        verdict: trial.verdict,
+        verdict,
         duration_ms: i64::try_from(trial.duration_ms)
             .map_or(LONGEST_TIME, |ms| ms.min(LONGEST_TIME)),
         text: text::body(trial, &reason),

@@ -102,6 +102,7 @@ pub fn bare(claim: [u8; 7]) -> Record {
         selection: selection.collect(),
         seed: 7,
         planned: Vec::new(),
+        attestations: Vec::new(),
         trials: Vec::new(),
     }
 }

@@ -209,10 +209,6 @@ impl Table for Rig {
             "Requirements that the device does not meet by itself, and the countermeasure around it.",
             BTreeMap::new(),
         );
-        let ids = |map: Option<BTreeMap<Id, String>>| {
-            map.map(|map| map.into_iter().map(|(id, why)| (id.0, why)).collect())
-        };
-        let (absent, compensated) = (ids(absent), ids(compensated));
         Some(Self {
             dut: dut?,
             start: start?,
@@ -240,34 +236,6 @@ impl Table for Surface {
             address: address?,
             tcp: tcp?,
         })
-    }
-}
-
-/// A requirement's id as a key of a file.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Id(RequirementId);
-
-impl slcert_profiles::file::Setting for Id {
-    fn schema() -> Schema {
-        String::schema()
-    }
-
-    fn read(
-        value: &slcert_profiles::file::Spanned<slcert_profiles::file::DeValue<'_>>,
-        faults: &mut Vec<slcert_profiles::file::Diagnostic>,
-    ) -> Option<Self> {
-        let text = String::read(value, faults)?;
-        let id = text.parse().map(Self);
-        if id.is_err() {
-            faults.push(
-                slcert_profiles::file::Diagnostic::error(
-                    value.span(),
-                    format!("`{text}` is no requirement's id"),
-                )
-                .help("write it as `CR 1.11` or `CR 1.1 RE(1)`"),
-            );
-        }
-        id.ok()
     }
 }
 
