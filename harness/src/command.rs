@@ -101,6 +101,8 @@ pub enum Command {
     Check(Check),
     /// Tell what is known of a requirement, and how it is tested.
     Explain(Explain),
+    /// Run the suites against the simulated device, sound and with each of its flaws, and show what they see.
+    Qualify(Qualify),
     /// Be the simulated device.
     Sim(slcert_sim::Args),
 }
@@ -183,4 +185,28 @@ pub struct Check {
 pub struct Explain {
     /// The requirement: `CR-1.11`, `"CR 1.1 RE(1)"`, `CR-1.1-RE-1`.
     pub requirement: String,
+}
+
+/// Qualifies the suites.
+#[derive(Debug, Args)]
+pub struct Qualify {
+    /// Give each flawed device only the trials of the requirement that its flaw breaks.
+    #[arg(long)]
+    pub quick: bool,
+    /// The profile whose trials are run.
+    #[arg(
+        long,
+        short,
+        default_value = "embedded-device-sl4",
+        value_name = "NAME|FILE"
+    )]
+    pub profile: String,
+    /// How many devices are tested side by side: their trials wait more than they work.
+    #[arg(long, short, default_value_t = 6, value_name = "N")]
+    pub jobs: usize,
+    /// Write the result as a record of the method's validation, in JSON.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only flaws with this in their name or in their requirement's: `lockout`, `CR-1.11`.
+    pub filter: Option<String>,
 }

@@ -7,4 +7,5 @@ pub mod check;
 pub mod command;
 pub mod explain;
 pub mod list;
+pub mod qualify;
 pub mod sources;

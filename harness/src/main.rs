@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         Command::List(list) => slcert::list::list(&list),
         Command::Check(check) => slcert::check::check(&check),
         Command::Explain(explain) => slcert::explain::explain(&explain),
+        Command::Qualify(qualify) => slcert::qualify::qualify(&qualify),
         Command::Sim(sim) => slcert_sim::run(sim),
     }
 }

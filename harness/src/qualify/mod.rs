@@ -1,0 +1,319 @@
+//! `slcert qualify`: whether the suites find what they are there to find.
+//!
+//! The suites run against the sound simulated device, which no case may FAIL, and against the device with each of its
+//! flaws, which the case of the flaw's requirement has to see. Each run is a campaign of its own in a process of its own.
+
+mod matrix;
+mod related;
+
+use std::collections::VecDeque;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use slcert_profiles::RequirementId;
+use slcert_reports::{Record, Verdict};
+use slcert_sim::Flaw;
+
+use crate::command::Qualify;
+use crate::sources::{BENCH, USAGE};
+
+/// The exit code of a suite that misses its goal.
+const MISSED: u8 = 1;
+/// The longest that one campaign may take.
+const LONGEST: Duration = Duration::from_secs(20 * 60);
+
+/// What one device came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The flaw; none for the sound device.
+    pub flaw: Option<&'static str>,
+    /// What the flawed device does.
+    pub description: &'static str,
+    /// The requirement that it breaks.
+    pub requirement: Option<&'static str>,
+    /// The trials of that requirement that saw it.
+    pub seen_by: Vec<String>,
+    /// Other trials that turned red, and why that is right.
+    pub related: Vec<Other>,
+    /// Other trials that turned red for no known reason.
+    pub unrelated: Vec<Other>,
+    /// Trials that came to no verdict.
+    pub inconclusive: Vec<Other>,
+    /// Why there is no result at all.
+    pub trouble: Option<String>,
+    /// How many trials were run.
+    pub trials: usize,
+    /// How long the campaign took, in seconds.
+    pub seconds: u64,
+}
+
+/// A trial beside those of the flaw's own requirement.
+#[derive(Clone, Debug, Serialize)]
+pub struct Other {
+    /// The trial.
+    pub trial: String,
+    /// Its own reason, or why it is right that it turned red.
+    pub reason: String,
+}
+
+impl Row {
+    /// Whether this device was judged as it should be.
+    pub fn is_right(&self) -> bool {
+        let seen = self.flaw.is_none() || !self.seen_by.is_empty();
+        // A flawed device may well leave another case without a verdict; a sound one may not.
+        let decided = self.flaw.is_some() || self.inconclusive.is_empty();
+        self.trouble.is_none() && seen && decided && self.unrelated.is_empty()
+    }
+}
+
+/// What a lab files as the validation of its method.
+#[derive(Debug, Serialize)]
+struct Validation<'a> {
+    slcert: &'static str,
+    date: String,
+    profile: &'a str,
+    /// Whether each flawed device got the trials of the flaw's own requirement only.
+    quick: bool,
+    goal_reached: bool,
+    devices: &'a [Row],
+}
+
+/// Runs the qualification.
+pub fn qualify(qualify: &Qualify) -> ExitCode {
+    let flaws: Vec<&'static Flaw> = slcert_sim::flaws()
+        .iter()
+        .filter(|flaw| {
+            let filter = qualify.filter.as_deref().unwrap_or_default();
+            flaw.name.contains(filter) || slug(flaw.requirement).contains(filter)
+        })
+        .collect();
+    if flaws.is_empty() {
+        eprintln!(
+            "error: no flaw has this in its name or requirement; `slcert sim --list-flaws` lists them"
+        );
+        return ExitCode::from(USAGE);
+    }
+    let scratch = match tempfile::tempdir() {
+        Ok(scratch) => scratch,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(BENCH);
+        }
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(BENCH);
+        }
+    };
+    let work = Work {
+        program,
+        folder: scratch.path().to_owned(),
+        profile: qualify.profile.clone(),
+        quick: qualify.quick,
+    };
+    // The sound device first: it takes the longest, and says the most.
+    let sound = qualify.filter.is_none().then_some(None);
+    let devices: VecDeque<_> = sound
+        .into_iter()
+        .chain(flaws.into_iter().map(Some))
+        .collect();
+    let rows = side_by_side(&work, devices, qualify.jobs.max(1));
+    let reached = rows.iter().all(Row::is_right);
+    anstream::println!(
+        "{}",
+        matrix::text(&rows, std::io::stdout().is_terminal(), qualify.quick)
+    );
+    if let Some(out) = &qualify.out {
+        let validation = Validation {
+            slcert: env!("CARGO_PKG_VERSION"),
+            date: jiff::Timestamp::now().to_string(),
+            profile: &qualify.profile,
+            quick: qualify.quick,
+            goal_reached: reached,
+            devices: &rows,
+        };
+        let written = serde_json::to_string_pretty(&validation)
+            .map_err(std::io::Error::other)
+            .and_then(|text| std::fs::write(out, text + "\n"));
+        if let Err(error) = written {
+            eprintln!("error: {}: {error}", out.display());
+            return ExitCode::from(BENCH);
+        }
+        anstream::println!("record  {}", out.display());
+    }
+    ExitCode::from(if reached { 0 } else { MISSED })
+}
+
+/// Runs the devices on so many threads, and hands back their rows in the order of the flaws.
+fn side_by_side(work: &Work, devices: VecDeque<Option<&'static Flaw>>, jobs: usize) -> Vec<Row> {
+    let total = devices.len();
+    let waiting: Mutex<VecDeque<_>> = Mutex::new(devices.into_iter().enumerate().collect());
+    let done: Mutex<Vec<(usize, Row)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let next = waiting
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front();
+                    let Some((place, flaw)) = next else { return };
+                    let row = work.judge(flaw);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((place, row));
+                    if let Some((_, row)) = done.last() {
+                        let word = if row.is_right() {
+                            "as expected"
+                        } else {
+                            "NOT AS EXPECTED"
+                        };
+                        let name = row.flaw.unwrap_or("sound device");
+                        eprintln!("{}/{total} {name}: {word}, {} s", done.len(), row.seconds);
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, row)| row).collect()
+}
+
+struct Work {
+    program: PathBuf,
+    folder: PathBuf,
+    profile: String,
+    quick: bool,
+}
+
+impl Work {
+    /// One campaign against one device.
+    fn judge(&self, flaw: Option<&'static Flaw>) -> Row {
+        let began = Instant::now();
+        let out = self.folder.join(flaw.map_or("sound", |flaw| flaw.name));
+        let mut command = Command::new(&self.program);
+        command
+            .args(["run", "--profile", &self.profile, "--out"])
+            .arg(&out);
+        if let Some(flaw) = flaw {
+            command.args(["--flaw", flaw.name]);
+            if self.quick {
+                command.arg(format!("{}/", slug(flaw.requirement)));
+            }
+        }
+        let ended = run(&mut command);
+        let record = Record::read(&out.join("result.json"));
+        let mut row = match (ended, record) {
+            (Err(trouble), _) => empty(flaw, trouble),
+            (Ok(()), Err(error)) => empty(flaw, error.to_string()),
+            (Ok(()), Ok(record)) => read(flaw, &record),
+        };
+        row.seconds = began.elapsed().as_secs();
+        row
+    }
+}
+
+/// Runs a campaign to its end, whatever it comes to.
+fn run(command: &mut Command) -> Result<(), String> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let began = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) if began.elapsed() < LONGEST => std::thread::sleep(Duration::from_millis(50)),
+            Ok(None) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("no end after {} s", LONGEST.as_secs()));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+fn empty(flaw: Option<&'static Flaw>, trouble: String) -> Row {
+    Row {
+        flaw: flaw.map(|flaw| flaw.name),
+        description: flaw.map_or("nothing wrong", |flaw| flaw.description),
+        requirement: flaw.map(|flaw| flaw.requirement),
+        seen_by: Vec::new(),
+        related: Vec::new(),
+        unrelated: Vec::new(),
+        inconclusive: Vec::new(),
+        trouble: Some(trouble),
+        trials: 0,
+        seconds: 0,
+    }
+}
+
+/// Reads what a campaign against a device came to.
+fn read(flaw: Option<&'static Flaw>, record: &Record) -> Row {
+    let mut row = empty(flaw, String::new());
+    row.trouble = None;
+    row.trials = record.trials.len();
+    let own: Option<RequirementId> = flaw.and_then(|flaw| flaw.requirement.parse().ok());
+    for trial in &record.trials {
+        let trial_of = |reason: &str| Other {
+            trial: trial.id.clone(),
+            reason: reason.to_owned(),
+        };
+        match trial.verdict {
+            Verdict::Inconclusive => row.inconclusive.push(trial_of(&trial.reason)),
+            Verdict::Fail => {
+                let why = flaw.and_then(|flaw| related::why(flaw.name, &trial.requirements));
+                if own.is_some_and(|own| trial.requirements.contains(&own)) {
+                    row.seen_by.push(trial.id.clone());
+                } else if let Some(why) = why {
+                    row.related.push(trial_of(why));
+                } else {
+                    row.unrelated.push(trial_of(&trial.reason));
+                }
+            }
+            _ => {}
+        }
+    }
+    row
+}
+
+fn slug(requirement: &str) -> String {
+    requirement
+        .parse::<RequirementId>()
+        .map_or_else(|_| requirement.to_owned(), |id| id.slug())
+}
+
+/// Runs one flawed device through the trials of its own requirement, or through all of them; an error where it was not
+/// judged as it should be.
+///
+/// # Errors
+/// What went wrong, for people.
+pub fn check(
+    program: &Path,
+    profile: &str,
+    flaw: &'static Flaw,
+    quick: bool,
+) -> Result<(), String> {
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let work = Work {
+        program: program.to_owned(),
+        folder: scratch.path().to_owned(),
+        profile: profile.to_owned(),
+        quick,
+    };
+    let row = work.judge(Some(flaw));
+    if row.is_right() {
+        Ok(())
+    } else {
+        Err(matrix::text(&[row], false, quick))
+    }
+}

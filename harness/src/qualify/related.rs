@@ -1,0 +1,58 @@
+//! Requirements that a flaw breaks beside its own.
+
+use slcert_profiles::RequirementId;
+
+/// The flaw, the requirements, and why one defect breaks them all.
+const RELATED: &[(&str, &[&str], &str)] = &[
+    (
+        "any-client-certificate",
+        &["CR 4.3"],
+        "a certificate of any authority may have any signature",
+    ),
+    (
+        "plain-write",
+        &["CR 1.2", "CR 2.1 RE(1)"],
+        "who writes on plain Modbus is neither known nor authorised",
+    ),
+    (
+        "password-echo",
+        &["CR 4.1"],
+        "what is echoed comes back on the line",
+    ),
+    (
+        "loop-stalls",
+        &["CR 3.7", "CR 7.7"],
+        "their cases send unknown functions as well",
+    ),
+];
+
+/// Why it is right that a trial of these requirements turned red; none if it is not.
+pub(super) fn why(flaw: &str, requirements: &[RequirementId]) -> Option<&'static str> {
+    RELATED
+        .iter()
+        .filter(|(name, _, _)| *name == flaw)
+        .find(|(_, ids, _)| {
+            let owner = requirements.first().map(ToString::to_string);
+            owner.is_some_and(|owner| ids.contains(&owner.as_str()))
+        })
+        .map(|(_, _, why)| *why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_names_a_flaw_and_requirements_that_there_are() {
+        for (flaw, ids, why) in RELATED {
+            assert!(
+                slcert_sim::flaws().iter().any(|one| one.name == *flaw),
+                "{flaw}"
+            );
+            assert!(!why.is_empty());
+            for id in *ids {
+                assert!(id.parse::<RequirementId>().is_ok(), "{id}");
+            }
+        }
+    }
+}
