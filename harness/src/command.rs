@@ -163,9 +163,12 @@ pub struct List {
     #[command(flatten)]
     pub on: On,
     /// List the built-in profiles instead.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "requirements")]
     pub profiles: bool,
-    /// Only trials whose name has this in it.
+    /// List the requirements of the profile instead, and what answers each: cases, a person, or nothing yet.
+    #[arg(long)]
+    pub requirements: bool,
+    /// Only trials, or requirements, whose name has this in it.
     pub filter: Option<String>,
 }
 

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use slcert_profiles::Profile;
+use slcert_suites::case::Case;
+use slcert_suites::coverage::{self, Answer};
 use slcert_suites::{Blocked, Trial, cases, plan};
 
 use crate::command::List;
@@ -26,6 +28,10 @@ pub fn list(list: &List) -> ExitCode {
         Ok(profile) => profile,
         Err(unusable) => return unusable.into(),
     };
+    if list.requirements {
+        requirements(&profile, list.filter.as_deref().unwrap_or_default());
+        return ExitCode::SUCCESS;
+    }
     let rig = match sources::rig(list.on.rig.as_deref()) {
         Ok(rig) => rig,
         Err(unusable) => return unusable.into(),
@@ -56,6 +62,30 @@ pub fn list(list: &List) -> ExitCode {
         eprintln!("no trial fits");
     }
     ExitCode::SUCCESS
+}
+
+/// Lists what answers each requirement of a profile.
+fn requirements(profile: &Profile, filter: &str) {
+    let rows: Vec<_> = profile
+        .required()
+        .filter(|row| row.id.slug().contains(filter) || row.id.to_string().contains(filter))
+        .collect();
+    for row in &rows {
+        let names = |cases: &[&Case]| {
+            let names: Vec<_> = cases.iter().map(|case| case.id).collect();
+            names.join(", ")
+        };
+        let answer = match coverage::answer(row.id) {
+            Some(Answer::Cases(cases)) => format!("tested   {}", names(&cases)),
+            Some(Answer::Person(cases)) => format!("person   {}", names(&cases)),
+            Some(Answer::Nothing(why)) => format!("nothing  {why}"),
+            None => "nothing".to_owned(),
+        };
+        anstream::println!("{:14} {:62} {answer}", row.id.to_string(), row.title);
+    }
+    if rows.is_empty() {
+        eprintln!("no requirement of the profile has this in its id");
+    }
 }
 
 /// The trials of a profile on a rig: the cases that give evidence for a requirement that the profile selects, and that

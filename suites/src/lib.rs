@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod case;
+pub mod coverage;
 pub mod dc;
 pub mod effect;
 pub mod fresh;
@@ -36,6 +37,7 @@ pub fn cases() -> Vec<&'static Case> {
         iac::cr_1_2::CASES,
         iac::cr_1_5::CASES,
         iac::cr_1_7::CASES,
+        iac::cr_1_9::CASES,
         iac::cr_1_10::CASES,
         iac::cr_1_11::CASES,
         iac::cr_1_12::CASES,

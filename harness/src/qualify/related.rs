@@ -6,8 +6,13 @@ use slcert_profiles::RequirementId;
 const RELATED: &[(&str, &[&str], &str)] = &[
     (
         "any-client-certificate",
-        &["CR 4.3"],
-        "a certificate of any authority may have any signature",
+        &["CR 1.9", "CR 4.3"],
+        "what is of any authority may have any signature, period and usage",
+    ),
+    (
+        "expired-client-certificate",
+        &["CR 1.9"],
+        "the period is part of the validation",
     ),
     (
         "plain-write",

@@ -35,6 +35,8 @@ flaws! {
     AnyClientCertificate "any-client-certificate" "CR 1.2" "Modbus/TLS takes a client certificate of any issuer";
     OldPasswordWorks "old-password-works" "CR 1.5" "the old password still works after a change";
     WeakPasswords "weak-passwords" "CR 1.7" "the password policy is not enforced";
+    ServerCertificateAsClient "server-certificate-as-client" "CR 1.9" "Modbus/TLS takes a client certificate that is for servers only";
+    ClientAsAuthority "client-as-authority" "CR 1.9" "Modbus/TLS takes a certificate that another client has issued";
     NamesTheUnknown "names-the-unknown" "CR 1.10" "the console says when a user name does not exist";
     PasswordEcho "password-echo" "CR 1.10" "the console echoes passwords";
     NoLockout "no-lockout" "CR 1.11" "failed logins are not counted";

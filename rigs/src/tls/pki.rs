@@ -27,6 +27,10 @@ pub enum Fault {
     NotYetValid,
     /// Its signature is altered; all else is intact.
     BadSignature,
+    /// It may be used by servers only.
+    ServerOnly,
+    /// It was issued by a client's certificate, which is no authority's.
+    IssuedByClient,
     /// It has no role.
     NoRole,
     /// It has the role extension twice.
@@ -47,6 +51,8 @@ impl Fault {
             Self::Expired => "an expired certificate",
             Self::NotYetValid => "a certificate that is not valid yet",
             Self::BadSignature => "a certificate with an altered signature",
+            Self::ServerOnly => "a certificate that is for servers only",
+            Self::IssuedByClient => "a certificate issued by a client's certificate",
             Self::NoRole => "a certificate without a role",
             Self::TwoRoles => "a certificate with two roles",
             Self::RoleAsIa5String => "a certificate whose role is an IA5String",
@@ -108,9 +114,15 @@ impl Authority {
     /// # Errors
     /// The system has no random numbers.
     pub fn issue(&self, role: &str, fault: Fault) -> Result<Identity, LineError> {
+        if fault == Fault::IssuedByClient {
+            return self.issue_by_client(role);
+        }
         let key = KeyPair::generate().map_err(|error| unusable("a new key", &error))?;
         let mut params = named("slcert client")?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![match fault {
+            Fault::ServerOnly => ExtendedKeyUsagePurpose::ServerAuth,
+            _ => ExtendedKeyUsagePurpose::ClientAuth,
+        }];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2099, 1, 1);
@@ -146,6 +158,19 @@ impl Authority {
             chain: vec![CertificateDer::from(der)],
             key: PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
         })
+    }
+}
+
+impl Authority {
+    /// A certificate whose issuer is a client of this authority: its chain has that client's certificate.
+    fn issue_by_client(&self, role: &str) -> Result<Identity, LineError> {
+        let client = self.issue(role, Fault::None)?;
+        let key = KeyPair::try_from(&client.key).map_err(|error| unusable("a key", &error))?;
+        let issuer = Issuer::from_ca_cert_der(&client.chain[0], key)
+            .map_err(|error| unusable("a client's certificate", &error))?;
+        let mut identity = Self { issuer }.issue(role, Fault::None)?;
+        identity.chain.extend(client.chain);
+        Ok(identity)
     }
 }
 

@@ -8,3 +8,4 @@ pub mod cr_1_1_re_1;
 pub mod cr_1_2;
 pub mod cr_1_5;
 pub mod cr_1_7;
+pub mod cr_1_9;

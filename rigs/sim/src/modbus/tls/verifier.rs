@@ -1,4 +1,4 @@
-//! Which client certificates are taken: those of the device's CA, within their time. Two flaws take more.
+//! Which client certificates are taken: those of the device's CA, within their time. Four flaws take more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(super) struct Verifier {
     sound: Arc<dyn ClientCertVerifier>,
     takes_any: bool,
     takes_expired: bool,
+    takes_any_usage: bool,
+    takes_any_issuer: bool,
 }
 
 impl Verifier {
@@ -41,6 +43,8 @@ impl Verifier {
             sound,
             takes_any: flaws.enabled(Defect::AnyClientCertificate),
             takes_expired: flaws.enabled(Defect::ExpiredClientCertificate),
+            takes_any_usage: flaws.enabled(Defect::ServerCertificateAsClient),
+            takes_any_issuer: flaws.enabled(Defect::ClientAsAuthority),
         })
     }
 }
@@ -73,6 +77,13 @@ impl ClientCertVerifier for Verifier {
                 let then = last_valid(certificate).unwrap_or(now);
                 self.sound
                     .verify_client_cert(certificate, intermediates, then)
+            }
+            Err(Error::InvalidCertificate(
+                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
+            )) if self.takes_any_usage => Ok(ClientCertVerified::assertion()),
+            // The chain is longer than its authority allows, and each signature in it is right.
+            Err(_) if self.takes_any_issuer && !intermediates.is_empty() => {
+                self.sound.verify_client_cert(&intermediates[0], &[], now)
             }
             result => result,
         }
