@@ -9,8 +9,9 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Account;
 use crate::audit::{Audit, Category, Event, Source};
+use crate::clock::Clock;
 use crate::flaw::{Defect, FlawSet};
-use crate::password::{self, NoRandom};
+use crate::password::{self, Hash, NoRandom};
 use crate::policy::{BadSetting, Policy, Weak};
 use crate::process::{Point, Process, Settings};
 use crate::role::{Permission, Roles};
@@ -36,6 +37,10 @@ pub(crate) enum Refusal {
     Setting(#[from] BadSetting),
     #[error("password too weak ({0})")]
     Weak(#[from] Weak),
+    #[error("password was used before")]
+    Reused,
+    #[error("password was changed too recently")]
+    TooSoon,
     #[error("storage failed")]
     Storage(#[from] StoreError),
     #[error("internal")]
@@ -56,6 +61,9 @@ pub(crate) struct State {
     pub accounts: BTreeMap<String, Account>,
     pub roles: Roles,
     pub policy: Policy,
+    /// Accounts that the flaw `removed-account-returns` brings back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub removed: BTreeMap<String, Account>,
 }
 
 /// What is burnt in once, at first start.
@@ -106,6 +114,7 @@ impl Write {
 #[derive(Debug)]
 pub(crate) struct Controller {
     pub flaws: FlawSet,
+    pub clock: Arc<Clock>,
     pub audit: Audit,
     pub process: Arc<Process>,
     pub sessions: Sessions,
@@ -118,7 +127,7 @@ pub(crate) struct Controller {
     pub(crate) state: Mutex<State>,
     /// The password changed last: kept by two flaws only.
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
-    store: Store,
+    pub(crate) store: Store,
     saving: Mutex<()>,
 }
 
@@ -145,11 +154,14 @@ impl Controller {
                 state
             }
         };
+        let state = started(state, &flaws);
         let settings: Settings = store.read(PROCESS)?.unwrap_or_default();
+        let clock = Arc::new(Clock::open(&store)?);
         Ok(Self {
-            audit: Audit::open(store.clone(), flaws.clone())?,
+            audit: Audit::open(store.clone(), flaws.clone(), Arc::clone(&clock))?,
             process: Arc::new(Process::new(&settings)),
-            sessions: Sessions::default(),
+            sessions: Sessions::new(Arc::clone(&clock), &flaws),
+            clock,
             plate,
             changed: Notify::new(),
             crash: Notify::new(),
@@ -223,8 +235,13 @@ impl Controller {
         detail: &str,
     ) {
         let named_by_role = !actor.role.is_empty() && self.flaws.enabled(Defect::AuditNamesTheRole);
+        let nameless = actor.source == Source::ModbusTls
+            && category == Category::System
+            && self.flaws.enabled(Defect::AuditWithoutSubject);
         let user = if named_by_role {
             &actor.role
+        } else if nameless {
+            ""
         } else {
             &actor.name
         };
@@ -330,6 +347,24 @@ impl Controller {
     pub(crate) fn backup_key(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, &self.plate.backup_key)
     }
+}
+
+/// What a start makes of the stored state; a sound device takes it as it is.
+fn started(mut state: State, flaws: &FlawSet) -> State {
+    if flaws.enabled(Defect::RemovedAccountReturns) {
+        let removed = std::mem::take(&mut state.removed);
+        state.accounts.extend(removed);
+    }
+    if flaws.enabled(Defect::EnabledByRestart) {
+        for account in state.accounts.values_mut() {
+            account.enabled = true;
+        }
+    }
+    if flaws.enabled(Defect::ServiceAccount) {
+        let service = Account::new("engineer", Hash::unmatchable(), 0);
+        state.accounts.insert("service".into(), service);
+    }
+    state
 }
 
 impl Plate {

@@ -25,6 +25,7 @@ mod account;
 mod args;
 mod audit;
 mod backup;
+mod clock;
 mod console;
 mod controller;
 mod device;

@@ -48,6 +48,8 @@ permissions! {
     ClearAudit "clear_audit",
     Restore "restore",
     Subscribe "subscribe",
+    SetClock "set_clock",
+    EndSessions "end_sessions",
 }
 
 use Permission::*;
@@ -71,6 +73,8 @@ const ADMINISTRATOR: &[Permission] = &[
     ReadConfig,
     ClearAudit,
     Restore,
+    SetClock,
+    EndSessions,
 ];
 
 /// What the accounts of a role are for: a process account has no console, a person no MQTT.

@@ -177,6 +177,17 @@ impl Binding {
         }
     }
 
+    /// What its answers mean, where the rig file says so.
+    pub fn meaning(&self) -> Option<&Meaning> {
+        match self {
+            Self::Console(console) => Some(&console.meaning),
+            Self::Modbus(_) => None,
+            Self::Mqtt(
+                MqttBinding::Publish { meaning, .. } | MqttBinding::Subscribe { meaning, .. },
+            ) => Some(meaning),
+        }
+    }
+
     /// The placeholders that the binding wants values for.
     pub fn placeholders(&self) -> Vec<String> {
         let mut names = Vec::new();
@@ -406,6 +417,48 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
     ),
     ("delete_account", "remove an account", &["name"]),
     ("unlock_account", "unlock an account", &["name"]),
+    ("disable_account", "disable an account", &["name"]),
+    ("enable_account", "enable an account again", &["name"]),
+    (
+        "list_accounts",
+        "list all accounts; each match of the binding's `answer` is an identifier",
+        &[],
+    ),
+    (
+        "list_sessions",
+        "list the open sessions; each match of `answer`, which may have `{name}`, is a session of that user",
+        &["name"],
+    ),
+    (
+        "end_session",
+        "end somebody else's session: `{session}` as `list_sessions` names it, or all of the user `{name}`",
+        &["name", "session"],
+    ),
+    (
+        "set_session_limit",
+        "set how many sessions a user may have on one interface",
+        &["value"],
+    ),
+    (
+        "set_remote_idle",
+        "set after how many silent seconds a remote session is ended",
+        &["value"],
+    ),
+    (
+        "set_password_history",
+        "set how many of an account's last passwords may not be set again",
+        &["value"],
+    ),
+    (
+        "set_password_minimum_age",
+        "set when a user may change a new password again, in seconds (`{value}`) or days (`{days}`)",
+        &["value", "days"],
+    ),
+    (
+        "set_clock",
+        "set the device's clock, in UTC: `{time}` is 2026-11-24T06:46:18Z, `{date}` and `{clock}` its halves, `{seconds}` since 1970",
+        &["time", "date", "clock", "seconds"],
+    ),
     ("grant", "give a role a right", &["role", "permission"]),
     (
         "revoke",

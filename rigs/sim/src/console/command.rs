@@ -26,6 +26,9 @@ const HELP: &[&str] = &[
     "backup",
     "restore BASE64",
     "session list",
+    "session end ID",
+    "clock show",
+    "clock set TIME",
     "lock",
     "logout | exit",
 ];
@@ -130,6 +133,12 @@ pub(crate) fn run(
             controller.require(actor, Permission::ManageAccounts)?;
             listed(controller.sessions.lines())
         }
+        ["session", "end", id] => controller.end_session(actor, id).map(|()| ok())?,
+        ["clock", "show"] => {
+            controller.require(actor, Permission::Identify)?;
+            answer(format_args!("{:.0}", controller.clock.now()))
+        }
+        ["clock", "set", time] => controller.set_clock(actor, time).map(|()| ok())?,
         ["lock"] => return Ok(Outcome::Lock),
         ["logout" | "exit"] => return Ok(Outcome::Logout),
         _ => return Err(CommandError::Unknown),
