@@ -1,0 +1,349 @@
+//! CR 1.7 RE(1): password generation and lifetime restrictions for human users.
+//!
+//! The clock is set back before an account is created, and right before it is used: then its password is old, and nobody
+//! else's is.
+
+use slcert_rigs::Secret;
+use slcert_rigs::bench::{Entry, Session};
+use slcert_rigs::rig::{User, Values};
+
+use crate::account::{Made, administer, ask, needs};
+use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::clock;
+use crate::fresh;
+use crate::procedure::{Procedure, Stop};
+
+const HUMAN: Fits = Fits {
+    users: &[User::Human],
+    ..Fits::PASSWORD
+};
+
+/// The cases of this requirement.
+pub const CASES: &[Case] = &[
+    Case {
+        id: "history",
+        title: "a password is not used again",
+        requirements: &["CR 1.7 RE(1)"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(HUMAN),
+        needs: &["change_own_password"],
+        objective: "Find out whether an account's last passwords, as many as stated, can be set again.",
+        criterion: "The oldest and the newest of them are refused and open no session; a new password is taken right after them.",
+        svv: Svv::Requirements,
+        body: |p| -> Run<'_> { Box::pin(history(p)) },
+    },
+    Case {
+        id: "minimum-age",
+        title: "a new password cannot be changed again at once",
+        requirements: &["CR 1.7 RE(1)"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(HUMAN),
+        needs: &["change_own_password"],
+        objective: "Find out whether the stated least age of a password holds.",
+        criterion: "A password that is older than the least age can be changed by its user; changed, it cannot be changed again at once.",
+        svv: Svv::Requirements,
+        body: |p| -> Run<'_> { Box::pin(minimum_age(p)) },
+    },
+    Case {
+        id: "maximum-age",
+        title: "a password expires",
+        requirements: &["CR 1.7 RE(1)"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(HUMAN),
+        needs: &[],
+        objective: "Find out whether a password that is older than stated still opens a session.",
+        criterion: "A password that is one day older than stated opens no session; one that an authorised role sets anew does.",
+        svv: Svv::Requirements,
+        body: |p| -> Run<'_> { Box::pin(maximum_age(p)) },
+    },
+];
+
+/// The number of passwords that the device is set to remember for the test, where it can be set.
+const GENERATIONS: u32 = 3;
+/// The highest number that a test goes through.
+const MOST: u32 = 24;
+/// The least age that the device is set to for the test, in days, where it can be set.
+const DAYS: u32 = 1;
+
+async fn history(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    needs(p, &["create_account", "delete_account"])?;
+    let life = p.rig().policy.password_life.unwrap_or_default();
+    let settable = p.anywhere("set_password_history").is_ok();
+    let kept = match (settable, life.history) {
+        (true, Some(_)) => GENERATIONS,
+        (false, Some(kept @ 2..=MOST)) => kept,
+        (false, Some(kept @ 0..=1)) => {
+            return Err(Stop::not_evaluated(format!(
+                "the device is set to remember {kept} passwords: set it to 2 or more for the test, or bind `set_password_history`"
+            )));
+        }
+        (false, Some(kept)) => {
+            return Err(Stop::not_evaluated(format!(
+                "the device remembers {kept} passwords: set it to at most {MOST} for the test, or bind `set_password_history`"
+            )));
+        }
+        (_, None) => {
+            return Err(Stop::not_evaluated(
+                "the rig file states no number of passwords that are not used again (`policy.password_life.history`)",
+            ));
+        }
+    };
+    let ages = life.minimum_days.unwrap_or_default() > 0;
+    if ages && p.anywhere("set_password_minimum_age").is_err() {
+        return Err(Stop::not_evaluated(
+            "a password has to be some days old before it can be changed: set the least age to none for the test, or bind `set_password_minimum_age`",
+        ));
+    }
+    let made = Made::on(p, p.name())?;
+    let number = |value: u32| Values::from([("value".to_owned(), value.to_string())]);
+    let mut before = vec![made.deed(p, "create_account")];
+    let mut after = vec![made.deed(p, "delete_account")];
+    if let (true, Some(stated)) = (settable, life.history) {
+        before.push(("set_password_history", number(GENERATIONS)));
+        after.push(("set_password_history", number(stated)));
+    }
+    if let (true, Some(stated)) = (ages, life.minimum_days) {
+        before.push(("set_password_minimum_age", days(0)));
+        after.push(("set_password_minimum_age", days(stated)));
+    }
+    let tried = match administer(p, &before).await {
+        Ok(()) => again(p, &made, kept).await,
+        Err(stop) => Err(stop),
+    };
+    let put_back = put_back(p, &after).await;
+    tried.and(put_back)
+}
+
+/// Goes through passwords, and tries those that were used.
+async fn again(p: &mut Procedure<'_>, made: &Made<'_>, kept: u32) -> Result<(), Stop> {
+    let mut used = vec![made.password.clone()];
+    let mut session = made.control(p).await?;
+    // Whether the password of now counts among those that are kept, devices see differently: the oldest that is tried
+    // here is kept in any case.
+    for _ in 1..kept {
+        let new = Secret::new(fresh::strong_password());
+        let (done, words) = change(&mut session, &used[used.len() - 1], &new).await?;
+        if !done {
+            session.close().await;
+            return Err(Stop::inconclusive(format!(
+                "a new password is refused: {}",
+                slcert_reports::excerpt(&words, 200)
+            )));
+        }
+        used.push(new);
+    }
+    let now = used[used.len() - 1].clone();
+    let mut tries = vec![(0, "the oldest of them")];
+    if used.len() > 2 {
+        tries.push((used.len() - 2, "the one before the present one"));
+    }
+    for (at, which) in tries {
+        let (done, words) = change(&mut session, &now, &used[at]).await?;
+        session.close().await;
+        let (opens, _) = made.opens(p, &used[at]).await?;
+        p.check(
+            format!("{which}, where {kept} are not used again"),
+            "refused, and without effect",
+            format!(
+                "{words}; it opens {}",
+                if opens { "a session" } else { "no session" }
+            ),
+            !done && !opens,
+        );
+        if opens {
+            return Ok(());
+        }
+        session = enter(p, made, &now).await?;
+    }
+    let new = Secret::new(fresh::strong_password());
+    let (_, words) = change(&mut session, &now, &new).await?;
+    session.close().await;
+    let (opens, _) = made.opens(p, &new).await?;
+    if opens {
+        p.check("a new password, right after them", "taken", words, true);
+    } else {
+        let why = format!("{words}: then the refusals above say nothing");
+        p.cannot_tell("a new password, right after them", "taken", why);
+    }
+    Ok(())
+}
+
+async fn minimum_age(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    least_age(p).await
+}
+
+/// Whether a password that was just changed can be changed again.
+///
+/// # Errors
+/// NOT EVALUATED where no least age is stated, or the device's clock cannot be set.
+pub async fn least_age(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    needs(p, &["create_account", "delete_account", "set_clock"])?;
+    let stated = p.rig().policy.password_life.and_then(|it| it.minimum_days);
+    let settable = p.anywhere("set_password_minimum_age").is_ok();
+    let least = match (settable, stated) {
+        (true, Some(_)) => DAYS,
+        (false, Some(stated @ 1..)) => stated,
+        _ => {
+            return Err(Stop::not_evaluated(
+                "the rig file states no least age of a password (`policy.password_life.minimum_days`), or none above 0 that would be tested",
+            ));
+        }
+    };
+    let made = Made::on(p, p.name())?;
+    let mut before = vec![
+        clock::set(-24 * (i64::from(least) + 1)),
+        made.deed(p, "create_account"),
+    ];
+    let mut after = vec![made.deed(p, "delete_account")];
+    if let (true, Some(stated)) = (settable, stated) {
+        before.insert(0, ("set_password_minimum_age", days(DAYS)));
+        after.push(("set_password_minimum_age", days(stated)));
+    }
+    let prepared = administer(p, &before).await;
+    let right = clock::put_right(p).await;
+    let tried = match prepared.and(right) {
+        Ok(()) => at_once(p, &made, least).await,
+        Err(stop) => Err(stop),
+    };
+    let put_back = put_back(p, &after).await;
+    tried.and(put_back)
+}
+
+async fn at_once(p: &mut Procedure<'_>, made: &Made<'_>, least: u32) -> Result<(), Stop> {
+    let first = Secret::new(fresh::strong_password());
+    let second = Secret::new(fresh::strong_password());
+    let mut session = made.control(p).await?;
+    let (done, words) = change(&mut session, &made.password, &first).await?;
+    if !done {
+        session.close().await;
+        return Err(Stop::inconclusive(format!(
+            "a password of {} days cannot be changed, where {least} are the least: {}",
+            least + 1,
+            slcert_reports::excerpt(&words, 200)
+        )));
+    }
+    p.check(
+        format!("a change after {} days", least + 1),
+        "done",
+        words,
+        true,
+    );
+    let (done, words) = change(&mut session, &first, &second).await?;
+    session.close().await;
+    let (opens, _) = made.opens(p, &second).await?;
+    p.check(
+        format!("another change at once, where a password has to be {least} days old"),
+        "refused, and without effect",
+        format!(
+            "{words}; the new one opens {}",
+            if opens { "a session" } else { "no session" }
+        ),
+        !done && !opens,
+    );
+    if !opens && !made.opens(p, &first).await?.0 {
+        return Err(Stop::inconclusive(
+            "neither password opens a session any more",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a password that is older than stated opens a session.
+///
+/// # Errors
+/// NOT EVALUATED where no age is stated, or the device's clock cannot be set.
+pub async fn maximum_age(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    needs(p, &["create_account", "delete_account", "set_clock"])?;
+    let stated = p.rig().policy.password_life.and_then(|it| it.maximum_days);
+    let Some(most @ 1..) = stated else {
+        return Err(Stop::not_evaluated(
+            "the rig file states no days that a password lasts (`policy.password_life.maximum_days`)",
+        ));
+    };
+    let made = Made::on(p, p.name())?;
+    let past = clock::set(-24 * (i64::from(most) + 1));
+    let prepared = administer(p, &[past, made.deed(p, "create_account")]).await;
+    let young = match &prepared {
+        Ok(()) => made.control(p).await,
+        Err(stop) => Err(stop.clone()),
+    };
+    let young = match young {
+        Ok(session) => {
+            session.close().await;
+            Ok(())
+        }
+        Err(stop) => Err(stop),
+    };
+    let right = clock::put_right(p).await;
+    let tried = match young.and(right) {
+        Ok(()) => old(p, &made, most).await,
+        Err(stop) => Err(stop),
+    };
+    let put_back = put_back(p, &[made.deed(p, "delete_account")]).await;
+    tried.and(put_back)
+}
+
+async fn old(p: &mut Procedure<'_>, made: &Made<'_>, most: u32) -> Result<(), Stop> {
+    let (opens, words) = made.opens(p, &made.password).await?;
+    let name = format!("a password of {} days, where {most} are the most", most + 1);
+    if opens {
+        p.check(name, "opens no session", words, false);
+        return Ok(());
+    }
+    // The control: it is the password's age, and not the account or the clock.
+    let new = Secret::new(fresh::strong_password());
+    let renewed = if p.anywhere("set_password").is_ok() {
+        ask(p, "set_password", &made.values_as(p, made.like, &new)).await?
+    } else {
+        ask(p, "delete_account", &made.values(p)).await?;
+        ask(p, "create_account", &made.values_as(p, made.like, &new)).await?
+    };
+    let (works, other) = made.opens(p, &new).await?;
+    if works {
+        p.check(name, "opens no session", words, true);
+        p.check("a new password of the same account", "let in", other, true);
+    } else {
+        let why = format!(
+            "{words}; but a new password is not let in either: {}; {other}",
+            renewed.answer().text
+        );
+        p.cannot_tell(name, "opens no session", why);
+    }
+    Ok(())
+}
+
+/// Puts everything back, also where one of it fails.
+async fn put_back(p: &Procedure<'_>, deeds: &[(&str, Values)]) -> Result<(), Stop> {
+    let mut put_back = Ok(());
+    for deed in deeds {
+        put_back = put_back.and(administer(p, std::slice::from_ref(deed)).await);
+    }
+    put_back
+}
+
+fn days(number: u32) -> Values {
+    Values::from([
+        ("days".to_owned(), number.to_string()),
+        ("value".to_owned(), (u64::from(number) * 86_400).to_string()),
+    ])
+}
+
+async fn enter(p: &Procedure<'_>, made: &Made<'_>, password: &Secret) -> Result<Session, Stop> {
+    match made.enter_with(p, password).await? {
+        Entry::In(session) => Ok(session),
+        Entry::Refused(answer) => Err(Stop::inconclusive(format!(
+            "the present password is not let in: {}",
+            slcert_reports::excerpt(&answer.text, 200)
+        ))),
+    }
+}
+
+/// Changes the own password; whether the device says that it did.
+async fn change(session: &mut Session, old: &Secret, new: &Secret) -> Result<(bool, String), Stop> {
+    let values = Values::from([
+        ("old_password".to_owned(), old.reveal().to_owned()),
+        ("new_password".to_owned(), new.reveal().to_owned()),
+    ]);
+    let attempt = session.perform("change_own_password", &values).await?;
+    Ok((attempt.is_done(), attempt.answer().text.clone()))
+}
