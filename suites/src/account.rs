@@ -69,6 +69,28 @@ impl<'r> Made<'r> {
         Ok(Self::like(interface, like))
     }
 
+    /// The same account on another interface.
+    #[must_use]
+    pub fn at(&self, interface: &'r str) -> Self {
+        Self {
+            name: self.name.clone(),
+            password: self.password.clone(),
+            interface,
+            like: self.like,
+        }
+    }
+
+    /// All interfaces on which an account of this role can be used with a password.
+    pub fn places(&self, p: &Procedure<'r>) -> Vec<&'r str> {
+        let named = p.rig().accounts[self.like].interfaces.iter();
+        let by_password = |name: &&str| {
+            let interface = p.rig().interface(name);
+            let kinds = [InterfaceKind::Console, InterfaceKind::Mqtt];
+            interface.is_some_and(|it| kinds.contains(&it.kind))
+        };
+        named.map(|it| it.as_str()).filter(by_password).collect()
+    }
+
     /// The values that an administrator's operation on this account takes.
     pub fn values(&self, p: &Procedure<'_>) -> Values {
         self.values_as(p, self.like, &self.password)
@@ -168,15 +190,23 @@ pub fn needs(p: &Procedure<'_>, operations: &[&str]) -> Result<(), Stop> {
 /// # Errors
 /// Nobody may, or the device did not do one of them.
 pub async fn administer(p: &Procedure<'_>, deeds: &[(&str, Values)]) -> Result<(), Stop> {
-    for attempt in attempts(p, deeds).await? {
-        if let (operation, false, said) = attempt {
-            let said = slcert_reports::excerpt(&said, 200);
+    for ((operation, _), attempt) in deeds.iter().zip(attempts(p, deeds, true).await?) {
+        if !attempt.is_done() {
+            let said = slcert_reports::excerpt(&attempt.answer().text, 200);
             return Err(Stop::inconclusive(format!(
                 "`{operation}` was not done: {said}"
             )));
         }
     }
     Ok(())
+}
+
+/// The same with whatever the device says to each.
+///
+/// # Errors
+/// Nobody may, or the bench could not ask.
+pub async fn ask_all(p: &Procedure<'_>, deeds: &[(&str, Values)]) -> Result<Vec<Attempt>, Stop> {
+    attempts(p, deeds, false).await
 }
 
 /// The same for one operation; whatever the device says to it.
@@ -191,31 +221,32 @@ pub async fn ask(p: &Procedure<'_>, operation: &str, values: &Values) -> Result<
     Ok(attempt?)
 }
 
-/// What the device said to each: the operation, whether it was done, and the words. The first that was not done is the last.
-async fn attempts<'o>(
+/// What the device said to each, up to the first that was not done where that is the end of it.
+async fn attempts(
     p: &Procedure<'_>,
-    deeds: &[(&'o str, Values)],
-) -> Result<Vec<(&'o str, bool, String)>, Stop> {
+    deeds: &[(&str, Values)],
+    all_or_none: bool,
+) -> Result<Vec<Attempt>, Stop> {
     let mut said = Vec::new();
     let mut desk: Option<((&str, &str), Session)> = None;
     for (operation, values) in deeds {
         let place = p.anywhere(operation)?;
-        if desk.as_ref().is_none_or(|(at, _)| *at != place) {
-            if let Some((_, session)) = desk.take() {
-                session.close().await;
+        let mut session = match desk.take() {
+            Some((at, session)) if at == place => session,
+            other => {
+                if let Some((_, session)) = other {
+                    session.close().await;
+                }
+                p.bench().login(place.0, place.1).await?
             }
-            desk = Some((place, p.bench().login(place.0, place.1).await?));
-        }
-        let Some((_, session)) = &mut desk else {
-            continue;
         };
-        match session.perform(operation, values).await {
-            Ok(attempt) => {
-                said.push((*operation, attempt.is_done(), attempt.answer().text.clone()))
-            }
-            Err(error) => said.push((*operation, false, error.to_string())),
+        let attempt = session.perform(operation, values).await;
+        match &attempt {
+            Ok(attempt) if attempt.is_done() || !all_or_none => desk = Some((place, session)),
+            _ => session.close().await,
         }
-        if said.last().is_some_and(|(_, done, _)| !done) {
+        said.push(attempt?);
+        if desk.is_none() {
             break;
         }
     }
@@ -272,11 +303,16 @@ pub async fn acts(
     let before = state(p, read_back.as_str()).await?;
     let value = other_value(described, &before);
     let values = Values::from([("value".to_owned(), value.clone())]);
-    let said = match say(session, operation, &values).await? {
-        Ok(attempt) => attempt.answer().text.clone(),
-        Err(over) => over,
+    let (refused, said) = match say(session, operation, &values).await? {
+        Ok(attempt) => (attempt.is_refused(), attempt.answer().text.clone()),
+        Err(over) => (true, over),
     };
-    for look in 0..LOOKS {
+    let looks = if refused || session.is_over() {
+        1
+    } else {
+        LOOKS
+    };
+    for look in 0..looks {
         if look > 0 {
             sleep(BETWEEN).await;
         }

@@ -7,7 +7,8 @@ use crate::procedure::{Procedure, Stop};
 
 /// What sets the device's clock to the bench's time, moved by so many hours.
 pub fn set(hours: i64) -> (&'static str, Values) {
-    let now = jiff::Timestamp::now().as_second();
+    // Whole seconds are what every device takes; the next ones, as a login may come first.
+    let now = jiff::Timestamp::now().as_millisecond().saturating_add(700) / 1000;
     let then = jiff::Timestamp::from_second(now.saturating_add(hours.saturating_mul(3600)));
     let then = then.unwrap_or_default();
     let value = |name: &str, text: String| (name.to_owned(), text);
@@ -20,12 +21,25 @@ pub fn set(hours: i64) -> (&'static str, Values) {
     ("set_clock", values)
 }
 
+/// A number of days, for an operation that takes an age.
+pub fn days(number: u32) -> Values {
+    Values::from([
+        ("days".to_owned(), number.to_string()),
+        ("value".to_owned(), (u64::from(number) * 86_400).to_string()),
+    ])
+}
+
 /// Sets the device's clock right again.
 ///
 /// # Errors
 /// INCONCLUSIVE tells that it is left wrong.
 pub async fn put_right(p: &Procedure<'_>) -> Result<(), Stop> {
-    administer(p, &[set(0)]).await.map_err(|stop| {
+    let first = administer(p, &[set(0)]).await;
+    let right = match first {
+        Err(_) => administer(p, &[set(0)]).await,
+        done => done,
+    };
+    right.map_err(|stop| {
         Stop::inconclusive(format!(
             "the device's clock could not be set right again, set it by hand before the next run: {}",
             stop.reason

@@ -3,6 +3,7 @@
 use slcert_rigs::bench::Who;
 use slcert_rigs::rig::{InterfaceKind, Values};
 
+use crate::clock::{self, days};
 use crate::effect::{Actor, Effect, attempt_with};
 use crate::fresh;
 use crate::procedure::{Procedure, Stop};
@@ -180,9 +181,8 @@ impl Scratch {
         match operation {
             "create_account" if self.account.is_none() => None,
             "create_account" => Some(self.new_account(&format!("u{}", &fresh::tag()[..8]))),
-            "delete_account" | "unlock_account" | "set_password" => {
-                Some(self.new_account(self.account.as_deref()?))
-            }
+            "delete_account" | "unlock_account" | "set_password" | "disable_account"
+            | "enable_account" => Some(self.new_account(self.account.as_deref()?)),
             // A right that the role has already, and one that it does not have: nothing changes where this is allowed.
             "grant" | "revoke" => {
                 let role = p.rig().roles.iter().find(|(name, role)| {
@@ -217,6 +217,21 @@ impl Scratch {
             "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
             "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
             "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
+            "list_sessions" => Some(Values::from([("name".to_owned(), self.role.clone())])),
+            // No session and no clock is at the matrix's disposal: these are tried as who may not.
+            "end_session" | "set_clock" if allowed => None,
+            "end_session" => Some(Values::from([
+                ("name".to_owned(), "nobody".to_owned()),
+                ("session".to_owned(), "0".to_owned()),
+            ])),
+            "set_clock" => Some(clock::set(0).1),
+            "set_session_limit" => {
+                let mut limits = policy.sessions.values();
+                number(limits.next().map(|limit| u64::from(limit.most)))
+            }
+            "set_remote_idle" => number(policy.remote_idle.map(|period| period.0.as_secs())),
+            "set_password_history" => number(policy.password_life?.history.map(u64::from)),
+            "set_password_minimum_age" => Some(days(policy.password_life?.minimum_days?)),
             _ => Some(Values::new()),
         }
     }

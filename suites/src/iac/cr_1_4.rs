@@ -6,7 +6,7 @@ use slcert_rigs::Secret;
 use slcert_rigs::bench::Who;
 use slcert_rigs::rig::{InterfaceKind, MqttVersion, Values};
 
-use crate::account::{Made, administer, ask, needs, one_of_each_kind};
+use crate::account::{Made, administer, ask, ask_all, needs, one_of_each_kind};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::effect::{Actor, Effect, attempt};
 use crate::fresh;
@@ -224,9 +224,7 @@ async fn new_accounts<'r>(p: &mut Procedure<'r>) -> Result<Vec<&'r str>, Stop> {
         list(p).await
     };
     let during = tried.await;
-    for made in &accounts {
-        ask(p, "delete_account", &made.values(p)).await?;
-    }
+    ask_all(p, &deeds(p, "delete_account")).await?;
     let (during, after) = (during?, list(p).await?);
     for made in &accounts {
         let place = |list: &BTreeSet<String>| {

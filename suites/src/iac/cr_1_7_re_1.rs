@@ -4,12 +4,12 @@
 //! else's is.
 
 use slcert_rigs::Secret;
-use slcert_rigs::bench::{Entry, Session};
+use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{User, Values};
 
 use crate::account::{Made, administer, ask, needs};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
-use crate::clock;
+use crate::clock::{self, days};
 use crate::fresh;
 use crate::procedure::{Procedure, Stop};
 
@@ -33,28 +33,17 @@ pub const CASES: &[Case] = &[
         body: |p| -> Run<'_> { Box::pin(history(p)) },
     },
     Case {
-        id: "minimum-age",
-        title: "a new password cannot be changed again at once",
+        id: "lifetime",
+        title: "a password expires, and a new one cannot be changed again at once",
         requirements: &["CR 1.7 RE(1)"],
         kind: Kind::Conformance,
         scope: Scope::Each(HUMAN),
         needs: &["change_own_password"],
-        objective: "Find out whether the stated least age of a password holds.",
-        criterion: "A password that is older than the least age can be changed by its user; changed, it cannot be changed again at once.",
+        objective: "Find out whether the stated least and greatest age of a password hold.",
+        criterion: "A password that is one day older than the greatest age opens no session, and one that an authorised role sets anew does; a \
+                    password older than the least age can be changed by its user and, changed, not again at once.",
         svv: Svv::Requirements,
-        body: |p| -> Run<'_> { Box::pin(minimum_age(p)) },
-    },
-    Case {
-        id: "maximum-age",
-        title: "a password expires",
-        requirements: &["CR 1.7 RE(1)"],
-        kind: Kind::Conformance,
-        scope: Scope::Each(HUMAN),
-        needs: &[],
-        objective: "Find out whether a password that is older than stated still opens a session.",
-        criterion: "A password that is one day older than stated opens no session; one that an authorised role sets anew does.",
-        svv: Svv::Requirements,
-        body: |p| -> Run<'_> { Box::pin(maximum_age(p)) },
+        body: |p| -> Run<'_> { Box::pin(lifetime(p, true)) },
     },
 ];
 
@@ -137,153 +126,98 @@ async fn again(p: &mut Procedure<'_>, made: &Made<'_>, kept: u32) -> Result<(), 
     if used.len() > 2 {
         tries.push((used.len() - 2, "the one before the present one"));
     }
+    let mut said = Vec::new();
     for (at, which) in tries {
         let (done, words) = change(&mut session, &now, &used[at]).await?;
-        session.close().await;
-        let (opens, _) = made.opens(p, &used[at]).await?;
+        said.push((at, which, done, words));
+        if done {
+            break;
+        }
+    }
+    let new = Secret::new(fresh::strong_password());
+    let (_, last) = change(&mut session, &now, &new).await?;
+    session.close().await;
+    let taken = made.opens(p, &new).await?.0;
+    for (at, which, done, words) in said {
+        // Where the new password was set over the present one, nothing was set in between.
+        let opens = !taken && made.opens(p, &used[at]).await?.0;
+        let effect = if opens {
+            "it opens a session"
+        } else {
+            "it has no effect"
+        };
         p.check(
             format!("{which}, where {kept} are not used again"),
             "refused, and without effect",
-            format!(
-                "{words}; it opens {}",
-                if opens { "a session" } else { "no session" }
-            ),
+            format!("{words}; {effect}"),
             !done && !opens,
         );
-        if opens {
-            return Ok(());
-        }
-        session = enter(p, made, &now).await?;
     }
-    let new = Secret::new(fresh::strong_password());
-    let (_, words) = change(&mut session, &now, &new).await?;
-    session.close().await;
-    let (opens, _) = made.opens(p, &new).await?;
-    if opens {
-        p.check("a new password, right after them", "taken", words, true);
+    let name = "a new password, right after them";
+    if taken {
+        p.check(name, "taken", last, true);
     } else {
-        let why = format!("{words}: then the refusals above say nothing");
-        p.cannot_tell("a new password, right after them", "taken", why);
+        let why = format!("{last}: then the refusals above say nothing");
+        p.cannot_tell(name, "taken", why);
     }
     Ok(())
 }
 
-async fn minimum_age(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    least_age(p).await
-}
-
-/// Whether a password that was just changed can be changed again.
+/// Whether a password that is older than stated opens a session and, for `own` changes, one that was just changed can be
+/// changed again.
 ///
 /// # Errors
-/// NOT EVALUATED where no least age is stated, or the device's clock cannot be set.
-pub async fn least_age(p: &mut Procedure<'_>) -> Result<(), Stop> {
+/// NOT EVALUATED where an age is not stated, or the device's clock cannot be set.
+pub async fn lifetime(p: &mut Procedure<'_>, own: bool) -> Result<(), Stop> {
     needs(p, &["create_account", "delete_account", "set_clock"])?;
-    let stated = p.rig().policy.password_life.and_then(|it| it.minimum_days);
+    let life = p.rig().policy.password_life.unwrap_or_default();
+    let Some(most @ 1..) = life.maximum_days else {
+        return Err(Stop::not_evaluated(
+            "the rig file states no days that a password lasts (`policy.password_life.maximum_days`)",
+        ));
+    };
     let settable = p.anywhere("set_password_minimum_age").is_ok();
-    let least = match (settable, stated) {
-        (true, Some(_)) => DAYS,
-        (false, Some(stated @ 1..)) => stated,
+    let least = match (own, settable, life.minimum_days) {
+        (false, _, _) => None,
+        (true, true, Some(_)) => Some(DAYS),
+        (true, false, Some(stated @ 1..)) => Some(stated),
         _ => {
             return Err(Stop::not_evaluated(
                 "the rig file states no least age of a password (`policy.password_life.minimum_days`), or none above 0 that would be tested",
             ));
         }
     };
-    let made = Made::on(p, p.name())?;
+    let (old, young) = (Made::on(p, p.name())?, Made::on(p, p.name())?);
     let mut before = vec![
-        clock::set(-24 * (i64::from(least) + 1)),
-        made.deed(p, "create_account"),
+        clock::set(-24 * (i64::from(most) + 1)),
+        old.deed(p, "create_account"),
     ];
-    let mut after = vec![made.deed(p, "delete_account")];
-    if let (true, Some(stated)) = (settable, stated) {
-        before.insert(0, ("set_password_minimum_age", days(DAYS)));
+    let mut after = vec![old.deed(p, "delete_account")];
+    if let Some(least) = least {
+        before.push(clock::set(-24 * (i64::from(least) + 1)));
+        before.push(young.deed(p, "create_account"));
+        after.push(young.deed(p, "delete_account"));
+    }
+    if let (Some(_), true, Some(stated)) = (least, settable, life.minimum_days) {
+        before.push(("set_password_minimum_age", days(DAYS)));
         after.push(("set_password_minimum_age", days(stated)));
     }
     let prepared = administer(p, &before).await;
     let right = clock::put_right(p).await;
-    let tried = match prepared.and(right) {
-        Ok(()) => at_once(p, &made, least).await,
-        Err(stop) => Err(stop),
+    let tried = async {
+        prepared.and(right)?;
+        expired(p, &old, most).await?;
+        match least {
+            Some(least) => at_once(p, &young, least).await,
+            None => Ok(()),
+        }
     };
+    let tried = tried.await;
     let put_back = put_back(p, &after).await;
     tried.and(put_back)
 }
 
-async fn at_once(p: &mut Procedure<'_>, made: &Made<'_>, least: u32) -> Result<(), Stop> {
-    let first = Secret::new(fresh::strong_password());
-    let second = Secret::new(fresh::strong_password());
-    let mut session = made.control(p).await?;
-    let (done, words) = change(&mut session, &made.password, &first).await?;
-    if !done {
-        session.close().await;
-        return Err(Stop::inconclusive(format!(
-            "a password of {} days cannot be changed, where {least} are the least: {}",
-            least + 1,
-            slcert_reports::excerpt(&words, 200)
-        )));
-    }
-    p.check(
-        format!("a change after {} days", least + 1),
-        "done",
-        words,
-        true,
-    );
-    let (done, words) = change(&mut session, &first, &second).await?;
-    session.close().await;
-    let (opens, _) = made.opens(p, &second).await?;
-    p.check(
-        format!("another change at once, where a password has to be {least} days old"),
-        "refused, and without effect",
-        format!(
-            "{words}; the new one opens {}",
-            if opens { "a session" } else { "no session" }
-        ),
-        !done && !opens,
-    );
-    if !opens && !made.opens(p, &first).await?.0 {
-        return Err(Stop::inconclusive(
-            "neither password opens a session any more",
-        ));
-    }
-    Ok(())
-}
-
-/// Whether a password that is older than stated opens a session.
-///
-/// # Errors
-/// NOT EVALUATED where no age is stated, or the device's clock cannot be set.
-pub async fn maximum_age(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    needs(p, &["create_account", "delete_account", "set_clock"])?;
-    let stated = p.rig().policy.password_life.and_then(|it| it.maximum_days);
-    let Some(most @ 1..) = stated else {
-        return Err(Stop::not_evaluated(
-            "the rig file states no days that a password lasts (`policy.password_life.maximum_days`)",
-        ));
-    };
-    let made = Made::on(p, p.name())?;
-    let past = clock::set(-24 * (i64::from(most) + 1));
-    let prepared = administer(p, &[past, made.deed(p, "create_account")]).await;
-    let young = match &prepared {
-        Ok(()) => made.control(p).await,
-        Err(stop) => Err(stop.clone()),
-    };
-    let young = match young {
-        Ok(session) => {
-            session.close().await;
-            Ok(())
-        }
-        Err(stop) => Err(stop),
-    };
-    let right = clock::put_right(p).await;
-    let tried = match young.and(right) {
-        Ok(()) => old(p, &made, most).await,
-        Err(stop) => Err(stop),
-    };
-    let put_back = put_back(p, &[made.deed(p, "delete_account")]).await;
-    tried.and(put_back)
-}
-
-async fn old(p: &mut Procedure<'_>, made: &Made<'_>, most: u32) -> Result<(), Stop> {
+async fn expired(p: &mut Procedure<'_>, made: &Made<'_>, most: u32) -> Result<(), Stop> {
     let (opens, words) = made.opens(p, &made.password).await?;
     let name = format!("a password of {} days, where {most} are the most", most + 1);
     if opens {
@@ -312,6 +246,44 @@ async fn old(p: &mut Procedure<'_>, made: &Made<'_>, most: u32) -> Result<(), St
     Ok(())
 }
 
+async fn at_once(p: &mut Procedure<'_>, made: &Made<'_>, least: u32) -> Result<(), Stop> {
+    let first = Secret::new(fresh::strong_password());
+    let second = Secret::new(fresh::strong_password());
+    let mut session = made.control(p).await?;
+    let (done, words) = change(&mut session, &made.password, &first).await?;
+    if !done {
+        session.close().await;
+        return Err(Stop::inconclusive(format!(
+            "a password of {} days cannot be changed, where {least} are the least: {}",
+            least + 1,
+            slcert_reports::excerpt(&words, 200)
+        )));
+    }
+    let name = format!("a change after {} days", least + 1);
+    p.check(name, "done", words, true);
+    let (done, words) = change(&mut session, &first, &second).await?;
+    session.close().await;
+    let taken = made.opens(p, &first).await?.0;
+    let opens = !taken && made.opens(p, &second).await?.0;
+    if !taken && !opens {
+        return Err(Stop::inconclusive(
+            "neither password opens a session any more",
+        ));
+    }
+    let effect = if opens {
+        "the new one opens a session"
+    } else {
+        "it has no effect"
+    };
+    p.check(
+        format!("another change at once, where {least} days are the least"),
+        "refused, and without effect",
+        format!("{words}; {effect}"),
+        !done && !opens,
+    );
+    Ok(())
+}
+
 /// Puts everything back, also where one of it fails.
 async fn put_back(p: &Procedure<'_>, deeds: &[(&str, Values)]) -> Result<(), Stop> {
     let mut put_back = Ok(());
@@ -319,23 +291,6 @@ async fn put_back(p: &Procedure<'_>, deeds: &[(&str, Values)]) -> Result<(), Sto
         put_back = put_back.and(administer(p, std::slice::from_ref(deed)).await);
     }
     put_back
-}
-
-fn days(number: u32) -> Values {
-    Values::from([
-        ("days".to_owned(), number.to_string()),
-        ("value".to_owned(), (u64::from(number) * 86_400).to_string()),
-    ])
-}
-
-async fn enter(p: &Procedure<'_>, made: &Made<'_>, password: &Secret) -> Result<Session, Stop> {
-    match made.enter_with(p, password).await? {
-        Entry::In(session) => Ok(session),
-        Entry::Refused(answer) => Err(Stop::inconclusive(format!(
-            "the present password is not let in: {}",
-            slcert_reports::excerpt(&answer.text, 200)
-        ))),
-    }
 }
 
 /// Changes the own password; whether the device says that it did.

@@ -3,7 +3,7 @@
 use slcert_rigs::rig::User;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
-use crate::iac::cr_1_7_re_1::{least_age, maximum_age};
+use crate::iac::cr_1_7_re_1::lifetime;
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -21,14 +21,11 @@ pub const CASES: &[Case] = &[Case {
     criterion: "A password that is one day older than stated opens no session; one that an authorised role sets anew does. Where a process \
                 can change its own password, it cannot do so twice at once.",
     svv: Svv::Requirements,
-    body: |p| -> Run<'_> { Box::pin(lifetime(p)) },
+    body: |p| -> Run<'_> { Box::pin(process_lifetime(p)) },
 }];
 
-async fn lifetime(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    maximum_age(p).await?;
+async fn process_lifetime(p: &mut Procedure<'_>) -> Result<(), Stop> {
     // Where only an administrator changes it, there is no change of its user's own to hold back.
-    if p.rig().binding("change_own_password", p.name()).is_some() {
-        least_age(p).await?;
-    }
-    Ok(())
+    let own = p.rig().binding("change_own_password", p.name()).is_some();
+    lifetime(p, own).await
 }

@@ -75,6 +75,9 @@ impl Console {
         line: String,
     ) -> io::Result<()> {
         let Some(first) = first else {
+            if line.is_empty() {
+                return self.welcome().await;
+            }
             let first = Some(line);
             self.stage = Stage::Renewal { name, first };
             return self.prompt().await;
