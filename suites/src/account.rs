@@ -221,6 +221,38 @@ pub async fn ask(p: &Procedure<'_>, operation: &str, values: &Values) -> Result<
     Ok(attempt?)
 }
 
+/// Sets something of the device for the test, where an operation for it is bound; whether the device took the value.
+///
+/// # Errors
+/// The bench could not ask.
+pub async fn try_set(p: &Procedure<'_>, operation: &str, values: &Values) -> Result<bool, Stop> {
+    if p.anywhere(operation).is_err() {
+        return Ok(false);
+    }
+    Ok(ask(p, operation, values).await?.is_done())
+}
+
+/// Puts everything back, also where one of it fails.
+///
+/// # Errors
+/// The first that could not be put back.
+pub async fn put_back(p: &Procedure<'_>, deeds: &[(&str, Values)]) -> Result<(), Stop> {
+    let mut first = Ok(());
+    for deed in deeds {
+        let done = administer(p, std::slice::from_ref(deed)).await;
+        first = first.and(done.map_err(|stop| {
+            let why = stop.reason;
+            Stop::inconclusive(format!("not everything could be put back as it was: {why}"))
+        }));
+    }
+    first
+}
+
+/// The values of an operation that takes a number.
+pub fn number(value: impl std::fmt::Display) -> Values {
+    Values::from([("value".to_owned(), value.to_string())])
+}
+
 /// What the device said to each, up to the first that was not done where that is the end of it.
 async fn attempts(
     p: &Procedure<'_>,

@@ -71,7 +71,7 @@ pub fn arguments(
         |value: Option<u64>| Some(Values::from([("value".to_owned(), value?.to_string())]));
     match operation {
         "create_account" | "delete_account" | "unlock_account" | "set_password"
-        | "disable_account" | "enable_account" | "list_sessions" => Some(Values::from([
+        | "disable_account" | "enable_account" => Some(Values::from([
             ("name".to_owned(), left.account.clone()),
             ("role".to_owned(), left.role.clone()),
             ("new_password".to_owned(), left.password.clone()),
@@ -108,6 +108,10 @@ pub fn arguments(
         "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
         "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
         "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
+        "list_sessions" => {
+            let user = bench.user(account?).to_owned();
+            Some(Values::from([("name".to_owned(), user)]))
+        }
         // There is no session that nobody needs.
         "end_session" => None,
         "set_clock" => Some(clock::set(0).1),

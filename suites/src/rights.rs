@@ -217,7 +217,12 @@ impl Scratch {
             "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
             "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
             "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
-            "list_sessions" => Some(Values::from([("name".to_owned(), self.role.clone())])),
+            // Whoever may list the sessions has one.
+            "list_sessions" => {
+                let account = p.rig().who_may_str(operation, p.name())?;
+                let user = p.bench().user(account).to_owned();
+                Some(Values::from([("name".to_owned(), user)]))
+            }
             // No session and no clock is at the matrix's disposal: these are tried as who may not.
             "end_session" | "set_clock" if allowed => None,
             "end_session" => Some(Values::from([

@@ -68,6 +68,7 @@ flaws! {
     NoSessionLimit "no-session-limit" "CR 2.7" "a user may have any number of sessions";
     MqttSessionsUnlimited "mqtt-sessions-unlimited" "CR 2.7" "a user may have any number of MQTT sessions";
     SessionCountLeaks "session-count-leaks" "CR 2.7" "sessions that are over still count";
+    SessionCountDrifts "session-count-drifts" "CR 2.7" "each session that is over makes room for two";
     AuditWithoutConfiguration "audit-without-configuration" "CR 2.8" "configuration changes are not in the audit log";
     AuditWithoutResult "audit-without-result" "CR 2.8" "audit entries lack the result";
     AuditNamesTheRole "audit-names-the-role" "CR 2.12" "audit entries name the role instead of the user";

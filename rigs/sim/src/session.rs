@@ -16,16 +16,16 @@ use crate::role::Permission;
 pub(crate) struct Sessions {
     table: Arc<Mutex<Table>>,
     clock: Arc<Clock>,
-    /// The flaw `session-count-leaks`.
-    leaks: bool,
+    /// What a session that is over adds to the count: nothing, unless two flaws have it.
+    off_by: i64,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
     open: BTreeMap<u64, Entry>,
-    /// Sessions that the flaw `session-count-leaks` still counts.
-    leaked: BTreeMap<(String, Source), usize>,
+    /// By how much two flaws count wrong.
+    off: BTreeMap<(String, Source), i64>,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,8 @@ impl Sessions {
     pub(crate) fn new(clock: Arc<Clock>, flaws: &FlawSet) -> Self {
         Self {
             clock,
-            leaks: flaws.enabled(Defect::SessionCountLeaks),
+            off_by: i64::from(flaws.enabled(Defect::SessionCountLeaks))
+                - i64::from(flaws.enabled(Defect::SessionCountDrifts)),
             ..Self::default()
         }
     }
@@ -67,10 +68,11 @@ impl Sessions {
     /// Opens a session, if the user has fewer than `most` on this interface or the oldest of them may be ended.
     fn open(&self, user: &str, source: Source, most: usize, excess: Excess) -> Option<Session> {
         let mut table = self.lock();
-        let leaked = table.leaked.get(&(user.to_owned(), source)).copied();
+        let off = table.off.get(&(user.to_owned(), source)).copied();
         let of_user = |entry: &Entry| entry.user == user && entry.source == source && !entry.ending;
         let count = table.open.values().filter(|entry| of_user(entry)).count();
-        let beyond = (count + leaked.unwrap_or_default() + 1).saturating_sub(most);
+        let count = (count as i64 + off.unwrap_or_default()).max(0) as usize;
+        let beyond = (count + 1).saturating_sub(most);
         if beyond > 0 && excess == Excess::Refused {
             return None;
         }
@@ -183,9 +185,9 @@ impl Drop for Session {
     fn drop(&mut self) {
         let mut table = self.sessions.lock();
         if let Some(entry) = table.open.remove(&self.id)
-            && self.sessions.leaks
+            && self.sessions.off_by != 0
         {
-            *table.leaked.entry((entry.user, entry.source)).or_default() += 1;
+            *table.off.entry((entry.user, entry.source)).or_default() += self.sessions.off_by;
         }
     }
 }

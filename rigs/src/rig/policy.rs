@@ -73,8 +73,10 @@ pub enum Excess {
 
 impl Word for Excess {
     const WHAT: &'static str = "way with one session too many";
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("refused", Self::Refused), ("oldest-ends", Self::OldestEnds)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("refused", Self::Refused),
+        ("oldest-ends", Self::OldestEnds),
+    ];
 }
 
 /// A version of TLS that may be declared as the oldest.

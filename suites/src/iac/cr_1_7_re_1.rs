@@ -5,9 +5,9 @@
 
 use slcert_rigs::Secret;
 use slcert_rigs::bench::Session;
-use slcert_rigs::rig::{User, Values};
+use slcert_rigs::rig::{PasswordLife, User, Values};
 
-use crate::account::{Made, administer, ask, needs};
+use crate::account::{Made, administer, ask, needs, number, put_back, try_set};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::clock::{self, days};
 use crate::fresh;
@@ -57,50 +57,49 @@ const DAYS: u32 = 1;
 async fn history(p: &mut Procedure<'_>) -> Result<(), Stop> {
     needs(p, &["create_account", "delete_account"])?;
     let life = p.rig().policy.password_life.unwrap_or_default();
-    let settable = p.anywhere("set_password_history").is_ok();
-    let kept = match (settable, life.history) {
-        (true, Some(_)) => GENERATIONS,
-        (false, Some(kept @ 2..=MOST)) => kept,
-        (false, Some(kept @ 0..=1)) => {
-            return Err(Stop::not_evaluated(format!(
-                "the device is set to remember {kept} passwords: set it to 2 or more for the test, or bind `set_password_history`"
-            )));
-        }
-        (false, Some(kept)) => {
-            return Err(Stop::not_evaluated(format!(
-                "the device remembers {kept} passwords: set it to at most {MOST} for the test, or bind `set_password_history`"
-            )));
-        }
-        (_, None) => {
-            return Err(Stop::not_evaluated(
-                "the rig file states no number of passwords that are not used again (`policy.password_life.history`)",
-            ));
-        }
-    };
-    let ages = life.minimum_days.unwrap_or_default() > 0;
-    if ages && p.anywhere("set_password_minimum_age").is_err() {
+    let Some(stated) = life.history else {
         return Err(Stop::not_evaluated(
-            "a password has to be some days old before it can be changed: set the least age to none for the test, or bind `set_password_minimum_age`",
+            "the rig file states no number of passwords that are not used again (`policy.password_life.history`)",
         ));
-    }
-    let made = Made::on(p, p.name())?;
-    let number = |value: u32| Values::from([("value".to_owned(), value.to_string())]);
-    let mut before = vec![made.deed(p, "create_account")];
-    let mut after = vec![made.deed(p, "delete_account")];
-    if let (true, Some(stated)) = (settable, life.history) {
-        before.push(("set_password_history", number(GENERATIONS)));
-        after.push(("set_password_history", number(stated)));
-    }
-    if let (true, Some(stated)) = (ages, life.minimum_days) {
-        before.push(("set_password_minimum_age", days(0)));
-        after.push(("set_password_minimum_age", days(stated)));
-    }
-    let tried = match administer(p, &before).await {
-        Ok(()) => again(p, &made, kept).await,
-        Err(stop) => Err(stop),
     };
+    let made = Made::on(p, p.name())?;
+    let mut after = Vec::new();
+    let tried = prepared(p, &made, life, stated, &mut after).await;
     let put_back = put_back(p, &after).await;
     tried.and(put_back)
+}
+
+/// Sets the device up for the test, where it can be set, and goes through passwords.
+async fn prepared(
+    p: &mut Procedure<'_>,
+    made: &Made<'_>,
+    life: PasswordLife,
+    stated: u32,
+    after: &mut Vec<(&str, Values)>,
+) -> Result<(), Stop> {
+    let (set_history, set_age) = ("set_password_history", "set_password_minimum_age");
+    let kept = if try_set(p, set_history, &number(GENERATIONS)).await? {
+        after.push((set_history, number(stated)));
+        GENERATIONS
+    } else {
+        stated
+    };
+    if !(2..=MOST).contains(&kept) {
+        return Err(Stop::not_evaluated(format!(
+            "the device is set to remember {kept} passwords: set it to 2 up to {MOST} for the test, or bind `{set_history}`"
+        )));
+    }
+    if let Some(least @ 1..) = life.minimum_days {
+        if !try_set(p, set_age, &days(0)).await? {
+            return Err(Stop::not_evaluated(format!(
+                "a password has to be {least} days old before it can be changed: set that to none for the test, or bind `{set_age}`"
+            )));
+        }
+        after.push((set_age, days(least)));
+    }
+    administer(p, &[made.deed(p, "create_account")]).await?;
+    after.push(made.deed(p, "delete_account"));
+    again(p, made, kept).await
 }
 
 /// Goes through passwords, and tries those that were used.
@@ -176,11 +175,15 @@ pub async fn lifetime(p: &mut Procedure<'_>, own: bool) -> Result<(), Stop> {
             "the rig file states no days that a password lasts (`policy.password_life.maximum_days`)",
         ));
     };
-    let settable = p.anywhere("set_password_minimum_age").is_ok();
-    let least = match (own, settable, life.minimum_days) {
-        (false, _, _) => None,
-        (true, true, Some(_)) => Some(DAYS),
-        (true, false, Some(stated @ 1..)) => Some(stated),
+    let set_age = "set_password_minimum_age";
+    let mut after = Vec::new();
+    let least = match (own, life.minimum_days) {
+        (false, _) => None,
+        (true, Some(stated)) if try_set(p, set_age, &days(DAYS)).await? => {
+            after.push((set_age, days(stated)));
+            Some(DAYS)
+        }
+        (true, Some(stated @ 1..)) => Some(stated),
         _ => {
             return Err(Stop::not_evaluated(
                 "the rig file states no least age of a password (`policy.password_life.minimum_days`), or none above 0 that would be tested",
@@ -192,15 +195,11 @@ pub async fn lifetime(p: &mut Procedure<'_>, own: bool) -> Result<(), Stop> {
         clock::set(-24 * (i64::from(most) + 1)),
         old.deed(p, "create_account"),
     ];
-    let mut after = vec![old.deed(p, "delete_account")];
+    after.push(old.deed(p, "delete_account"));
     if let Some(least) = least {
         before.push(clock::set(-24 * (i64::from(least) + 1)));
         before.push(young.deed(p, "create_account"));
         after.push(young.deed(p, "delete_account"));
-    }
-    if let (Some(_), true, Some(stated)) = (least, settable, life.minimum_days) {
-        before.push(("set_password_minimum_age", days(DAYS)));
-        after.push(("set_password_minimum_age", days(stated)));
     }
     let prepared = administer(p, &before).await;
     let right = clock::put_right(p).await;
@@ -218,7 +217,13 @@ pub async fn lifetime(p: &mut Procedure<'_>, own: bool) -> Result<(), Stop> {
 }
 
 async fn expired(p: &mut Procedure<'_>, made: &Made<'_>, most: u32) -> Result<(), Stop> {
-    let (opens, words) = made.opens(p, &made.password).await?;
+    let opened = made.opens(p, &made.password).await;
+    let (opens, words) = opened.map_err(|stop| {
+        Stop::inconclusive(format!(
+            "{}; if this is how the device asks for a new password, add it to `console.login_refused` in the rig file",
+            stop.reason
+        ))
+    })?;
     let name = format!("a password of {} days, where {most} are the most", most + 1);
     if opens {
         p.check(name, "opens no session", words, false);
@@ -282,15 +287,6 @@ async fn at_once(p: &mut Procedure<'_>, made: &Made<'_>, least: u32) -> Result<(
         !done && !opens,
     );
     Ok(())
-}
-
-/// Puts everything back, also where one of it fails.
-async fn put_back(p: &Procedure<'_>, deeds: &[(&str, Values)]) -> Result<(), Stop> {
-    let mut put_back = Ok(());
-    for deed in deeds {
-        put_back = put_back.and(administer(p, std::slice::from_ref(deed)).await);
-    }
-    put_back
 }
 
 /// Changes the own password; whether the device says that it did.

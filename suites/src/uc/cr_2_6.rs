@@ -7,7 +7,7 @@ use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{InterfaceKind, Values};
 use tokio::time::{Instant, sleep};
 
-use crate::account::{acts, administer, deed, dies};
+use crate::account::{acts, administer, deed, dies, number, put_back, try_set};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
 
@@ -64,16 +64,12 @@ async fn idle(p: &mut Procedure<'_>) -> Result<(), Stop> {
         )
     })?;
     let users = users(p)?;
-    if p.anywhere("set_remote_idle").is_err() {
+    let set = "set_remote_idle";
+    if !try_set(p, set, &number(SHORT)).await? {
         return silent(p, &users, stated.0).await;
     }
-    let set = |seconds: u64| {
-        let value = ("value".to_owned(), seconds.to_string());
-        [("set_remote_idle", Values::from([value]))]
-    };
-    administer(p, &set(SHORT)).await?;
     let tried = silent(p, &users, Duration::from_secs(SHORT)).await;
-    let put_back = administer(p, &set(stated.0.as_secs())).await;
+    let put_back = put_back(p, &[(set, number(stated.0.as_secs()))]).await;
     tried.and(put_back)
 }
 

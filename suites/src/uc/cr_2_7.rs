@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use slcert_rigs::bench::{Entry, Session, Who};
-use slcert_rigs::rig::{Excess, InterfaceKind, SessionLimit, Values};
+use slcert_rigs::rig::{Excess, InterfaceKind, SessionLimit};
 use tokio::time::{Instant, sleep};
 
-use crate::account::{acts, administer};
+use crate::account::{acts, number, put_back, try_set};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
 
@@ -49,25 +49,16 @@ async fn limit(p: &mut Procedure<'_>) -> Result<(), Stop> {
         ))
     })?;
     let stated = stated.value;
-    if p.anywhere("set_session_limit").is_err() {
+    let set = "set_session_limit";
+    if !try_set(p, set, &number(FEW)).await? {
         return rounds(p, stated).await;
     }
-    let set = |most: u32| {
-        [(
-            "set_session_limit",
-            Values::from([("value".to_owned(), most.to_string())]),
-        )]
+    let few = SessionLimit {
+        most: FEW,
+        ..stated
     };
-    administer(p, &set(FEW)).await?;
-    let tried = rounds(
-        p,
-        SessionLimit {
-            most: FEW,
-            ..stated
-        },
-    )
-    .await;
-    let put_back = administer(p, &set(stated.most)).await;
+    let tried = rounds(p, few).await;
+    let put_back = put_back(p, &[(set, number(stated.most))]).await;
     tried.and(put_back)
 }
 
@@ -80,7 +71,9 @@ async fn rounds(p: &mut Procedure<'_>, limit: SessionLimit) -> Result<(), Stop> 
     }
     let (account, operation) = reader(p)?;
     for round in ["once", "again"] {
-        churn(p, account, limit.most * 3).await?;
+        if !churn(p, account, limit.most * 3).await? {
+            return Ok(());
+        }
         fill(p, account, operation, limit, round).await?;
     }
     Ok(())
@@ -102,17 +95,39 @@ fn reader<'r>(p: &Procedure<'r>) -> Result<(&'r str, &'r str), Stop> {
         .ok_or_else(|| Stop::not_evaluated(format!("nobody may read anything on `{}`", p.name())))
 }
 
-/// Opens connections, and leaves every second one without a word.
-async fn churn(p: &Procedure<'_>, account: &str, times: u32) -> Result<(), Stop> {
-    for at in 0..times {
-        let session = patiently(p, account).await?.map_err(|said| {
-            Stop::inconclusive(format!("connection {at} of {times} is refused: {said}"))
-        })?;
-        if at % 2 == 0 {
-            session.abandon().await;
-        } else {
-            session.close().await;
+/// Opens connections, and leaves every second one without a word; whether all were let in.
+async fn churn(p: &mut Procedure<'_>, account: &str, times: u32) -> Result<bool, Stop> {
+    for at in 1..=times {
+        match patiently(p, account).await? {
+            Ok(session) if at % 2 == 0 => session.abandon().await,
+            Ok(session) => session.close().await,
+            Err(said) => {
+                let name = format!("connection {at} of {times}, one after the other");
+                return kept_out(p, account, name, said).await.map(|()| false);
+            }
         }
+    }
+    Ok(true)
+}
+
+/// Writes down that somebody is refused whose sessions are all over. Where others are refused as well, it is no matter of
+/// one user's sessions.
+async fn kept_out(
+    p: &mut Procedure<'_>,
+    account: &str,
+    name: String,
+    said: String,
+) -> Result<(), Stop> {
+    let mut accounts = p.rig().accounts_on(p.name()).map(|(name, _)| name.as_str());
+    let observed = format!("refused, though all the others are over: {said}");
+    if let Some(other) = accounts.find(|other| *other != account)
+        && let Entry::In(session) = p.enter(&Who::Account(other)).await?
+    {
+        session.close().await;
+        let observed = format!("{observed}; `{other}` is let in meanwhile");
+        p.check(name, "let in", observed, false);
+    } else {
+        p.cannot_tell(name, "let in", observed);
     }
     Ok(())
 }
@@ -143,13 +158,7 @@ async fn fill(
             Ok(session) => open.push(session),
             Err(said) => {
                 let name = format!("session {at} of {most}, {round}");
-                p.check(
-                    name,
-                    "let in",
-                    format!("refused, after all others were over: {said}"),
-                    false,
-                );
-                return Ok(());
+                return kept_out(p, account, name, said).await;
             }
         }
     }

@@ -21,6 +21,7 @@ use tokio_serial::{SerialPortBuilderExt, SerialStream};
 pub struct Bench {
     pub device: Device,
     pub sheet: Value,
+    flaws: FlawSet,
 }
 
 impl Bench {
@@ -37,12 +38,38 @@ impl Bench {
     }
 
     pub async fn start(config: Config) -> Self {
+        let flaws = config.flaws.clone();
         let device = Device::start(config).await.unwrap();
         let sheet = std::fs::read(&device.ready().provisioning).unwrap();
         Self {
             device,
             sheet: serde_json::from_slice(&sheet).unwrap(),
+            flaws,
         }
+    }
+
+    /// A second device with the state that this one would have after a restart; the folder is its store.
+    pub async fn restarted(&self) -> (Self, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = self.device.ready().provisioning.parent().unwrap();
+        std::fs::create_dir(folder.path().join("pki")).unwrap();
+        for from in [store.to_owned(), store.join("pki")] {
+            for entry in std::fs::read_dir(&from).unwrap().map(Result::unwrap) {
+                let to = folder
+                    .path()
+                    .join(entry.path().strip_prefix(store).unwrap());
+                // Both devices run at once, so the second one needs an address of its own.
+                if entry.file_type().unwrap().is_file() && entry.file_name() != "address.json" {
+                    std::fs::copy(entry.path(), to).unwrap();
+                }
+            }
+        }
+        let config = Config {
+            store: Some(folder.path().to_owned()),
+            flaws: self.flaws.clone(),
+            ..Config::default()
+        };
+        (Self::start(config).await, folder)
     }
 
     pub fn password(&self, user: &str) -> String {
@@ -181,6 +208,11 @@ impl Console {
                 return part.ends_with("> ");
             }
         }
+    }
+
+    pub async fn log_out(&mut self) {
+        self.send("logout").await;
+        self.expect("login: ").await;
     }
 
     pub async fn login(&mut self, user: &str, password: &str) {
