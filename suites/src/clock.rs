@@ -1,24 +1,37 @@
 //! Setting the device's clock, so that a test of days takes no days.
 
+use jiff::{SignedDuration, Timestamp};
+use slcert_rigs::Attempt;
 use slcert_rigs::rig::Values;
 
-use crate::account::administer;
 use crate::procedure::{Procedure, Stop};
 
-/// What sets the device's clock to the bench's time, moved by so many hours.
-pub fn set(hours: i64) -> (&'static str, Values) {
-    // Whole seconds are what every device takes; the next ones, as a login may come first.
-    let now = jiff::Timestamp::now().as_millisecond().saturating_add(700) / 1000;
-    let then = jiff::Timestamp::from_second(now.saturating_add(hours.saturating_mul(3600)));
-    let then = then.unwrap_or_default();
-    let value = |name: &str, text: String| (name.to_owned(), text);
-    let values = Values::from([
-        value("time", then.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-        value("date", then.strftime("%Y-%m-%d").to_string()),
-        value("clock", then.strftime("%H:%M:%S").to_string()),
-        value("seconds", then.as_second().to_string()),
+/// What sets the device's clock to the bench's time, moved by so many days.
+pub fn set(days: i64) -> (&'static str, Values) {
+    let now = Timestamp::now();
+    let moved = now.checked_add(SignedDuration::from_hours(24 * days));
+    ("set_time", time(moved.unwrap_or(now)))
+}
+
+/// The values of `set_time`.
+pub fn time(time: Timestamp) -> Values {
+    // What has no room for milliseconds gets the nearest second.
+    let nearest = time.round(jiff::Unit::Second).unwrap_or(time);
+    let mut values = Values::from([
+        ("time".to_owned(), format!("{time:.3}")),
+        ("unix".to_owned(), nearest.as_second().to_string()),
     ]);
-    ("set_clock", values)
+    for (name, format) in [
+        ("year", "%Y"),
+        ("month", "%m"),
+        ("day", "%d"),
+        ("hour", "%H"),
+        ("minute", "%M"),
+        ("second", "%S"),
+    ] {
+        values.insert(name.to_owned(), nearest.strftime(format).to_string());
+    }
+    values
 }
 
 /// A number of days, for an operation that takes an age.
@@ -34,17 +47,27 @@ pub fn days(number: u32) -> Values {
 /// # Errors
 /// INCONCLUSIVE tells that it is left wrong.
 pub async fn put_right(p: &Procedure<'_>) -> Result<(), Stop> {
-    let first = administer(p, &[set(0)]).await;
-    let right = match first {
-        Err(_) => administer(p, &[set(0)]).await,
-        done => done,
-    };
-    right.map_err(|stop| {
-        Stop::inconclusive(format!(
-            "the device's clock could not be set right again, set it by hand before the next run: {}",
-            stop.reason
-        ))
-    })
+    let mut left = String::new();
+    for _ in 0..2 {
+        match once(p).await {
+            Ok(attempt) if attempt.is_done() => return Ok(()),
+            Ok(attempt) => left = slcert_reports::excerpt(&attempt.answer().text, 200),
+            Err(stop) => left = stop.reason,
+        }
+    }
+    Err(Stop::inconclusive(format!(
+        "the device's clock could not be set right again, set it by hand before the next run: {left}"
+    )))
+}
+
+/// The time is read when the session is open: a login takes its while.
+async fn once(p: &Procedure<'_>) -> Result<Attempt, Stop> {
+    let (interface, account) = p.anywhere("set_time")?;
+    let mut session = p.bench().login(interface, account).await?;
+    let (operation, values) = set(0);
+    let attempt = session.perform(operation, &values).await;
+    session.close().await;
+    Ok(attempt?)
 }
 
 #[cfg(test)]
@@ -52,13 +75,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_comes_in_several_forms_of_the_same_moment() {
-        let (_, values) = set(-24);
-        let whole = format!("{}T{}Z", values["date"], values["clock"]);
-        assert_eq!(values["time"], whole);
-        let moment: jiff::Timestamp = whole.parse().unwrap();
-        assert_eq!(values["seconds"], moment.as_second().to_string());
-        let ago = jiff::Timestamp::now().as_second() - moment.as_second();
-        assert!((86_400..86_410).contains(&ago), "{ago}");
+    fn a_time_has_all_its_parts() {
+        let values = time("2026-11-24T06:59:59.7Z".parse().unwrap());
+        assert_eq!(values["time"], "2026-11-24T06:59:59.700Z");
+        assert_eq!((&*values["hour"], &*values["minute"]), ("07", "00"));
+    }
+
+    #[test]
+    fn days_move_the_clock_both_ways() {
+        let unix = |days| set(days).1["unix"].parse::<i64>().unwrap();
+        let day = unix(0) - unix(-1);
+        assert!((86_398..=86_402).contains(&day), "{day}");
     }
 }

@@ -114,7 +114,7 @@ pub fn arguments(
         }
         // There is no session that nobody needs.
         "end_session" => None,
-        "set_clock" => Some(clock::set(0).1),
+        "set_time" => Some(clock::set(0).1),
         "set_session_limit" => {
             let mut limits = policy.sessions.values();
             number(limits.next().map(|limit| u64::from(limit.most)))

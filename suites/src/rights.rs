@@ -224,12 +224,12 @@ impl Scratch {
                 Some(Values::from([("name".to_owned(), user)]))
             }
             // No session and no clock is at the matrix's disposal: these are tried as who may not.
-            "end_session" | "set_clock" if allowed => None,
+            "end_session" | "set_time" if allowed => None,
             "end_session" => Some(Values::from([
                 ("name".to_owned(), "nobody".to_owned()),
                 ("session".to_owned(), "0".to_owned()),
             ])),
-            "set_clock" => Some(clock::set(0).1),
+            "set_time" => Some(clock::set(0).1),
             "set_session_limit" => {
                 let mut limits = policy.sessions.values();
                 number(limits.next().map(|limit| u64::from(limit.most)))

@@ -117,7 +117,7 @@ impl Controller {
     ) -> Result<(), Refusal> {
         self.check_new_account(actor, name, role)?;
         self.check_password(password)?;
-        let account = Account::new(role, Hash::of(password)?, self.clock.millis());
+        let account = Account::new(role, Hash::of(password)?, self.clock.now().as_millisecond());
         let known = self.change(|state| {
             // Checked again under the lock: another interface may have been faster.
             let known = state.accounts.contains_key(name);
@@ -254,7 +254,7 @@ impl Controller {
 
     fn replace_password(&self, name: &str, password: &str, own: bool) -> Result<(), Refusal> {
         self.check_password(password)?;
-        let (now, policy) = (self.clock.millis(), self.policy());
+        let (now, policy) = (self.clock.now().as_millisecond(), self.policy());
         let account = self.state().accounts.get(name).cloned();
         let account = account.ok_or(Refusal::BadValue)?;
         if own && account.is_fresh(now, &policy) && !self.flaws.enabled(Defect::NoMinimumAge) {

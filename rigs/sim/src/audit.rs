@@ -221,12 +221,9 @@ mod tests {
     }
 
     fn open(dir: &tempfile::TempDir) -> Audit {
-        Audit::open(
-            Store::open(dir.path()).unwrap(),
-            FlawSet::none(),
-            Arc::default(),
-        )
-        .unwrap()
+        let store = Store::open(dir.path()).unwrap();
+        let clock = Arc::new(Clock::open(store.clone()).unwrap());
+        Audit::open(store, FlawSet::none(), clock).unwrap()
     }
 
     #[test]

@@ -1,55 +1,54 @@
-//! The device's clock: the machine's, moved by as much as an administrator has set it. It has a battery.
+//! The device's clock: it runs through a power cut.
+//!
+//! The machine's own clock stands for the crystal; the device keeps how far it is off.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-use crate::audit::Category;
-use crate::controller::{Actor, Controller, Refusal};
-use crate::role::Permission;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
 use crate::store::{Durability, Store, StoreError};
 
 const FILE: &str = "clock.json";
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Clock {
-    /// Milliseconds that the device is ahead of the machine.
-    ahead: AtomicI64,
+    offset: AtomicI64,
+    store: Store,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Kept {
+    offset_ms: i64,
 }
 
 impl Clock {
-    pub(crate) fn open(store: &Store) -> Result<Self, StoreError> {
-        let ahead = store.read(FILE)?.unwrap_or_default();
+    pub(crate) fn open(store: Store) -> Result<Self, StoreError> {
+        let kept: Option<Kept> = store.read(FILE)?;
         Ok(Self {
-            ahead: AtomicI64::new(ahead),
+            offset: AtomicI64::new(kept.map_or(0, |kept| kept.offset_ms)),
+            store,
         })
     }
 
-    pub(crate) fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::from_millisecond(self.millis()).unwrap_or_default()
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        let off = jiff::SignedDuration::from_millis(self.offset.load(Relaxed));
+        now.checked_add(off).unwrap_or(now)
     }
 
-    /// Unix milliseconds.
-    pub(crate) fn millis(&self) -> i64 {
-        jiff::Timestamp::now().as_millisecond() + self.ahead.load(Relaxed)
-    }
-
-    fn set(&self, store: &Store, time: jiff::Timestamp) -> Result<(), StoreError> {
-        let ahead = time.as_millisecond() - jiff::Timestamp::now().as_millisecond();
-        store.write(FILE, &ahead, Durability::Synced)?;
-        self.ahead.store(ahead, Relaxed);
+    /// Moves the clock by so many milliseconds, on disk before in memory.
+    pub(crate) fn step(&self, by: i64) -> Result<(), StoreError> {
+        let offset_ms = self.offset.load(Relaxed).saturating_add(by);
+        self.store
+            .write(FILE, &Kept { offset_ms }, Durability::Written)?;
+        self.offset.store(offset_ms, Relaxed);
         Ok(())
     }
-}
 
-impl Controller {
-    /// Sets the clock to a time such as `2026-11-24T06:46:18Z`.
-    pub(crate) fn set_clock(&self, actor: &Actor, time: &str) -> Result<(), Refusal> {
-        self.require(actor, Permission::SetClock)?;
-        let time: jiff::Timestamp = time.parse().map_err(|_| Refusal::BadValue)?;
-        let before = self.clock.now();
-        self.clock.set(&self.store, time)?;
-        let detail = format!("from {before:.0}");
-        self.record(actor, Category::Configuration, "clock_set", true, &detail);
-        Ok(())
+    /// Sets the clock.
+    pub(crate) fn set(&self, time: Timestamp) -> Result<(), StoreError> {
+        self.step(time.as_millisecond() - self.now().as_millisecond())
     }
 }
 
@@ -58,14 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_was_set_goes_on_from_there_after_a_restart() {
+    fn the_clock_keeps_what_it_is_off() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        let clock = Clock::open(&store).unwrap();
-        clock
-            .set(&store, "2020-01-01T00:00:00Z".parse().unwrap())
-            .unwrap();
-        let again = Clock::open(&store).unwrap();
-        assert!(again.now().to_string().starts_with("2020-01-01T00:00:0"));
+        let open = || Clock::open(Store::open(dir.path()).unwrap()).unwrap();
+        open().step(90_000).unwrap();
+        let ahead = open().now().as_millisecond() - Timestamp::now().as_millisecond();
+        assert!((89_900..90_100).contains(&ahead), "{ahead}");
     }
 }

@@ -127,7 +127,7 @@ pub(crate) struct Controller {
     pub(crate) state: Mutex<State>,
     /// The password changed last: kept by two flaws only.
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
-    pub(crate) store: Store,
+    store: Store,
     saving: Mutex<()>,
 }
 
@@ -156,7 +156,7 @@ impl Controller {
         };
         let state = started(state, &flaws);
         let settings: Settings = store.read(PROCESS)?.unwrap_or_default();
-        let clock = Arc::new(Clock::open(&store)?);
+        let clock = Arc::new(Clock::open(store.clone())?);
         Ok(Self {
             audit: Audit::open(store.clone(), flaws.clone(), Arc::clone(&clock))?,
             process: Arc::new(Process::new(&settings)),
@@ -288,6 +288,17 @@ impl Controller {
         for write in writes {
             self.record(actor, Category::System, write.kind(), true, &write.detail());
         }
+        Ok(())
+    }
+
+    /// Sets the clock.
+    pub(crate) fn set_time(&self, actor: &Actor, time: &str) -> Result<(), Refusal> {
+        self.require(actor, Permission::SetTime)?;
+        let time: jiff::Timestamp = time.parse().map_err(|_| Refusal::BadValue)?;
+        let before = self.clock.now();
+        self.clock.set(time)?;
+        let detail = format!("was {before}");
+        self.record(actor, Category::Configuration, "time_set", true, &detail);
         Ok(())
     }
 

@@ -172,12 +172,13 @@ impl Controller {
             Users::Human => Defect::NoMaximumAge,
             Users::Process => Defect::ProcessPasswordsNeverExpire,
         };
-        account.is_expired(self.clock.millis(), &self.policy()) && !self.flaws.enabled(spared)
+        account.is_expired(self.clock.now().as_millisecond(), &self.policy())
+            && !self.flaws.enabled(spared)
     }
 
     /// Judges a try against the account's own count, under the lock: tries at the same time count one by one.
     fn judge(&self, name: &str, matches: bool, source: Source) -> Verdict {
-        let now = self.clock.millis();
+        let now = self.clock.now().as_millisecond();
         let counted = !self.flaws.enabled(Defect::NoLockout);
         let before = match self.state().accounts.get(name) {
             Some(account) if account.enabled => account.clone(),

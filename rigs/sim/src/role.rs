@@ -48,7 +48,7 @@ permissions! {
     ClearAudit "clear_audit",
     Restore "restore",
     Subscribe "subscribe",
-    SetClock "set_clock",
+    SetTime "set_time",
     EndSessions "end_sessions",
 }
 
@@ -73,7 +73,7 @@ const ADMINISTRATOR: &[Permission] = &[
     ReadConfig,
     ClearAudit,
     Restore,
-    SetClock,
+    SetTime,
     EndSessions,
 ];
 

@@ -12,7 +12,7 @@ use crate::flaw::{Defect, FlawSet};
 use crate::role::Permission;
 
 /// Every open session of the device.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sessions {
     table: Arc<Mutex<Table>>,
     clock: Arc<Clock>,
@@ -58,10 +58,10 @@ pub(crate) struct Session {
 impl Sessions {
     pub(crate) fn new(clock: Arc<Clock>, flaws: &FlawSet) -> Self {
         Self {
+            table: Arc::default(),
             clock,
             off_by: i64::from(flaws.enabled(Defect::SessionCountLeaks))
                 - i64::from(flaws.enabled(Defect::SessionCountDrifts)),
-            ..Self::default()
         }
     }
 
@@ -195,10 +195,17 @@ impl Drop for Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store;
+
+    fn sessions() -> Sessions {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::open(Store::open(dir.path()).unwrap()).unwrap();
+        Sessions::new(Arc::new(clock), &FlawSet::none())
+    }
 
     #[tokio::test]
     async fn ending_a_user_ends_that_users_sessions_alone() {
-        let sessions = Sessions::default();
+        let sessions = sessions();
         let open = |user, source| sessions.open(user, source, 9, Excess::Refused).unwrap();
         let vera = open("vera", Source::Console);
         let otto = open("otto", Source::Mqtt);
@@ -213,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_the_limit_the_new_one_is_refused_or_the_oldest_ends() {
-        let sessions = Sessions::default();
+        let sessions = sessions();
         let open = |excess| sessions.open("otto", Source::Mqtt, 2, excess);
         let oldest = open(Excess::Refused).unwrap();
         let newer = open(Excess::Refused).unwrap();

@@ -258,15 +258,15 @@ async fn passwords_have_a_history_and_a_least_age() {
 async fn an_expired_password_opens_no_session_and_is_renewed_at_the_login() {
     let bench = Bench::sound().await;
     let mut console = bench.logged_in("ada").await;
-    let set = "clock set 2055-01-01T00:00:00Z";
+    let set = "time set 2055-01-01T00:00:00Z";
     assert_eq!(console.answer(set).await, "OK");
     assert!(
         console
-            .answer("clock show")
+            .answer("time show")
             .await
             .starts_with("OK 2055-01-01T00:00:0")
     );
-    assert_eq!(console.answer("clock set noon").await, "error: bad value");
+    assert_eq!(console.answer("time set noon").await, "error: bad value");
     console.log_out().await;
     for interrupted in [true, false] {
         console.send("vera").await;

@@ -165,14 +165,14 @@ mod shows {
     pub async fn removed_account_returns(bench: &Bench) -> bool {
         let mut console = administered(bench, &["user del vera"]).await;
         assert!(!console.try_login("vera", &bench.password("vera")).await);
-        let (again, _store) = bench.restarted().await;
+        let again = bench.again().await;
         let mut console = again.console().await;
         console.try_login("vera", &bench.password("vera")).await
     }
 
     pub async fn enabled_by_restart(bench: &Bench) -> bool {
         administered(bench, &["user disable vera"]).await;
-        let (again, _store) = bench.restarted().await;
+        let again = bench.again().await;
         let mut console = again.console().await;
         console.try_login("vera", &bench.password("vera")).await
     }
@@ -247,7 +247,7 @@ mod shows {
     }
 
     pub async fn no_maximum_age(bench: &Bench) -> bool {
-        let mut console = administered(bench, &["clock set 2055-01-01T00:00:00Z"]).await;
+        let mut console = administered(bench, &["time set 2055-01-01T00:00:00Z"]).await;
         console.send("vera").await;
         console.expect("Password: ").await;
         console.send(&bench.password("vera")).await;
@@ -260,7 +260,7 @@ mod shows {
     }
 
     pub async fn process_passwords_never_expire(bench: &Bench) -> bool {
-        administered(bench, &["clock set 2055-01-01T00:00:00Z"]).await;
+        administered(bench, &["time set 2055-01-01T00:00:00Z"]).await;
         logs_in_by_mqtt(bench, "gw-control").await
     }
 

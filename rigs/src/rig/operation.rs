@@ -455,9 +455,11 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         &["value", "days"],
     ),
     (
-        "set_clock",
-        "set the device's clock, in UTC: `{time}` is 2026-11-24T06:46:18Z, `{date}` and `{clock}` its halves, `{seconds}` since 1970",
-        &["time", "date", "clock", "seconds"],
+        "set_time",
+        "set the clock, in UTC: `time` is RFC 3339 with milliseconds, `unix` seconds since 1970",
+        &[
+            "time", "unix", "year", "month", "day", "hour", "minute", "second",
+        ],
     ),
     ("grant", "give a role a right", &["role", "permission"]),
     (

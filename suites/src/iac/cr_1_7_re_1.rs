@@ -168,7 +168,7 @@ async fn again(p: &mut Procedure<'_>, made: &Made<'_>, kept: u32) -> Result<(), 
 /// # Errors
 /// NOT EVALUATED where an age is not stated, or the device's clock cannot be set.
 pub async fn lifetime(p: &mut Procedure<'_>, own: bool) -> Result<(), Stop> {
-    needs(p, &["create_account", "delete_account", "set_clock"])?;
+    needs(p, &["create_account", "delete_account", "set_time"])?;
     let life = p.rig().policy.password_life.unwrap_or_default();
     let Some(most @ 1..) = life.maximum_days else {
         return Err(Stop::not_evaluated(
@@ -192,12 +192,12 @@ pub async fn lifetime(p: &mut Procedure<'_>, own: bool) -> Result<(), Stop> {
     };
     let (old, young) = (Made::on(p, p.name())?, Made::on(p, p.name())?);
     let mut before = vec![
-        clock::set(-24 * (i64::from(most) + 1)),
+        clock::set(-(i64::from(most) + 1)),
         old.deed(p, "create_account"),
     ];
     after.push(old.deed(p, "delete_account"));
     if let Some(least) = least {
-        before.push(clock::set(-24 * (i64::from(least) + 1)));
+        before.push(clock::set(-(i64::from(least) + 1)));
         before.push(young.deed(p, "create_account"));
         after.push(young.deed(p, "delete_account"));
     }

@@ -27,8 +27,8 @@ const HELP: &[&str] = &[
     "restore BASE64",
     "session list",
     "session end ID",
-    "clock show",
-    "clock set TIME",
+    "time show",
+    "time set TIME",
     "lock",
     "logout | exit",
 ];
@@ -134,11 +134,11 @@ pub(crate) fn run(
             listed(controller.sessions.lines())
         }
         ["session", "end", id] => controller.end_session(actor, id).map(|()| ok())?,
-        ["clock", "show"] => {
-            controller.require(actor, Permission::Identify)?;
-            answer(format_args!("{:.0}", controller.clock.now()))
+        ["time", "show"] => {
+            controller.require(actor, Permission::Whoami)?;
+            answer(controller.clock.now())
         }
-        ["clock", "set", time] => controller.set_clock(actor, time).map(|()| ok())?,
+        ["time", "set", time] => controller.set_time(actor, time).map(|()| ok())?,
         ["lock"] => return Ok(Outcome::Lock),
         ["logout" | "exit"] => return Ok(Outcome::Logout),
         _ => return Err(CommandError::Unknown),
