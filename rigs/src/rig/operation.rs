@@ -216,6 +216,12 @@ impl Binding {
             }
             Self::Mqtt(MqttBinding::Subscribe { topic, .. }) => of(topic),
         }
+        if let Some(meaning) = self.meaning() {
+            let patterns = [&meaning.ok, &meaning.refused, &meaning.answer];
+            for AnswerPattern(template) in patterns.into_iter().flatten() {
+                names.extend(template.names().map(str::to_owned));
+            }
+        }
         names
     }
 }
