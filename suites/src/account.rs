@@ -44,7 +44,7 @@ impl<'r> Made<'r> {
         }
     }
 
-    /// The same with a role that can do the most telling things on the interface.
+    /// The same with a role that can do something telling on the interface, and little else.
     ///
     /// # Errors
     /// NOT EVALUATED where no account with a password is listed for the interface.
@@ -58,9 +58,10 @@ impl<'r> Made<'r> {
         let telling = names.iter().filter_map(|name| {
             let operation = deed(p, interface, name)?;
             let reads = !rig.operations[operation].changes_state();
-            Some((reads, *name))
+            let rights = rig.roles.get(&rig.accounts[*name].role.value)?.may.len();
+            Some((reads, rights, *name))
         });
-        let like = telling.min().map(|(_, name)| name);
+        let like = telling.min().map(|(_, _, name)| name);
         let like = like.or(names.first().copied()).ok_or_else(|| {
             Stop::not_evaluated(format!(
                 "no account with a password is listed for `{interface}`"
