@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slcert_rigs::bench::{BenchError, Entry, Session, Who};
-use slcert_rigs::rig::{InterfaceKind, Values};
+use slcert_rigs::rig::{InterfaceKind, Rig, Values};
 use slcert_rigs::{Attempt, Secret};
 use tokio::time::{Instant, sleep};
 
@@ -295,24 +295,35 @@ pub fn deed<'r>(p: &Procedure<'r>, interface: &str, account: &str) -> Option<&'r
     let rig = p.rig();
     let shows = |name: &str| {
         let (operation, binding) = (rig.operations.get(name)?, rig.binding(name, interface)?);
-        let Some(read_back) = &operation.read_back else {
+        if !operation.changes_state() {
             // Without a pattern for the answer, any words would count as one.
             let told = binding.meaning().is_none_or(|it| it.answer.is_some());
             return (told && binding.placeholders().iter().all(|it| it == "tag")).then_some(1);
-        };
-        let witnessed = rig.interfaces.iter().any(|(other, described)| {
-            other.as_str() != interface
-                && rig.binding(read_back.as_str(), other.as_str()).is_some()
-                && (described.is_open(read_back.as_str())
-                    || rig.who_may(read_back.as_str(), other.as_str()).is_some())
-        });
-        witnessed.then_some(0)
+        }
+        witnessed(rig, name, interface).then_some(0)
     };
     let may = rig.operations.keys().map(|name| name.as_str());
     may.filter(|name| rig.may(account, name))
         .filter_map(|name| Some((shows(name)?, name)))
         .min()
         .map(|(_, name)| name)
+}
+
+/// Whether what an operation changes can be read back on another interface, so that a session here need not end for it.
+pub fn witnessed(rig: &Rig, operation: &str, interface: &str) -> bool {
+    let Some(read_back) = rig
+        .operations
+        .get(operation)
+        .and_then(|it| it.read_back.as_ref())
+    else {
+        return false;
+    };
+    let read_back = read_back.as_str();
+    rig.interfaces.iter().any(|(other, described)| {
+        other.as_str() != interface
+            && rig.binding(read_back, other.as_str()).is_some()
+            && (described.is_open(read_back) || rig.who_may(read_back, other.as_str()).is_some())
+    })
 }
 
 /// Whether a session still does something, in words: an answer that is no refusal, or a change that a witness reads.

@@ -6,6 +6,7 @@ use slcert_rigs::rig::{Rig, Values};
 use crate::clock::{self, days};
 use crate::effect::other_value;
 use crate::fresh;
+use crate::rights::override_values;
 
 /// What the bindings that were tried have made, and what has to be put back.
 #[derive(Debug, Default)]
@@ -112,6 +113,10 @@ pub fn arguments(
             let user = bench.user(account?).to_owned();
             Some(Values::from([("name".to_owned(), user)]))
         }
+        "override" => rig
+            .interfaces
+            .keys()
+            .find_map(|name| override_values(rig, name.as_str())),
         // There is no session that nobody needs.
         "end_session" => None,
         "set_time" => Some(clock::set(0).1),

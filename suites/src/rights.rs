@@ -1,12 +1,13 @@
 //! The matrix of rights: every role, every operation, on one interface, each compared with the rig file.
 
 use slcert_rigs::bench::Who;
-use slcert_rigs::rig::{InterfaceKind, Values};
+use slcert_rigs::rig::{InterfaceKind, Rig, Values};
 
 use crate::clock::{self, days};
 use crate::effect::{Actor, Effect, attempt_with};
 use crate::fresh;
 use crate::procedure::{Procedure, Stop};
+use crate::uc::cr_2_1_re_3::lacking;
 
 /// Operations that change who the actor is; CR 1.5 has a case of its own for them.
 const OWN: [&str; 1] = ["change_own_password"];
@@ -223,6 +224,8 @@ impl Scratch {
                 let user = p.bench().user(account).to_owned();
                 Some(Values::from([("name".to_owned(), user)]))
             }
+            "override" if allowed => None,
+            "override" => Some(override_values(p.rig(), p.name())?),
             // No session and no clock is at the matrix's disposal: these are tried as who may not.
             "end_session" | "set_time" if allowed => None,
             "end_session" => Some(Values::from([
@@ -258,6 +261,18 @@ impl Scratch {
             None => Ok(()),
         }
     }
+}
+
+/// Values with which an override, where it is allowed, ends after a second.
+pub fn override_values(rig: &Rig, interface: &str) -> Option<Values> {
+    let supervisor = rig.who_may_str("override", interface)?;
+    let (account, _, permission) = lacking(rig, interface, supervisor)?;
+    let user = rig.accounts[account].user.as_deref().unwrap_or(account);
+    Some(Values::from([
+        ("name".to_owned(), user.to_owned()),
+        ("permission".to_owned(), permission.to_owned()),
+        ("value".to_owned(), "1".to_owned()),
+    ]))
 }
 
 /// Performs an operation as somebody who may, on an interface that binds it.

@@ -59,6 +59,9 @@ flaws! {
     CertificateRoleIgnored "certificate-role-ignored" "CR 2.1 RE(1)" "any certificate of the device CA may write by Modbus/TLS";
     TopicAclIgnored "topic-acl-ignored" "CR 2.1 RE(1)" "every MQTT client may publish and subscribe to every topic";
     RoleChangeIgnored "role-change-ignored" "CR 2.1 RE(2)" "changed permissions of a role have no effect";
+    OverrideForEver "override-for-ever" "CR 2.1 RE(3)" "a supervisor's override does not end";
+    OverrideForOpenSession "override-for-open-session" "CR 2.1 RE(3)" "a session that is open when an override ends goes on with it";
+    OverrideUnlogged "override-unlogged" "CR 2.1 RE(3)" "a supervisor's override is not in the audit log";
     NoSessionLock "no-session-lock" "CR 2.5" "an idle session is not locked";
     LockKeepsGoing "lock-keeps-going" "CR 2.5" "a locked session still runs commands";
     MqttIdlesForEver "mqtt-idles-for-ever" "CR 2.6" "a silent MQTT session is not ended";

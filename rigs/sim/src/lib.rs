@@ -42,6 +42,7 @@ mod pty;
 mod role;
 mod session;
 mod store;
+mod supervisor;
 
 pub use args::{Args, run};
 pub use controller::StartError;

@@ -49,6 +49,7 @@ permissions! {
     Restore "restore",
     Subscribe "subscribe",
     SetTime "set_time",
+    Override "override",
     EndSessions "end_sessions",
 }
 
@@ -63,7 +64,7 @@ const VIEWER: &[Permission] = &[
     ChangeOwnPassword,
 ];
 const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint];
-const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup];
+const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup, Override];
 const ADMINISTRATOR: &[Permission] = &[
     ReadAudit,
     Backup,

@@ -287,6 +287,25 @@ async fn an_expired_password_opens_no_session_and_is_renewed_at_the_login() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_grants_no_more_than_the_own_role_permits() {
+    let bench = Bench::sound().await;
+    let mut console = bench.logged_in("erik").await;
+    for (command, answer) in [
+        ("override vera write_output 1", "OK"),
+        ("override vera manage_roles 1", "error: not permitted"),
+        ("override nobody write_output 1", "error: bad value"),
+        ("override vera fly 1", "error: bad value"),
+        ("override vera write_output 0", "error: bad value"),
+    ] {
+        assert_eq!(console.answer(command).await, answer, "{command}");
+    }
+    console.log_out().await;
+    console.login("otto", &bench.password("otto")).await;
+    let denied = "error: not permitted";
+    assert_eq!(console.answer("override vera write_limit 1").await, denied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_role_has_effect_at_once() {
     let bench = Bench::sound().await;
     let mut console = bench.logged_in("ada").await;

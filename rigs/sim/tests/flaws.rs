@@ -60,6 +60,9 @@ shown! {
     certificate_role_ignored "certificate-role-ignored";
     topic_acl_ignored "topic-acl-ignored";
     role_change_ignored "role-change-ignored";
+    override_for_ever "override-for-ever";
+    override_for_open_session "override-for-open-session";
+    override_unlogged "override-unlogged";
     no_session_lock "no-session-lock";
     lock_keeps_going "lock-keeps-going";
     mqtt_idles_for_ever "mqtt-idles-for-ever";
@@ -453,6 +456,41 @@ mod shows {
             "OK"
         );
         console.answer("show audit 1").await == "OK"
+    }
+
+    /// Lets otto set the limit for a second, and uses it; the console is otto's.
+    async fn overridden(bench: &Bench) -> Console {
+        let mut console = bench.logged_in("erik").await;
+        assert_eq!(console.answer("override otto write_limit 1").await, "OK");
+        console.log_out().await;
+        console.login("otto", &bench.password("otto")).await;
+        assert_eq!(console.answer("set limit 801").await, "OK");
+        sleep(Duration::from_millis(1200)).await;
+        console
+    }
+
+    pub async fn override_for_ever(bench: &Bench) -> bool {
+        let mut console = overridden(bench).await;
+        console.log_out().await;
+        console.login("otto", &bench.password("otto")).await;
+        console.answer("set limit 802").await == "OK"
+    }
+
+    pub async fn override_for_open_session(bench: &Bench) -> bool {
+        let mut console = overridden(bench).await;
+        console.answer("set limit 802").await == "OK"
+    }
+
+    pub async fn override_unlogged(bench: &Bench) -> bool {
+        let mut console = overridden(bench).await;
+        console.log_out().await;
+        console.login("erik", &bench.password("erik")).await;
+        let log = console.ask("show audit").await.join("\n");
+        assert_eq!(
+            log.contains("type=override user=erik"),
+            log.contains("type=override_end user=erik")
+        );
+        !log.contains("type=override ")
     }
 
     pub async fn no_session_lock(bench: &Bench) -> bool {

@@ -473,6 +473,11 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "take a right from a role",
         &["role", "permission"],
     ),
+    (
+        "override",
+        "let the user `{name}` do for `{value}` seconds what the own role may not: `{permission}`",
+        &["name", "permission", "value"],
+    ),
     ("set_banner", "set the text shown before login", &["text"]),
     (
         "set_failed_logins",

@@ -27,6 +27,7 @@ const HELP: &[&str] = &[
     "restore BASE64",
     "session list",
     "session end ID",
+    "override USER PERMISSION SECONDS",
     "time show",
     "time set TIME",
     "lock",
@@ -134,6 +135,10 @@ pub(crate) fn run(
             listed(controller.sessions.lines())
         }
         ["session", "end", id] => controller.end_session(actor, id).map(|()| ok())?,
+        ["override", user, permission, seconds] => {
+            controller.grant_override(actor, user, permission, seconds)?;
+            ok()
+        }
         ["time", "show"] => {
             controller.require(actor, Permission::Whoami)?;
             answer(controller.clock.now())
