@@ -113,6 +113,8 @@ pub fn arguments(
             let user = bench.user(account?).to_owned();
             Some(Values::from([("name".to_owned(), user)]))
         }
+        "request_critical" => number(described.values.map(|it| it.from.into())),
+        "approve_critical" => None,
         "override" => rig
             .interfaces
             .keys()

@@ -224,6 +224,14 @@ impl Scratch {
                 let user = p.bench().user(account).to_owned();
                 Some(Values::from([("name".to_owned(), user)]))
             }
+            // Asked for and not approved, it is not done.
+            "request_critical" => number(
+                p.rig().operations[operation]
+                    .values
+                    .map(|it| it.from.into()),
+            ),
+            "approve_critical" if allowed => None,
+            "approve_critical" => Some(Values::from([("request".to_owned(), "0".to_owned())])),
             "override" if allowed => None,
             "override" => Some(override_values(p.rig(), p.name())?),
             // No session and no clock is at the matrix's disposal: these are tried as who may not.

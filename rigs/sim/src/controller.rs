@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Account;
+use crate::approval::Interlock;
 use crate::audit::{Audit, Category, Event, Source};
 use crate::clock::Clock;
 use crate::flaw::{Defect, FlawSet};
@@ -127,6 +128,7 @@ pub(crate) struct Controller {
     pub(crate) hashing: Semaphore,
     pub(crate) state: Mutex<State>,
     pub(crate) overrides: Mutex<Vec<Override>>,
+    pub(crate) interlock: Mutex<Interlock>,
     /// The password changed last: kept by two flaws only.
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
     store: Store,
@@ -170,6 +172,7 @@ impl Controller {
             hashing: Semaphore::new(2),
             state: Mutex::new(state),
             overrides: Mutex::default(),
+            interlock: Mutex::default(),
             changed_password: Mutex::new(None),
             flaws,
             store,

@@ -62,6 +62,10 @@ flaws! {
     OverrideForEver "override-for-ever" "CR 2.1 RE(3)" "a supervisor's override does not end";
     OverrideForOpenSession "override-for-open-session" "CR 2.1 RE(3)" "a session that is open when an override ends goes on with it";
     OverrideUnlogged "override-unlogged" "CR 2.1 RE(3)" "a supervisor's override is not in the audit log";
+    ApprovesOwnRequest "approves-own-request" "CR 2.1 RE(4)" "who asks for a critical action may approve it";
+    RequestActs "request-acts" "CR 2.1 RE(4)" "a critical action is done before anybody approves it";
+    ApprovedByAnyone "approved-by-anyone" "CR 2.1 RE(4)" "a user without the right approves a critical action";
+    ApprovalUsedAgain "approval-used-again" "CR 2.1 RE(4)" "an approved request can be approved again later";
     NoSessionLock "no-session-lock" "CR 2.5" "an idle session is not locked";
     LockKeepsGoing "lock-keeps-going" "CR 2.5" "a locked session still runs commands";
     MqttIdlesForEver "mqtt-idles-for-ever" "CR 2.6" "a silent MQTT session is not ended";

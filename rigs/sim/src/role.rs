@@ -50,6 +50,7 @@ permissions! {
     Subscribe "subscribe",
     SetTime "set_time",
     Override "override",
+    Interlock "interlock",
     EndSessions "end_sessions",
 }
 
@@ -63,7 +64,7 @@ const VIEWER: &[Permission] = &[
     Whoami,
     ChangeOwnPassword,
 ];
-const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint];
+const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint, Interlock];
 const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup, Override];
 const ADMINISTRATOR: &[Permission] = &[
     ReadAudit,

@@ -63,6 +63,10 @@ shown! {
     override_for_ever "override-for-ever";
     override_for_open_session "override-for-open-session";
     override_unlogged "override-unlogged";
+    approves_own_request "approves-own-request";
+    request_acts "request-acts";
+    approved_by_anyone "approved-by-anyone";
+    approval_used_again "approval-used-again";
     no_session_lock "no-session-lock";
     lock_keeps_going "lock-keeps-going";
     mqtt_idles_for_ever "mqtt-idles-for-ever";
@@ -491,6 +495,51 @@ mod shows {
             log.contains("type=override_end user=erik")
         );
         !log.contains("type=override ")
+    }
+
+    /// Lets each user of a list give a command; the last answer.
+    async fn one_by_one(bench: &Bench, commands: &[(&str, &str)]) -> String {
+        let mut console = bench.console().await;
+        let mut answer = String::new();
+        for (user, command) in commands {
+            console.login(user, &bench.password(user)).await;
+            answer = console.answer(command).await;
+            console.log_out().await;
+        }
+        answer
+    }
+
+    pub async fn approves_own_request(bench: &Bench) -> bool {
+        let commands = [
+            ("otto", "interlock request 1"),
+            ("otto", "interlock approve 1"),
+        ];
+        one_by_one(bench, &commands).await == "OK"
+    }
+
+    pub async fn request_acts(bench: &Bench) -> bool {
+        let commands = [("otto", "interlock request 1"), ("vera", "interlock show")];
+        one_by_one(bench, &commands).await == "OK 1"
+    }
+
+    pub async fn approved_by_anyone(bench: &Bench) -> bool {
+        let commands = [
+            ("otto", "interlock request 1"),
+            ("vera", "interlock approve 1"),
+        ];
+        one_by_one(bench, &commands).await == "OK"
+    }
+
+    pub async fn approval_used_again(bench: &Bench) -> bool {
+        let commands = [
+            ("otto", "interlock request 1"),
+            ("olga", "interlock approve 1"),
+            ("vera", "interlock show"),
+        ];
+        assert_eq!(one_by_one(bench, &commands).await, "OK 1");
+        let mut console = bench.console().await;
+        console.login("olga", &bench.password("olga")).await;
+        console.answer("interlock approve 1").await == "OK"
     }
 
     pub async fn no_session_lock(bench: &Bench) -> bool {

@@ -478,6 +478,21 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "let the user `{name}` do for `{value}` seconds what the own role may not: `{permission}`",
         &["name", "permission", "value"],
     ),
+    (
+        "read_critical",
+        "read what the critical action changes that two people have to approve",
+        &[],
+    ),
+    (
+        "request_critical",
+        "ask for the critical action; `answer` finds the request's name, where it has one",
+        &["value"],
+    ),
+    (
+        "approve_critical",
+        "approve what was asked for: `{request}`",
+        &["request"],
+    ),
     ("set_banner", "set the text shown before login", &["text"]),
     (
         "set_failed_logins",

@@ -27,6 +27,9 @@ const HELP: &[&str] = &[
     "restore BASE64",
     "session list",
     "session end ID",
+    "interlock show",
+    "interlock request 0 | 1",
+    "interlock approve REQUEST",
     "override USER PERMISSION SECONDS",
     "time show",
     "time set TIME",
@@ -135,6 +138,12 @@ pub(crate) fn run(
             listed(controller.sessions.lines())
         }
         ["session", "end", id] => controller.end_session(actor, id).map(|()| ok())?,
+        ["interlock", "show"] => answer(u8::from(controller.interlock(actor)?)),
+        ["interlock", "request", value] => {
+            let id = controller.request_interlock(actor, value)?;
+            answer(format_args!("request={id}"))
+        }
+        ["interlock", "approve", id] => controller.approve_interlock(actor, id).map(|()| ok())?,
         ["override", user, permission, seconds] => {
             controller.grant_override(actor, user, permission, seconds)?;
             ok()
