@@ -5,8 +5,10 @@
 
 #![deny(missing_docs)]
 
+pub mod account;
 pub mod audit;
 pub mod case;
+pub mod clock;
 pub mod coverage;
 pub mod dc;
 pub mod effect;
@@ -35,8 +37,12 @@ pub fn cases() -> Vec<&'static Case> {
         iac::cr_1_1::CASES,
         iac::cr_1_1_re_1::CASES,
         iac::cr_1_2::CASES,
+        iac::cr_1_3::CASES,
+        iac::cr_1_4::CASES,
         iac::cr_1_5::CASES,
         iac::cr_1_7::CASES,
+        iac::cr_1_7_re_1::CASES,
+        iac::cr_1_7_re_2::CASES,
         iac::cr_1_9::CASES,
         iac::cr_1_10::CASES,
         iac::cr_1_11::CASES,
@@ -44,9 +50,14 @@ pub fn cases() -> Vec<&'static Case> {
         uc::cr_2_1::CASES,
         uc::cr_2_1_re_1::CASES,
         uc::cr_2_1_re_2::CASES,
+        uc::cr_2_1_re_3::CASES,
+        uc::cr_2_1_re_4::CASES,
         uc::cr_2_5::CASES,
+        uc::cr_2_6::CASES,
+        uc::cr_2_7::CASES,
         uc::cr_2_8::CASES,
         uc::cr_2_12::CASES,
+        uc::cr_2_12_re_1::CASES,
         si::cr_3_1::CASES,
         si::cr_3_1_re_1::CASES,
         si::cr_3_5::CASES,

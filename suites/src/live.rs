@@ -3,8 +3,10 @@
 use slcert_rigs::bench::Bench;
 use slcert_rigs::rig::{Rig, Values};
 
+use crate::clock::{self, days};
 use crate::effect::other_value;
 use crate::fresh;
+use crate::rights::override_values;
 
 /// What the bindings that were tried have made, and what has to be put back.
 #[derive(Debug, Default)]
@@ -43,7 +45,8 @@ impl Arguments {
 pub fn order(rig: &Rig) -> Vec<&str> {
     let place = |name: &str| match name {
         "create_account" => 1,
-        "set_password" | "unlock_account" => 2,
+        "set_password" | "unlock_account" | "disable_account" => 2,
+        "enable_account" => 3,
         "grant" => 3,
         "revoke" => 4,
         "delete_account" => 5,
@@ -68,13 +71,12 @@ pub fn arguments(
     let number =
         |value: Option<u64>| Some(Values::from([("value".to_owned(), value?.to_string())]));
     match operation {
-        "create_account" | "delete_account" | "unlock_account" | "set_password" => {
-            Some(Values::from([
-                ("name".to_owned(), left.account.clone()),
-                ("role".to_owned(), left.role.clone()),
-                ("new_password".to_owned(), left.password.clone()),
-            ]))
-        }
+        "create_account" | "delete_account" | "unlock_account" | "set_password"
+        | "disable_account" | "enable_account" => Some(Values::from([
+            ("name".to_owned(), left.account.clone()),
+            ("role".to_owned(), left.role.clone()),
+            ("new_password".to_owned(), left.password.clone()),
+        ])),
         "grant" | "revoke" => {
             // A right that the role does not have, given and then taken away.
             let role = rig.roles.iter().find(|(name, role)| {
@@ -107,6 +109,26 @@ pub fn arguments(
         "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
         "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
         "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
+        "list_sessions" => {
+            let user = bench.user(account?).to_owned();
+            Some(Values::from([("name".to_owned(), user)]))
+        }
+        "request_critical" => number(described.values.map(|it| it.from.into())),
+        "approve_critical" => None,
+        "override" => rig
+            .interfaces
+            .keys()
+            .find_map(|name| override_values(rig, name.as_str())),
+        // There is no session that nobody needs.
+        "end_session" => None,
+        "set_time" => Some(clock::set(0).1),
+        "set_session_limit" => {
+            let mut limits = policy.sessions.values();
+            number(limits.next().map(|limit| u64::from(limit.most)))
+        }
+        "set_remote_idle" => number(policy.remote_idle.map(|period| period.0.as_secs())),
+        "set_password_history" => number(policy.password_life?.history.map(u64::from)),
+        "set_password_minimum_age" => Some(days(policy.password_life?.minimum_days?)),
         _ if described.changes_state() => Some(Values::from([(
             "value".to_owned(),
             other_value(described, ""),

@@ -1,11 +1,13 @@
 //! The matrix of rights: every role, every operation, on one interface, each compared with the rig file.
 
 use slcert_rigs::bench::Who;
-use slcert_rigs::rig::{InterfaceKind, Values};
+use slcert_rigs::rig::{InterfaceKind, Rig, Values};
 
+use crate::clock::{self, days};
 use crate::effect::{Actor, Effect, attempt_with};
 use crate::fresh;
 use crate::procedure::{Procedure, Stop};
+use crate::uc::cr_2_1_re_3::lacking;
 
 /// Operations that change who the actor is; CR 1.5 has a case of its own for them.
 const OWN: [&str; 1] = ["change_own_password"];
@@ -180,9 +182,8 @@ impl Scratch {
         match operation {
             "create_account" if self.account.is_none() => None,
             "create_account" => Some(self.new_account(&format!("u{}", &fresh::tag()[..8]))),
-            "delete_account" | "unlock_account" | "set_password" => {
-                Some(self.new_account(self.account.as_deref()?))
-            }
+            "delete_account" | "unlock_account" | "set_password" | "disable_account"
+            | "enable_account" => Some(self.new_account(self.account.as_deref()?)),
             // A right that the role has already, and one that it does not have: nothing changes where this is allowed.
             "grant" | "revoke" => {
                 let role = p.rig().roles.iter().find(|(name, role)| {
@@ -217,6 +218,36 @@ impl Scratch {
             "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
             "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
             "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
+            // Whoever may list the sessions has one.
+            "list_sessions" => {
+                let account = p.rig().who_may_str(operation, p.name())?;
+                let user = p.bench().user(account).to_owned();
+                Some(Values::from([("name".to_owned(), user)]))
+            }
+            // Asked for and not approved, it is not done.
+            "request_critical" => number(
+                p.rig().operations[operation]
+                    .values
+                    .map(|it| it.from.into()),
+            ),
+            "approve_critical" if allowed => None,
+            "approve_critical" => Some(Values::from([("request".to_owned(), "0".to_owned())])),
+            "override" if allowed => None,
+            "override" => Some(override_values(p.rig(), p.name())?),
+            // No session and no clock is at the matrix's disposal: these are tried as who may not.
+            "end_session" | "set_time" if allowed => None,
+            "end_session" => Some(Values::from([
+                ("name".to_owned(), "nobody".to_owned()),
+                ("session".to_owned(), "0".to_owned()),
+            ])),
+            "set_time" => Some(clock::set(0).1),
+            "set_session_limit" => {
+                let mut limits = policy.sessions.values();
+                number(limits.next().map(|limit| u64::from(limit.most)))
+            }
+            "set_remote_idle" => number(policy.remote_idle.map(|period| period.0.as_secs())),
+            "set_password_history" => number(policy.password_life?.history.map(u64::from)),
+            "set_password_minimum_age" => Some(days(policy.password_life?.minimum_days?)),
             _ => Some(Values::new()),
         }
     }
@@ -238,6 +269,18 @@ impl Scratch {
             None => Ok(()),
         }
     }
+}
+
+/// Values with which an override, where it is allowed, ends after a second.
+pub fn override_values(rig: &Rig, interface: &str) -> Option<Values> {
+    let supervisor = rig.who_may_str("override", interface)?;
+    let (account, _, permission) = lacking(rig, interface, supervisor)?;
+    let user = rig.accounts[account].user.as_deref().unwrap_or(account);
+    Some(Values::from([
+        ("name".to_owned(), user.to_owned()),
+        ("permission".to_owned(), permission.to_owned()),
+        ("value".to_owned(), "1".to_owned()),
+    ]))
 }
 
 /// Performs an operation as somebody who may, on an interface that binds it.

@@ -25,6 +25,11 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "what is echoed comes back on the line",
     ),
     (
+        "removed-account-returns",
+        &["CR 1.4"],
+        "an account that comes back is not declared",
+    ),
+    (
         "loop-stalls",
         &["CR 3.7", "CR 7.7"],
         "their cases send unknown functions as well",

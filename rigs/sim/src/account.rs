@@ -8,7 +8,8 @@ use crate::audit::Category;
 use crate::controller::{Actor, Controller, Refusal, State};
 use crate::flaw::Defect;
 use crate::password::Hash;
-use crate::role::Permission;
+use crate::policy::{MOST_PASSWORDS, Policy};
+use crate::role::{self, Permission, Users};
 
 /// Accounts the device can hold.
 const MOST: usize = 64;
@@ -19,6 +20,12 @@ pub(crate) struct Account {
     pub role: String,
     pub enabled: bool,
     pub hash: Hash,
+    /// When the password was set, in milliseconds of the device's clock.
+    #[serde(default)]
+    pub changed: i64,
+    /// The passwords before it, the newest first.
+    #[serde(default)]
+    pub history: Vec<Hash>,
     /// Kept by the flaw `old-password-works` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Hash>,
@@ -31,15 +38,35 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(role: &str, hash: Hash) -> Self {
+    pub(crate) fn new(role: &str, hash: Hash, now: i64) -> Self {
         Self {
             role: role.to_owned(),
             enabled: true,
             hash,
+            changed: now,
+            history: Vec::new(),
             previous: None,
             failures: 0,
             locked_until: None,
         }
+    }
+
+    /// Whether the password is older than `policy` lets one be.
+    pub(crate) fn is_expired(&self, now: i64, policy: &Policy) -> bool {
+        let longest = i64::from(policy.password_max_age) * 1000;
+        longest > 0 && now - self.changed > longest
+    }
+
+    /// Whether the password is so young that its user may not change it yet.
+    fn is_fresh(&self, now: i64, policy: &Policy) -> bool {
+        now - self.changed < i64::from(policy.password_min_age) * 1000
+    }
+
+    /// Whether a password is one of the account's last ones, the one now included.
+    fn had(&self, password: &str, policy: &Policy) -> bool {
+        let last = std::iter::once(&self.hash).chain(&self.history);
+        let mut last = last.take(policy.password_history as usize);
+        last.any(|hash| hash.matches(password))
     }
 }
 
@@ -60,7 +87,10 @@ impl Controller {
     ) -> Result<(), Refusal> {
         self.require(actor, Permission::ManageAccounts)?;
         let state = self.state();
-        let free = !state.accounts.contains_key(name) && state.accounts.len() < MOST;
+        let takes_duplicates = [Defect::DuplicateOverwrites, Defect::DuplicateRefusedButActs];
+        let free = (!state.accounts.contains_key(name)
+            || takes_duplicates.iter().any(|it| self.flaws.enabled(*it)))
+            && state.accounts.len() < MOST;
         if free && is_name(name) && state.roles.exists(role) {
             Ok(())
         } else {
@@ -87,15 +117,20 @@ impl Controller {
     ) -> Result<(), Refusal> {
         self.check_new_account(actor, name, role)?;
         self.check_password(password)?;
-        let account = Account::new(role, Hash::of(password)?);
-        self.change(|state| {
+        let account = Account::new(role, Hash::of(password)?, self.clock.now().as_millisecond());
+        let known = self.change(|state| {
             // Checked again under the lock: another interface may have been faster.
-            if state.accounts.contains_key(name) {
+            let known = state.accounts.contains_key(name);
+            let overwrites = [Defect::DuplicateOverwrites, Defect::DuplicateRefusedButActs];
+            if known && !overwrites.iter().any(|it| self.flaws.enabled(*it)) {
                 return Err(Refusal::BadValue);
             }
             state.accounts.insert(name.to_owned(), account);
-            Ok(())
+            Ok(known)
         })?;
+        if known && self.flaws.enabled(Defect::DuplicateRefusedButActs) {
+            return Err(Refusal::BadValue);
+        }
         self.password_changed(name, password);
         self.record(
             actor,
@@ -115,7 +150,7 @@ impl Controller {
         password: &str,
     ) -> Result<(), Refusal> {
         self.check_account(actor, name)?;
-        self.replace_password(name, password)?;
+        self.replace_password(name, password, false)?;
         self.record(actor, Category::Configuration, "user_passwd", true, name);
         Ok(())
     }
@@ -123,7 +158,7 @@ impl Controller {
     /// Sets the actor's own password, which the caller has asked for and checked.
     pub(crate) fn set_own_password(&self, actor: &Actor, password: &str) -> Result<(), Refusal> {
         self.require(actor, Permission::ChangeOwnPassword)?;
-        self.replace_password(&actor.name, password)?;
+        self.replace_password(&actor.name, password, true)?;
         self.record(actor, Category::Configuration, "passwd", true, &actor.name);
         Ok(())
     }
@@ -134,14 +169,14 @@ impl Controller {
             if !state.has_other_administrator(name) {
                 return Err(Refusal::BadValue);
             }
-            state
-                .accounts
-                .remove(name)
-                .map(|_| ())
-                .ok_or(Refusal::BadValue)
+            let account = state.accounts.remove(name).ok_or(Refusal::BadValue)?;
+            if self.flaws.enabled(Defect::RemovedAccountReturns) {
+                state.removed.insert(name.to_owned(), account);
+            }
+            Ok(())
         })?;
         self.record(actor, Category::Configuration, "user_del", true, name);
-        self.sessions.end(name);
+        self.end_sessions_of(name);
         Ok(())
     }
 
@@ -157,7 +192,7 @@ impl Controller {
                 return Err(Refusal::BadValue);
             }
             let account = state.accounts.get_mut(name).ok_or(Refusal::BadValue)?;
-            account.enabled = enabled;
+            account.enabled = enabled || self.flaws.enabled(Defect::DisableIgnored);
             Ok(())
         })?;
         let kind = if enabled {
@@ -166,10 +201,24 @@ impl Controller {
             "user_disable"
         };
         self.record(actor, Category::Configuration, kind, true, name);
-        if !enabled {
-            self.sessions.end(name);
+        if !enabled && !self.flaws.enabled(Defect::DisableIgnored) {
+            self.end_sessions_of(name);
         }
         Ok(())
+    }
+
+    /// Ends what an account that is no more, or no more enabled, has open.
+    fn end_sessions_of(&self, name: &str) {
+        if !self.flaws.enabled(Defect::ClosedAccountGoesOn) {
+            self.sessions.end(name);
+        }
+    }
+
+    /// The role of an account; empty where there is none.
+    pub(crate) fn role_of(&self, name: &str) -> String {
+        let state = self.state();
+        let account = state.accounts.get(name);
+        account.map(|it| it.role.clone()).unwrap_or_default()
     }
 
     pub(crate) fn unlock_account(&self, actor: &Actor, name: &str) -> Result<(), Refusal> {
@@ -194,15 +243,35 @@ impl Controller {
             };
             format!("{name} {} {state}", account.role)
         };
-        Ok(self.state().accounts.iter().map(line).collect())
+        let hidden = |account: &Account| {
+            role::users(&account.role) == Users::Process
+                && self.flaws.enabled(Defect::ProcessesNotListed)
+        };
+        let state = self.state();
+        let shown = state.accounts.iter().filter(|(_, it)| !hidden(it));
+        Ok(shown.map(line).collect())
     }
 
-    fn replace_password(&self, name: &str, password: &str) -> Result<(), Refusal> {
+    fn replace_password(&self, name: &str, password: &str, own: bool) -> Result<(), Refusal> {
         self.check_password(password)?;
+        let (now, policy) = (self.clock.now().as_millisecond(), self.policy());
+        let account = self.state().accounts.get(name).cloned();
+        let account = account.ok_or(Refusal::BadValue)?;
+        if own && account.is_fresh(now, &policy) && !self.flaws.enabled(Defect::NoMinimumAge) {
+            return Err(Refusal::TooSoon);
+        }
+        let forgets = self.flaws.enabled(Defect::PasswordReuse);
+        let knows_one = self.flaws.enabled(Defect::HistoryOfOne) && !account.hash.matches(password);
+        if !forgets && !knows_one && account.had(password, &policy) {
+            return Err(Refusal::Reused);
+        }
         let hash = Hash::of(password)?;
         self.change(|state| {
             let account = state.accounts.get_mut(name).ok_or(Refusal::BadValue)?;
             let old = std::mem::replace(&mut account.hash, hash);
+            account.changed = now;
+            account.history.insert(0, old.clone());
+            account.history.truncate(MOST_PASSWORDS);
             account.previous = self.flaws.enabled(Defect::OldPasswordWorks).then_some(old);
             Ok(())
         })?;

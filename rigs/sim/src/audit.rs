@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::clock::Clock;
 use crate::flaw::{Defect, FlawSet};
 use crate::store::{Durability, Store, StoreError};
 pub(crate) use entry::{Category, Event, Source, escape};
@@ -24,6 +25,7 @@ const FILE: &str = "audit.log";
 pub(crate) struct Audit {
     store: Store,
     flaws: FlawSet,
+    clock: Arc<Clock>,
     log: Mutex<Log>,
 }
 
@@ -39,7 +41,11 @@ struct Log {
 
 impl Audit {
     /// Opens the log, mending what a power cut left behind.
-    pub(crate) fn open(store: Store, flaws: FlawSet) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        store: Store,
+        flaws: FlawSet,
+        clock: Arc<Clock>,
+    ) -> Result<Self, StoreError> {
         let old = std::fs::read(store.path(FILE)).unwrap_or_default();
         let old = String::from_utf8_lossy(&old);
         let mut entries: VecDeque<Arc<str>> = old
@@ -66,6 +72,7 @@ impl Audit {
         Ok(Self {
             store,
             flaws,
+            clock,
             log: Mutex::new(log),
         })
     }
@@ -80,6 +87,7 @@ impl Audit {
         let mut log = self.lock();
         log.append(
             &self.store,
+            self.clock.now(),
             &event,
             !self.flaws.enabled(Defect::AuditWithoutResult),
         );
@@ -147,8 +155,14 @@ impl Audit {
 }
 
 impl Log {
-    fn append(&mut self, store: &Store, event: &Event<'_>, with_result: bool) {
-        let line = format_line(self.next_id, event, with_result);
+    fn append(
+        &mut self,
+        store: &Store,
+        now: jiff::Timestamp,
+        event: &Event<'_>,
+        with_result: bool,
+    ) {
+        let line = format_line(self.next_id, now, event, with_result);
         self.next_id += 1;
         if self.file.write_all(format!("{line}\n").as_bytes()).is_err() {
             eprintln!("audit log: cannot write");
@@ -207,7 +221,9 @@ mod tests {
     }
 
     fn open(dir: &tempfile::TempDir) -> Audit {
-        Audit::open(Store::open(dir.path()).unwrap(), FlawSet::none()).unwrap()
+        let store = Store::open(dir.path()).unwrap();
+        let clock = Arc::new(Clock::open(store.clone()).unwrap());
+        Audit::open(store, FlawSet::none(), clock).unwrap()
     }
 
     #[test]

@@ -8,14 +8,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Account;
+use crate::approval::Interlock;
 use crate::audit::{Audit, Category, Event, Source};
+use crate::clock::Clock;
 use crate::flaw::{Defect, FlawSet};
-use crate::password::{self, NoRandom};
+use crate::password::{self, Hash, NoRandom};
 use crate::policy::{BadSetting, Policy, Weak};
 use crate::process::{Point, Process, Settings};
 use crate::role::{Permission, Roles};
 use crate::session::Sessions;
 use crate::store::{Durability, Store, StoreError};
+use crate::supervisor::Override;
 
 pub(crate) const VENDOR: &str = "Example Controls";
 pub(crate) const PRODUCT: &str = "TC-100";
@@ -36,6 +39,10 @@ pub(crate) enum Refusal {
     Setting(#[from] BadSetting),
     #[error("password too weak ({0})")]
     Weak(#[from] Weak),
+    #[error("password was used before")]
+    Reused,
+    #[error("password was changed too recently")]
+    TooSoon,
     #[error("storage failed")]
     Storage(#[from] StoreError),
     #[error("internal")]
@@ -56,6 +63,9 @@ pub(crate) struct State {
     pub accounts: BTreeMap<String, Account>,
     pub roles: Roles,
     pub policy: Policy,
+    /// Accounts that the flaw `removed-account-returns` brings back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub removed: BTreeMap<String, Account>,
 }
 
 /// What is burnt in once, at first start.
@@ -106,6 +116,7 @@ impl Write {
 #[derive(Debug)]
 pub(crate) struct Controller {
     pub flaws: FlawSet,
+    pub clock: Arc<Clock>,
     pub audit: Audit,
     pub process: Arc<Process>,
     pub sessions: Sessions,
@@ -116,6 +127,8 @@ pub(crate) struct Controller {
     pub crash: Notify,
     pub(crate) hashing: Semaphore,
     pub(crate) state: Mutex<State>,
+    pub(crate) overrides: Mutex<Vec<Override>>,
+    pub(crate) interlock: Mutex<Interlock>,
     /// The password changed last: kept by two flaws only.
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
     store: Store,
@@ -145,16 +158,21 @@ impl Controller {
                 state
             }
         };
+        let state = started(state, &flaws);
         let settings: Settings = store.read(PROCESS)?.unwrap_or_default();
+        let clock = Arc::new(Clock::open(store.clone())?);
         Ok(Self {
-            audit: Audit::open(store.clone(), flaws.clone())?,
+            audit: Audit::open(store.clone(), flaws.clone(), Arc::clone(&clock))?,
             process: Arc::new(Process::new(&settings)),
-            sessions: Sessions::default(),
+            sessions: Sessions::new(Arc::clone(&clock), &flaws),
+            clock,
             plate,
             changed: Notify::new(),
             crash: Notify::new(),
             hashing: Semaphore::new(2),
             state: Mutex::new(state),
+            overrides: Mutex::default(),
+            interlock: Mutex::default(),
             changed_password: Mutex::new(None),
             flaws,
             store,
@@ -192,6 +210,9 @@ impl Controller {
         {
             return true;
         }
+        if self.is_overridden(actor, permission) {
+            return true;
+        }
         if self.flaws.enabled(Defect::RoleChangeIgnored) {
             return Roles::default().permits(&actor.role, permission);
         }
@@ -223,8 +244,13 @@ impl Controller {
         detail: &str,
     ) {
         let named_by_role = !actor.role.is_empty() && self.flaws.enabled(Defect::AuditNamesTheRole);
+        let nameless = actor.source == Source::ModbusTls
+            && category == Category::System
+            && self.flaws.enabled(Defect::AuditWithoutSubject);
         let user = if named_by_role {
             &actor.role
+        } else if nameless {
+            ""
         } else {
             &actor.name
         };
@@ -271,6 +297,17 @@ impl Controller {
         for write in writes {
             self.record(actor, Category::System, write.kind(), true, &write.detail());
         }
+        Ok(())
+    }
+
+    /// Sets the clock.
+    pub(crate) fn set_time(&self, actor: &Actor, time: &str) -> Result<(), Refusal> {
+        self.require(actor, Permission::SetTime)?;
+        let time: jiff::Timestamp = time.parse().map_err(|_| Refusal::BadValue)?;
+        let before = self.clock.now();
+        self.clock.set(time)?;
+        let detail = format!("was {before}");
+        self.record(actor, Category::Configuration, "time_set", true, &detail);
         Ok(())
     }
 
@@ -330,6 +367,24 @@ impl Controller {
     pub(crate) fn backup_key(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, &self.plate.backup_key)
     }
+}
+
+/// What a start makes of the stored state; a sound device takes it as it is.
+fn started(mut state: State, flaws: &FlawSet) -> State {
+    if flaws.enabled(Defect::RemovedAccountReturns) {
+        let removed = std::mem::take(&mut state.removed);
+        state.accounts.extend(removed);
+    }
+    if flaws.enabled(Defect::EnabledByRestart) {
+        for account in state.accounts.values_mut() {
+            account.enabled = true;
+        }
+    }
+    if flaws.enabled(Defect::ServiceAccount) {
+        let service = Account::new("engineer", Hash::unmatchable(), 0);
+        state.accounts.insert("service".into(), service);
+    }
+    state
 }
 
 impl Plate {

@@ -234,6 +234,7 @@ fn port(what: &str) -> impl FnOnce(std::io::Error) -> StartError {
 async fn sync_audit(controller: Arc<Controller>) {
     loop {
         tokio::time::sleep(SYNC_PERIOD).await;
+        controller.end_overrides(None);
         let controller = Arc::clone(&controller);
         let _ = tokio::task::spawn_blocking(move || controller.audit.sync()).await;
     }

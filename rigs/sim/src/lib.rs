@@ -22,9 +22,11 @@
 #![deny(missing_docs)]
 
 mod account;
+mod approval;
 mod args;
 mod audit;
 mod backup;
+mod clock;
 mod console;
 mod controller;
 mod device;
@@ -41,6 +43,7 @@ mod pty;
 mod role;
 mod session;
 mod store;
+mod supervisor;
 
 pub use args::{Args, run};
 pub use controller::StartError;

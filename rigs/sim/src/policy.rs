@@ -9,8 +9,13 @@ use crate::password;
 
 /// The longest notice that is shown before login.
 const LONGEST_BANNER: usize = 200;
+/// Seconds of a day.
+const DAY: u32 = 86_400;
+/// Passwords of an account that are remembered.
+pub(crate) const MOST_PASSWORDS: usize = 10;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Policy {
     /// Failed logins in a row that lock an account.
     pub failed_logins: u32,
@@ -20,6 +25,16 @@ pub(crate) struct Policy {
     pub session_lock: u32,
     pub password_min: u32,
     pub password_classes: u32,
+    /// How many of an account's passwords, the one now included, may not be set again.
+    pub password_history: u32,
+    /// Seconds until a user may change the own password again.
+    pub password_min_age: u32,
+    /// Seconds until a password opens no session any more.
+    pub password_max_age: u32,
+    /// Sessions that a user may have on one interface.
+    pub sessions: u32,
+    /// Silent seconds after which a remote session is ended.
+    pub remote_idle: u32,
     pub banner: String,
 }
 
@@ -31,6 +46,11 @@ impl Default for Policy {
             session_lock: 2,
             password_min: 10,
             password_classes: 3,
+            password_history: 0,
+            password_min_age: 0,
+            password_max_age: 365 * DAY,
+            sessions: 16,
+            remote_idle: 300,
             banner:
                 "TC-100 tank level controller. Authorised use only; use is monitored and recorded."
                     .into(),
@@ -81,6 +101,10 @@ impl Policy {
         Duration::from_secs(self.session_lock.into())
     }
 
+    pub(crate) fn remote_idle(&self) -> Duration {
+        Duration::from_secs(self.remote_idle.into())
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<String> {
         Some(match key {
             "failed_logins" => self.failed_logins.to_string(),
@@ -88,6 +112,11 @@ impl Policy {
             "session_lock" => format!("{}s", self.session_lock),
             "password_min" => self.password_min.to_string(),
             "password_classes" => self.password_classes.to_string(),
+            "password_history" => self.password_history.to_string(),
+            "password_min_age" => format!("{}s", self.password_min_age),
+            "password_max_age" => format!("{}s", self.password_max_age),
+            "sessions" => self.sessions.to_string(),
+            "remote_idle" => format!("{}s", self.remote_idle),
             "banner" => self.banner.clone(),
             _ => return None,
         })
@@ -100,6 +129,14 @@ impl Policy {
             "session_lock" => self.session_lock = seconds("session_lock", value)?,
             "password_min" => self.password_min = number("password_min", value, 8, 32)?,
             "password_classes" => self.password_classes = number("password_classes", value, 1, 4)?,
+            "password_history" => {
+                let most = MOST_PASSWORDS as u32;
+                self.password_history = number("password_history", value, 0, most)?;
+            }
+            "password_min_age" => self.password_min_age = age("password_min_age", value)?,
+            "password_max_age" => self.password_max_age = age("password_max_age", value)?,
+            "sessions" => self.sessions = number("sessions", value, 1, 32)?,
+            "remote_idle" => self.remote_idle = seconds("remote_idle", value)?,
             "banner" => {
                 let printable = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
                 if value.is_empty() || value.len() > LONGEST_BANNER || !printable {
@@ -121,6 +158,11 @@ impl Policy {
             "session_lock",
             "password_min",
             "password_classes",
+            "password_history",
+            "password_min_age",
+            "password_max_age",
+            "sessions",
+            "remote_idle",
             "banner",
         ]
         .iter()
@@ -154,6 +196,16 @@ fn number(key: &'static str, value: &str, low: u32, high: u32) -> Result<u32, Ba
 
 fn seconds(key: &'static str, value: &str) -> Result<u32, BadSetting> {
     number(key, value.strip_suffix('s').unwrap_or(value), 1, 3600)
+}
+
+/// Seconds up to ten years; 0 is none.
+fn age(key: &'static str, value: &str) -> Result<u32, BadSetting> {
+    number(
+        key,
+        value.strip_suffix('s').unwrap_or(value),
+        0,
+        3_650 * DAY,
+    )
 }
 
 #[cfg(test)]

@@ -43,13 +43,13 @@ pub(crate) fn provision(
     serial: &str,
     address: Ipv4Addr,
 ) -> Result<State, StartError> {
+    let now = jiff::Timestamp::now().as_millisecond();
     let mut state = State::default();
     let mut accounts = BTreeMap::new();
     for (name, role) in ACCOUNTS {
         let password = password::generate()?;
-        state
-            .accounts
-            .insert((*name).to_owned(), Account::new(role, Hash::of(&password)?));
+        let account = Account::new(role, Hash::of(&password)?, now);
+        state.accounts.insert((*name).to_owned(), account);
         accounts.insert(*name, Credential { role, password });
     }
     let issued = pki::issue(store, serial, address)?;

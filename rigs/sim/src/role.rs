@@ -48,6 +48,10 @@ permissions! {
     ClearAudit "clear_audit",
     Restore "restore",
     Subscribe "subscribe",
+    SetTime "set_time",
+    Override "override",
+    Interlock "interlock",
+    EndSessions "end_sessions",
 }
 
 use Permission::*;
@@ -60,8 +64,8 @@ const VIEWER: &[Permission] = &[
     Whoami,
     ChangeOwnPassword,
 ];
-const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint];
-const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup];
+const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint, Interlock];
+const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup, Override];
 const ADMINISTRATOR: &[Permission] = &[
     ReadAudit,
     Backup,
@@ -71,6 +75,8 @@ const ADMINISTRATOR: &[Permission] = &[
     ReadConfig,
     ClearAudit,
     Restore,
+    SetTime,
+    EndSessions,
 ];
 
 /// What the accounts of a role are for: a process account has no console, a person no MQTT.

@@ -224,6 +224,88 @@ async fn accounts_are_managed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn passwords_have_a_history_and_a_least_age() {
+    let bench = Bench::sound().await;
+    let mut console = bench.logged_in("ada").await;
+    assert_eq!(console.answer("config set password_history 2").await, "OK");
+    for (new, said) in [
+        ("First-Password1", "OK password changed"),
+        ("Second-Password2", "OK password changed"),
+        ("First-Password1", "error: password was used before"),
+        ("Second-Password2", "error: password was used before"),
+        ("Third-Password3", "OK password changed"),
+        ("First-Password1", "OK password changed"),
+    ] {
+        let answer = console.new_password("user passwd vera", new).await;
+        assert_eq!(answer, said, "{new}");
+    }
+    let set = "config set password_min_age 3600";
+    assert_eq!(console.answer(set).await, "OK");
+    console.log_out().await;
+    console.login("vera", "First-Password1").await;
+    console.send("passwd").await;
+    console.expect("Old password: ").await;
+    console.send("First-Password1").await;
+    for prompt in ["New password: ", "Again: "] {
+        console.expect(prompt).await;
+        console.send("Fourth-Password4").await;
+    }
+    let said = console.expect("> ").await;
+    assert!(said.contains("error: password was changed too recently"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_password_opens_no_session_and_is_renewed_at_the_login() {
+    let bench = Bench::sound().await;
+    let mut console = bench.logged_in("ada").await;
+    let set = "time set 2055-01-01T00:00:00Z";
+    assert_eq!(console.answer(set).await, "OK");
+    assert!(
+        console
+            .answer("time show")
+            .await
+            .starts_with("OK 2055-01-01T00:00:0")
+    );
+    assert_eq!(console.answer("time set noon").await, "error: bad value");
+    console.log_out().await;
+    for interrupted in [true, false] {
+        console.send("vera").await;
+        console.expect("Password: ").await;
+        console.send(&bench.password("vera")).await;
+        console.expect("Password expired").await;
+        console.expect("New password: ").await;
+        if interrupted {
+            console.stream_write(b"\x03").await;
+        } else {
+            console.send("New-Password-42").await;
+            console.expect("Again: ").await;
+            console.send("New-Password-42").await;
+        }
+        console.expect("login: ").await;
+    }
+    console.login("vera", "New-Password-42").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_grants_no_more_than_the_own_role_permits() {
+    let bench = Bench::sound().await;
+    let mut console = bench.logged_in("erik").await;
+    for (command, answer) in [
+        ("override vera write_output 1", "OK"),
+        ("override vera manage_roles 1", "error: not permitted"),
+        ("override nobody write_output 1", "error: bad value"),
+        ("override vera fly 1", "error: bad value"),
+        ("override vera write_output 0", "error: bad value"),
+    ] {
+        assert_eq!(console.answer(command).await, answer, "{command}");
+    }
+    console.log_out().await;
+    console.login("otto", &bench.password("otto")).await;
+    let denied = "error: not permitted";
+    assert_eq!(console.answer("override vera write_limit 1").await, denied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_role_has_effect_at_once() {
     let bench = Bench::sound().await;
     let mut console = bench.logged_in("ada").await;

@@ -10,7 +10,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::Bench;
+use common::{Bench, Console};
 
 macro_rules! shown {
     ($($flaw:ident $name:literal;)*) => {
@@ -34,8 +34,22 @@ shown! {
     command_before_login "command-before-login";
     role_as_identity "role-as-identity";
     any_client_certificate "any-client-certificate";
+    disabled_logs_in_by_mqtt "disabled-logs-in-by-mqtt";
+    disable_ignored "disable-ignored";
+    closed_account_goes_on "closed-account-goes-on";
+    removed_account_returns "removed-account-returns";
+    enabled_by_restart "enabled-by-restart";
+    duplicate_overwrites "duplicate-overwrites";
+    duplicate_refused_but_acts "duplicate-refused-but-acts";
+    processes_not_listed "processes-not-listed";
+    service_account "service-account";
     old_password_works "old-password-works";
     weak_passwords "weak-passwords";
+    password_reuse "password-reuse";
+    history_of_one "history-of-one";
+    no_minimum_age "no-minimum-age";
+    no_maximum_age "no-maximum-age";
+    process_passwords_never_expire "process-passwords-never-expire";
     names_the_unknown "names-the-unknown";
     password_echo "password-echo";
     no_lockout "no-lockout";
@@ -46,11 +60,28 @@ shown! {
     certificate_role_ignored "certificate-role-ignored";
     topic_acl_ignored "topic-acl-ignored";
     role_change_ignored "role-change-ignored";
+    override_for_ever "override-for-ever";
+    override_for_open_session "override-for-open-session";
+    override_unlogged "override-unlogged";
+    approves_own_request "approves-own-request";
+    request_acts "request-acts";
+    approved_by_anyone "approved-by-anyone";
+    approval_used_again "approval-used-again";
     no_session_lock "no-session-lock";
     lock_keeps_going "lock-keeps-going";
+    mqtt_idles_for_ever "mqtt-idles-for-ever";
+    end_session_ignored "end-session-ignored";
+    modbus_session_not_ended "modbus-session-not-ended";
+    ended_session_still_writes "ended-session-still-writes";
+    no_session_limit "no-session-limit";
+    mqtt_sessions_unlimited "mqtt-sessions-unlimited";
+    session_count_leaks "session-count-leaks";
+    session_count_drifts "session-count-drifts";
     audit_without_configuration "audit-without-configuration";
     audit_without_result "audit-without-result";
     audit_names_the_role "audit-names-the-role";
+    audit_names_the_client_id "audit-names-the-client-id";
+    audit_without_subject "audit-without-subject";
     accepts_bad_crc "accepts-bad-crc";
     plain_write "plain-write";
     over_limit_read "over-limit-read";
@@ -100,6 +131,238 @@ mod shows {
     pub async fn any_client_certificate(bench: &Bench) -> bool {
         bench.tls("negatives", "self_signed").await.is_ok()
             && bench.tls("negatives", "foreign_ca").await.is_ok()
+    }
+
+    /// Lets the administrator do something; the console is at its login afterwards.
+    async fn administered(bench: &Bench, commands: &[&str]) -> Console {
+        let mut console = bench.logged_in("ada").await;
+        for command in commands {
+            assert_eq!(console.answer(command).await, "OK", "{command}");
+        }
+        console.log_out().await;
+        console
+    }
+
+    async fn logs_in_by_mqtt(bench: &Bench, user: &str) -> bool {
+        let password = bench.password(user);
+        V5::connect(bench, "another", Some((user, &password)))
+            .await
+            .is_ok()
+    }
+
+    pub async fn disabled_logs_in_by_mqtt(bench: &Bench) -> bool {
+        let mut console =
+            administered(bench, &["user disable gw-control", "user disable vera"]).await;
+        assert!(!console.try_login("vera", &bench.password("vera")).await);
+        logs_in_by_mqtt(bench, "gw-control").await
+    }
+
+    pub async fn disable_ignored(bench: &Bench) -> bool {
+        let mut console = administered(bench, &["user disable vera"]).await;
+        console.try_login("vera", &bench.password("vera")).await
+    }
+
+    pub async fn closed_account_goes_on(bench: &Bench) -> bool {
+        let mut client = gateway(bench, "gw-control").await;
+        administered(bench, &["user disable gw-control"]).await;
+        let over = async { while client.next(Some).await.is_ok() {} };
+        timeout(SHORT, over).await.is_err()
+    }
+
+    pub async fn removed_account_returns(bench: &Bench) -> bool {
+        let mut console = administered(bench, &["user del vera"]).await;
+        assert!(!console.try_login("vera", &bench.password("vera")).await);
+        let again = bench.again().await;
+        let mut console = again.console().await;
+        console.try_login("vera", &bench.password("vera")).await
+    }
+
+    pub async fn enabled_by_restart(bench: &Bench) -> bool {
+        administered(bench, &["user disable vera"]).await;
+        let again = bench.again().await;
+        let mut console = again.console().await;
+        console.try_login("vera", &bench.password("vera")).await
+    }
+
+    pub async fn duplicate_overwrites(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        console.send("user add vera operator").await;
+        if console.expect(": ").await.contains("error") {
+            return false;
+        }
+        console.send(NEW).await;
+        console.expect("Again: ").await;
+        console.send(NEW).await;
+        console.expect("OK password changed").await;
+        true
+    }
+
+    pub async fn duplicate_refused_but_acts(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        console.send("user add vera operator").await;
+        if console.expect(": ").await.contains("error") {
+            return false;
+        }
+        console.send(NEW).await;
+        console.expect("Again: ").await;
+        console.send(NEW).await;
+        console.expect("error: bad value").await;
+        console.log_out().await;
+        console.try_login("vera", NEW).await
+    }
+
+    pub async fn processes_not_listed(bench: &Bench) -> bool {
+        let list = bench.logged_in("ada").await.ask("user list").await;
+        !list.join("\n").contains("gw-control")
+    }
+
+    pub async fn service_account(bench: &Bench) -> bool {
+        let list = bench.logged_in("ada").await.ask("user list").await;
+        list.join("\n").contains("service engineer enabled")
+    }
+
+    async fn set_again(bench: &Bench, password: &str) -> bool {
+        let mut console = administered(bench, &["config set password_history 3"]).await;
+        console.login("ada", &bench.password("ada")).await;
+        for new in [NEW, "Newer-Password-43"] {
+            let said = console.new_password("user passwd vera", new).await;
+            assert_eq!(said, "OK password changed");
+        }
+        let said = console.new_password("user passwd vera", password).await;
+        said == "OK password changed"
+    }
+
+    pub async fn password_reuse(bench: &Bench) -> bool {
+        set_again(bench, "Newer-Password-43").await
+    }
+
+    pub async fn history_of_one(bench: &Bench) -> bool {
+        set_again(bench, NEW).await
+    }
+
+    pub async fn no_minimum_age(bench: &Bench) -> bool {
+        let mut console = administered(bench, &["config set password_min_age 3600"]).await;
+        console.login("vera", &bench.password("vera")).await;
+        console.send("passwd").await;
+        console.expect("Old password: ").await;
+        console.send(&bench.password("vera")).await;
+        console.expect("New password: ").await;
+        console.send(NEW).await;
+        console.expect("Again: ").await;
+        console.send(NEW).await;
+        !console.expect("> ").await.contains("too recently")
+    }
+
+    pub async fn no_maximum_age(bench: &Bench) -> bool {
+        let mut console = administered(bench, &["time set 2055-01-01T00:00:00Z"]).await;
+        console.send("vera").await;
+        console.expect("Password: ").await;
+        console.send(&bench.password("vera")).await;
+        let shown = console.listen(SHORT).await;
+        assert!(
+            shown.contains("expired") != shown.contains("vera@"),
+            "{shown}"
+        );
+        shown.contains("vera@")
+    }
+
+    pub async fn process_passwords_never_expire(bench: &Bench) -> bool {
+        administered(bench, &["time set 2055-01-01T00:00:00Z"]).await;
+        logs_in_by_mqtt(bench, "gw-control").await
+    }
+
+    pub async fn mqtt_idles_for_ever(bench: &Bench) -> bool {
+        administered(bench, &["config set remote_idle 1"]).await;
+        let mut client = gateway(bench, "gw-control").await;
+        let over = async { while client.next(Some).await.is_ok() {} };
+        timeout(Duration::from_millis(1500), over).await.is_err()
+    }
+
+    /// Ends every session of a user, and says whether the console says that it did.
+    async fn ended(bench: &Bench, user: &str) {
+        let mut console = bench.logged_in("ada").await;
+        for line in console.ask("session list").await {
+            if line.contains(&format!("user={user} ")) {
+                let id = line.split_once(' ').unwrap().0.replace("id=", "");
+                let said = console.answer(&format!("session end {id}")).await;
+                assert_eq!(said, "OK");
+            }
+        }
+        console.log_out().await;
+    }
+
+    pub async fn end_session_ignored(bench: &Bench) -> bool {
+        let mut client = gateway(bench, "gw-control").await;
+        ended(bench, "gw-control").await;
+        let over = async { while client.next(Some).await.is_ok() {} };
+        timeout(SHORT, over).await.is_err()
+    }
+
+    pub async fn modbus_session_not_ended(bench: &Bench) -> bool {
+        let mut client = bench.tls("clients", "scada-view").await.unwrap();
+        ended(bench, "scada-view").await;
+        client.ask(&[3, 0, 1, 0, 1]).await.is_ok()
+    }
+
+    pub async fn ended_session_still_writes(bench: &Bench) -> bool {
+        let mut client = bench.tls("clients", "scada-oper").await.unwrap();
+        ended(bench, "scada-oper").await;
+        let answer = client.ask(&[6, 0, 1, 0, 7]).await.unwrap_or(vec![0x86]);
+        assert_eq!(answer[0], 0x86);
+        bench.tcp().await.ask(&[3, 0, 1, 0, 1]).await.unwrap() == [3, 2, 0, 7]
+    }
+
+    pub async fn no_session_limit(bench: &Bench) -> bool {
+        administered(bench, &["config set sessions 1"]).await;
+        let _one = bench.tls("clients", "scada-view").await.unwrap();
+        bench.tls("clients", "scada-view").await.is_ok()
+    }
+
+    pub async fn mqtt_sessions_unlimited(bench: &Bench) -> bool {
+        administered(bench, &["config set sessions 1"]).await;
+        let _modbus = bench.tls("clients", "scada-view").await.unwrap();
+        assert!(bench.tls("clients", "scada-view").await.is_err());
+        let mut oldest = gateway(bench, "gw-control").await;
+        assert!(logs_in_by_mqtt(bench, "gw-control").await);
+        let over = async { while oldest.next(Some).await.is_ok() {} };
+        timeout(SHORT, over).await.is_err()
+    }
+
+    pub async fn session_count_leaks(bench: &Bench) -> bool {
+        administered(bench, &["config set sessions 1"]).await;
+        drop(bench.tls("clients", "scada-view").await.unwrap());
+        sleep(SHORT).await;
+        bench.tls("clients", "scada-view").await.is_err()
+    }
+
+    pub async fn session_count_drifts(bench: &Bench) -> bool {
+        administered(bench, &["config set sessions 1"]).await;
+        drop(bench.tls("clients", "scada-view").await.unwrap());
+        sleep(SHORT).await;
+        let _one = bench.tls("clients", "scada-view").await.unwrap();
+        bench.tls("clients", "scada-view").await.is_ok()
+    }
+
+    async fn audited(bench: &Bench) -> String {
+        bench
+            .logged_in("erik")
+            .await
+            .ask("show audit")
+            .await
+            .join("\n")
+    }
+
+    pub async fn audit_names_the_client_id(bench: &Bench) -> bool {
+        let mut client = gateway(bench, "gw-control").await;
+        let command = r#"{"id":"x","set_output":7}"#;
+        client.publish("plant/cmd", command).await;
+        audited(bench).await.contains("user=id-gw-control")
+    }
+
+    pub async fn audit_without_subject(bench: &Bench) -> bool {
+        let mut client = bench.tls("clients", "scada-oper").await.unwrap();
+        client.ask(&[6, 0, 1, 0, 7]).await.unwrap();
+        audited(bench).await.contains("type=write_output user=- ")
     }
 
     pub async fn old_password_works(bench: &Bench) -> bool {
@@ -197,6 +460,86 @@ mod shows {
             "OK"
         );
         console.answer("show audit 1").await == "OK"
+    }
+
+    /// Lets otto set the limit for a second, and uses it; the console is otto's.
+    async fn overridden(bench: &Bench) -> Console {
+        let mut console = bench.logged_in("erik").await;
+        assert_eq!(console.answer("override otto write_limit 1").await, "OK");
+        console.log_out().await;
+        console.login("otto", &bench.password("otto")).await;
+        assert_eq!(console.answer("set limit 801").await, "OK");
+        sleep(Duration::from_millis(1200)).await;
+        console
+    }
+
+    pub async fn override_for_ever(bench: &Bench) -> bool {
+        let mut console = overridden(bench).await;
+        console.log_out().await;
+        console.login("otto", &bench.password("otto")).await;
+        console.answer("set limit 802").await == "OK"
+    }
+
+    pub async fn override_for_open_session(bench: &Bench) -> bool {
+        let mut console = overridden(bench).await;
+        console.answer("set limit 802").await == "OK"
+    }
+
+    pub async fn override_unlogged(bench: &Bench) -> bool {
+        let mut console = overridden(bench).await;
+        console.log_out().await;
+        console.login("erik", &bench.password("erik")).await;
+        let log = console.ask("show audit").await.join("\n");
+        assert_eq!(
+            log.contains("type=override user=erik"),
+            log.contains("type=override_end user=erik")
+        );
+        !log.contains("type=override ")
+    }
+
+    /// Lets each user of a list give a command; the last answer.
+    async fn one_by_one(bench: &Bench, commands: &[(&str, &str)]) -> String {
+        let mut console = bench.console().await;
+        let mut answer = String::new();
+        for (user, command) in commands {
+            console.login(user, &bench.password(user)).await;
+            answer = console.answer(command).await;
+            console.log_out().await;
+        }
+        answer
+    }
+
+    pub async fn approves_own_request(bench: &Bench) -> bool {
+        let commands = [
+            ("otto", "interlock request 1"),
+            ("otto", "interlock approve 1"),
+        ];
+        one_by_one(bench, &commands).await == "OK"
+    }
+
+    pub async fn request_acts(bench: &Bench) -> bool {
+        let commands = [("otto", "interlock request 1"), ("vera", "interlock show")];
+        one_by_one(bench, &commands).await == "OK 1"
+    }
+
+    pub async fn approved_by_anyone(bench: &Bench) -> bool {
+        let commands = [
+            ("otto", "interlock request 1"),
+            ("vera", "interlock approve 1"),
+        ];
+        one_by_one(bench, &commands).await == "OK"
+    }
+
+    pub async fn approval_used_again(bench: &Bench) -> bool {
+        let commands = [
+            ("otto", "interlock request 1"),
+            ("olga", "interlock approve 1"),
+            ("vera", "interlock show"),
+        ];
+        assert_eq!(one_by_one(bench, &commands).await, "OK 1");
+        let mut console = bench.console().await;
+        console.login("olga", &bench.password("olga")).await;
+        console.answer("interlock approve 1").await == "OK"
     }
 
     pub async fn no_session_lock(bench: &Bench) -> bool {

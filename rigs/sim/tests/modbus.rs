@@ -208,6 +208,22 @@ async fn a_certificates_role_says_what_may_be_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_has_so_many_sessions_and_a_silent_one_is_ended() {
+    let bench = Bench::sound().await;
+    let mut console = bench.logged_in("ada").await;
+    assert_eq!(console.answer("config set sessions 1").await, "OK");
+    assert_eq!(console.answer("config set remote_idle 1").await, "OK");
+    let mut client = bench.tls("clients", "scada-view").await.unwrap();
+    assert!(bench.tls("clients", "scada-view").await.is_err());
+    assert!(bench.tls("clients", "scada-oper").await.is_ok());
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(client.ask(&[3, 0, 0, 0, 1]).await.is_ok(), "used in time");
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    assert!(client.ask(&[3, 0, 0, 0, 1]).await.is_err(), "silent");
+    assert!(bench.tls("clients", "scada-view").await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_without_one_proper_role_may_nothing() {
     let bench = Bench::sound().await;
     for name in ["no_role", "two_roles", "role_ia5", "wrong_oid"] {

@@ -568,6 +568,18 @@ impl ConsoleSession {
         })
     }
 
+    pub(super) async fn ended(&mut self, limit: Duration) -> Result<Option<String>, BenchError> {
+        let deadline = tokio::time::Instant::now() + limit;
+        loop {
+            if let Some(said) = self.moved().await? {
+                return Ok(Some(said.text));
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Where the console stands by what it has shown since the last command: at a lock or at the login, if the device has
     /// taken it there by itself.
     ///

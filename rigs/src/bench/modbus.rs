@@ -153,6 +153,20 @@ impl Bench {
 }
 
 impl ModbusSession {
+    pub(super) async fn ended(&mut self, limit: Duration) -> Result<Option<String>, BenchError> {
+        match self.client.ended(limit).await {
+            Ok(end) => {
+                self.over |= end.is_some();
+                Ok(end.map(|end| format!("the device ended the connection ({end:?})")))
+            }
+            Err(ModbusError::Closed(end)) => Ok(Some(format!("{end:?}"))),
+            Err(source) => Err(BenchError::Modbus {
+                interface: self.interface.clone(),
+                source,
+            }),
+        }
+    }
+
     pub(super) async fn perform(
         &mut self,
         operation: &str,

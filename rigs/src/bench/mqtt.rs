@@ -1,6 +1,7 @@
 //! Sessions at an MQTT broker.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::error::BenchError;
 use super::session::{Kind, Session, judge};
@@ -148,6 +149,12 @@ impl Bench {
 impl MqttSession {
     pub(super) async fn close(self: Box<Self>) {
         self.client.disconnect().await;
+    }
+
+    pub(super) async fn ended(&mut self, limit: Duration) -> Result<Option<String>, BenchError> {
+        let ended = self.client.ended(limit).await;
+        self.over |= ended.is_some();
+        Ok(ended.map(|error| error.to_string()))
     }
 
     pub(super) async fn perform(

@@ -1,5 +1,7 @@
 //! A session at an interface, whatever it speaks.
 
+use std::time::Duration;
+
 use crate::attempt::{Answer, Attempt};
 use crate::rig::{Meaning, NoValue, Values};
 
@@ -42,6 +44,26 @@ impl Session {
             Kind::Console(session) => session.is_over(),
             Kind::Modbus(session) => session.over,
             Kind::Mqtt(session) => session.over,
+        }
+    }
+
+    /// Waits, without a word, until the device ends the session; how it did, or none where it has not within `limit`.
+    /// A console tells by its login or its lock.
+    ///
+    /// # Errors
+    /// The line failed in a way that is no end.
+    pub async fn ended(&mut self, limit: Duration) -> Result<Option<String>, BenchError> {
+        match &mut self.kind {
+            Kind::Console(session) => session.ended(limit).await,
+            Kind::Modbus(session) => session.ended(limit).await,
+            Kind::Mqtt(session) => session.ended(limit).await,
+        }
+    }
+
+    /// Leaves the line without a word, as a client does that dies; a console is logged out, for whoever comes next.
+    pub async fn abandon(self) {
+        if let Kind::Console(session) = self.kind {
+            session.close().await;
         }
     }
 

@@ -98,6 +98,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self
     }
 
+    /// Waits for the server to end the connection and says how; `None` if it did not within `limit`.
+    ///
+    /// # Errors
+    /// [`ModbusError::Io`] if the line fails in a way that is no end.
+    pub async fn ended(&mut self, limit: Duration) -> Result<Option<super::End>, ModbusError> {
+        Ok(self.line.closed(limit).await?)
+    }
+
     /// Reads 1..=2000 coils (function 1).
     ///
     /// # Errors

@@ -57,6 +57,13 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
     for operation in &rig.hazard.never_perform {
         known("operation", operation, &operations);
     }
+    for (interface, limit) in &rig.policy.sessions {
+        let name = Located {
+            value: interface.clone(),
+            span: limit.span.clone(),
+        };
+        known("interface", &name, &interfaces);
+    }
     bindings(rig, &interfaces, &mut faults);
     authenticators(rig, &mut faults);
     faults

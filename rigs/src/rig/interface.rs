@@ -151,7 +151,7 @@ pub struct ConsoleManner {
     pub prompt: Pattern,
     /// The dialogue that logs in; it starts with what an idle console shows.
     pub login: Vec<Step>,
-    /// What the device says when it refuses a login.
+    /// What the device says when it refuses a login, or asks for a new password in place of one that has expired.
     pub login_refused: Pattern,
     /// What the device says when it refuses a command.
     pub refused: Pattern,
@@ -357,7 +357,7 @@ impl Table for ConsoleManner {
         );
         let login_refused = f.required(
             "login_refused",
-            "What the device says when it refuses a login.",
+            "What the device says when it refuses a login, or asks for a new password in place of one that has expired.",
         );
         let refused = f.required("refused", "What the device says when it refuses a command.");
         let logout = f.required("logout", "The command that ends the session.");

@@ -25,7 +25,10 @@ pub use operation::{
     AnswerPattern, Area, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding, MqttBinding,
     Operation, Range,
 };
-pub use policy::{AUDIT_GROUPS, Audit, Category, PasswordRules, Policy, TlsVersion};
+pub use policy::{
+    AUDIT_GROUPS, Audit, Category, Excess, PasswordLife, PasswordRules, Policy, SessionLimit,
+    TlsVersion,
+};
 pub use template::{NoValue, Template, Values};
 
 /// The rig file of the simulated device, which is built in.

@@ -177,6 +177,17 @@ impl Binding {
         }
     }
 
+    /// What its answers mean, where the rig file says so.
+    pub fn meaning(&self) -> Option<&Meaning> {
+        match self {
+            Self::Console(console) => Some(&console.meaning),
+            Self::Modbus(_) => None,
+            Self::Mqtt(
+                MqttBinding::Publish { meaning, .. } | MqttBinding::Subscribe { meaning, .. },
+            ) => Some(meaning),
+        }
+    }
+
     /// The placeholders that the binding wants values for.
     pub fn placeholders(&self) -> Vec<String> {
         let mut names = Vec::new();
@@ -204,6 +215,12 @@ impl Binding {
                 }
             }
             Self::Mqtt(MqttBinding::Subscribe { topic, .. }) => of(topic),
+        }
+        if let Some(meaning) = self.meaning() {
+            let patterns = [&meaning.ok, &meaning.refused, &meaning.answer];
+            for AnswerPattern(template) in patterns.into_iter().flatten() {
+                names.extend(template.names().map(str::to_owned));
+            }
         }
         names
     }
@@ -406,11 +423,75 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
     ),
     ("delete_account", "remove an account", &["name"]),
     ("unlock_account", "unlock an account", &["name"]),
+    ("disable_account", "disable an account", &["name"]),
+    ("enable_account", "enable an account again", &["name"]),
+    (
+        "list_accounts",
+        "list all accounts; each match of the binding's `answer` is an identifier",
+        &[],
+    ),
+    (
+        "list_sessions",
+        "list the open sessions; each match of `answer`, which may have `{name}`, is a session of that user",
+        &["name"],
+    ),
+    (
+        "end_session",
+        "end somebody else's session: `{session}` as `list_sessions` names it, or all of the user `{name}`",
+        &["name", "session"],
+    ),
+    (
+        "set_session_limit",
+        "set how many sessions a user may have on one interface",
+        &["value"],
+    ),
+    (
+        "set_remote_idle",
+        "set after how many silent seconds a remote session is ended",
+        &["value"],
+    ),
+    (
+        "set_password_history",
+        "set how many of an account's last passwords may not be set again",
+        &["value"],
+    ),
+    (
+        "set_password_minimum_age",
+        "set when a user may change a new password again, in seconds (`{value}`) or days (`{days}`)",
+        &["value", "days"],
+    ),
+    (
+        "set_time",
+        "set the clock, in UTC: `time` is RFC 3339 with milliseconds, `unix` seconds since 1970",
+        &[
+            "time", "unix", "year", "month", "day", "hour", "minute", "second",
+        ],
+    ),
     ("grant", "give a role a right", &["role", "permission"]),
     (
         "revoke",
         "take a right from a role",
         &["role", "permission"],
+    ),
+    (
+        "override",
+        "let the user `{name}` do for `{value}` seconds what the own role may not: `{permission}`",
+        &["name", "permission", "value"],
+    ),
+    (
+        "read_critical",
+        "read what the critical action changes that two people have to approve",
+        &[],
+    ),
+    (
+        "request_critical",
+        "ask for the critical action; `answer` finds the request's name, where it has one",
+        &["value"],
+    ),
+    (
+        "approve_critical",
+        "approve what was asked for: `{request}`",
+        &["request"],
     ),
     ("set_banner", "set the text shown before login", &["text"]),
     (

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use slcert_profiles::file::{Fields, Pattern, Period, Table, Word};
+use slcert_profiles::file::{Fields, Located, Pattern, Period, Table, Word};
+
+use super::name::Name;
 
 /// What the device is set to. What is left out is not judged: its cases are NOT EVALUATED.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +17,16 @@ pub struct Policy {
     pub session_lock: Option<Period>,
     /// The rules for passwords.
     pub password: Option<PasswordRules>,
+    /// How long passwords live, and which may not be set again.
+    pub password_life: Option<PasswordLife>,
+    /// How many sessions a user may have, by interface.
+    pub sessions: BTreeMap<Name, Located<SessionLimit>>,
+    /// How long a remote session may be silent before the device ends it.
+    pub remote_idle: Option<Period>,
+    /// How long an open session may go on after its account was disabled or removed.
+    pub revocation: Option<Period>,
+    /// Identifiers of the device's own that the bench does not use.
+    pub identifiers: Vec<String>,
     /// What the text shown before login has to contain.
     pub banner: Option<Pattern>,
     /// The oldest version of TLS that may be offered.
@@ -28,6 +40,43 @@ pub struct PasswordRules {
     pub length: u32,
     /// How many of the four kinds of characters (lower case, upper case, digits, others) a password needs.
     pub classes: u32,
+}
+
+/// How long passwords live, and which may not be set again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PasswordLife {
+    /// How many of an account's last passwords may not be set again.
+    pub history: Option<u32>,
+    /// How many days a user has to wait before changing a new password again.
+    pub minimum_days: Option<u32>,
+    /// How many days a password lasts.
+    pub maximum_days: Option<u32>,
+}
+
+/// How many sessions a user may have on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimit {
+    /// The most at a time.
+    pub most: u32,
+    /// What becomes of one too many.
+    pub excess: Excess,
+}
+
+/// What a device does with one session too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// The new one is refused.
+    Refused,
+    /// The new one is let in, and the oldest one is ended.
+    OldestEnds,
+}
+
+impl Word for Excess {
+    const WHAT: &'static str = "way with one session too many";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("refused", Self::Refused),
+        ("oldest-ends", Self::OldestEnds),
+    ];
 }
 
 /// A version of TLS that may be declared as the oldest.
@@ -92,7 +141,7 @@ impl Word for Category {
     ];
 }
 
-slcert_profiles::settings_word!(TlsVersion, Category);
+slcert_profiles::settings_word!(TlsVersion, Category, Excess);
 
 impl Table for Policy {
     fn fields(f: &mut impl Fields) -> Option<Self> {
@@ -109,6 +158,28 @@ impl Table for Policy {
             "How long a session may idle before it locks.",
         );
         let password = f.optional("password", "The rules for passwords.");
+        let password_life = f.optional(
+            "password_life",
+            "How long passwords live, and which may not be set again.",
+        );
+        let sessions = f.or(
+            "sessions",
+            "How many sessions a user may have, by interface.",
+            BTreeMap::new(),
+        );
+        let remote_idle = f.optional(
+            "remote_idle",
+            "How long a remote session may be silent before the device ends it.",
+        );
+        let revocation = f.optional(
+            "revocation",
+            "How long an open session may go on after its account was disabled or removed; 30s where left out.",
+        );
+        let identifiers = f.or(
+            "identifiers",
+            "Identifiers of the device's own that the bench does not use, so that its list of accounts may have them.",
+            Vec::new(),
+        );
         let banner = f.optional("banner", "What the text shown before login has to contain.");
         let tls_oldest = f.optional(
             "tls_oldest",
@@ -119,6 +190,11 @@ impl Table for Policy {
             lockout: lockout?,
             session_lock: session_lock?,
             password: password?,
+            password_life: password_life?,
+            sessions: sessions?,
+            remote_idle: remote_idle?,
+            revocation: revocation?,
+            identifiers: identifiers?,
             banner: banner?,
             tls_oldest: tls_oldest?,
         })
@@ -143,6 +219,41 @@ impl Table for PasswordRules {
             return None;
         }
         Some(Self { length, classes })
+    }
+}
+
+impl Table for PasswordLife {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let history = f.optional(
+            "history",
+            "How many of an account's last passwords may not be set again.",
+        );
+        let minimum_days = f.optional(
+            "minimum_days",
+            "How many days a user has to wait before changing a new password again.",
+        );
+        let maximum_days = f.optional("maximum_days", "How many days a password lasts.");
+        Some(Self {
+            history: history?,
+            minimum_days: minimum_days?,
+            maximum_days: maximum_days?,
+        })
+    }
+}
+
+impl Table for SessionLimit {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let most = f.required("most", "The most that a user may have at a time.");
+        let excess = f.required(
+            "excess",
+            "What becomes of one too many: `refused`, or `oldest-ends`.",
+        );
+        let (most, excess) = (most?, excess?);
+        if most == 0 {
+            f.refuse("most", "nobody gets in".into(), "write 1 or more");
+            return None;
+        }
+        Some(Self { most, excess })
     }
 }
 
@@ -174,4 +285,4 @@ impl Table for Audit {
     }
 }
 
-slcert_profiles::settings_table!(Policy, PasswordRules, Audit);
+slcert_profiles::settings_table!(Policy, PasswordRules, PasswordLife, SessionLimit, Audit);

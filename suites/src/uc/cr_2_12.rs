@@ -24,7 +24,11 @@ pub const CASES: &[Case] = &[Case {
     body: |p| -> Run<'_> { Box::pin(who_did_it(p)) },
 }];
 
-async fn who_did_it(p: &mut Procedure<'_>) -> Result<(), Stop> {
+/// Acts as up to two accounts of the interface under test, and looks for what each did in the log.
+///
+/// # Errors
+/// The log cannot be read, or nobody may change anything that can be read back.
+pub async fn who_did_it(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let format = audit::format(p)?;
     if !format
         .entry

@@ -2,7 +2,12 @@
 
 pub mod cr_2_1;
 pub mod cr_2_12;
+pub mod cr_2_12_re_1;
 pub mod cr_2_1_re_1;
 pub mod cr_2_1_re_2;
+pub mod cr_2_1_re_3;
+pub mod cr_2_1_re_4;
 pub mod cr_2_5;
+pub mod cr_2_6;
+pub mod cr_2_7;
 pub mod cr_2_8;

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 const LONGEST_VALUE: usize = 160;
 
 /// The interface an event came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Source {
     Device,
     Console,
@@ -66,8 +66,13 @@ pub(crate) struct Event<'a> {
 }
 
 /// One event as the log writes it, without the line end.
-pub(super) fn format_line(id: u64, event: &Event<'_>, with_result: bool) -> String {
-    let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+pub(super) fn format_line(
+    id: u64,
+    now: jiff::Timestamp,
+    event: &Event<'_>,
+    with_result: bool,
+) -> String {
+    let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     let mut line = format!(
         "{time} id={id} source={} category={} type={} user={}",
         event.source,
@@ -141,7 +146,12 @@ mod tests {
 
     #[test]
     fn a_line_has_its_fields_in_order() {
-        let line = format_line(17, &event("a \"quoted\"\nline"), true);
+        let line = format_line(
+            17,
+            jiff::Timestamp::now(),
+            &event("a \"quoted\"\nline"),
+            true,
+        );
         let (time, rest) = line.split_once(' ').unwrap();
         assert_eq!((time.len(), time.as_bytes()[23]), (24, b'Z'), "{time}");
         assert_eq!(
@@ -154,6 +164,7 @@ mod tests {
     fn a_strange_user_name_cannot_forge_fields() {
         let line = format_line(
             1,
+            jiff::Timestamp::now(),
             &Event {
                 user: "x result=success\r\n",
                 ..event("")

@@ -26,6 +26,13 @@ const HELP: &[&str] = &[
     "backup",
     "restore BASE64",
     "session list",
+    "session end ID",
+    "interlock show",
+    "interlock request 0 | 1",
+    "interlock approve REQUEST",
+    "override USER PERMISSION SECONDS",
+    "time show",
+    "time set TIME",
     "lock",
     "logout | exit",
 ];
@@ -130,6 +137,22 @@ pub(crate) fn run(
             controller.require(actor, Permission::ManageAccounts)?;
             listed(controller.sessions.lines())
         }
+        ["session", "end", id] => controller.end_session(actor, id).map(|()| ok())?,
+        ["interlock", "show"] => answer(u8::from(controller.interlock(actor)?)),
+        ["interlock", "request", value] => {
+            let id = controller.request_interlock(actor, value)?;
+            answer(format_args!("request={id}"))
+        }
+        ["interlock", "approve", id] => controller.approve_interlock(actor, id).map(|()| ok())?,
+        ["override", user, permission, seconds] => {
+            controller.grant_override(actor, user, permission, seconds)?;
+            ok()
+        }
+        ["time", "show"] => {
+            controller.require(actor, Permission::Whoami)?;
+            answer(controller.clock.now())
+        }
+        ["time", "set", time] => controller.set_time(actor, time).map(|()| ok())?,
         ["lock"] => return Ok(Outcome::Lock),
         ["logout" | "exit"] => return Ok(Outcome::Logout),
         _ => return Err(CommandError::Unknown),

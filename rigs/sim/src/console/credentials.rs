@@ -11,6 +11,7 @@ use crate::audit::{Category, Source};
 use crate::controller::{Actor, Refusal};
 use crate::flaw::Defect;
 use crate::login::{Failed, Purpose, REFUSAL_TIME};
+use crate::session::Excess;
 
 impl Console {
     pub(super) async fn name(&mut self, name: &str) -> io::Result<()> {
@@ -43,7 +44,9 @@ impl Console {
     pub(super) async fn password(&mut self, name: String, password: &str) -> io::Result<()> {
         match self.login(Purpose::Login, &name, password).await {
             Ok(actor) => {
-                let session = self.controller.sessions.open(&actor.name, Source::Console);
+                let Some(session) = self.controller.open_session(&actor, Excess::OldestEnds) else {
+                    return self.welcome().await;
+                };
                 self.stage = Stage::In(LoggedIn {
                     actor,
                     session,
@@ -55,9 +58,34 @@ impl Console {
             Err(Failed::Unknown) if self.controller.flaws.enabled(Defect::NamesTheUnknown) => {
                 self.print("Unknown user\r\n").await?;
             }
+            Err(Failed::Expired) => {
+                self.print("Password expired: set a new one\r\n").await?;
+                self.stage = Stage::Renewal { name, first: None };
+            }
             Err(_) => self.print("Login incorrect\r\n").await?,
         }
         self.prompt().await
+    }
+
+    /// Takes a new password in place of one that has expired; a login has to follow.
+    pub(super) async fn renewal(
+        &mut self,
+        name: String,
+        first: Option<String>,
+        line: String,
+    ) -> io::Result<()> {
+        let Some(first) = first else {
+            if line.is_empty() {
+                return self.welcome().await;
+            }
+            let first = Some(line);
+            self.stage = Stage::Renewal { name, first };
+            return self.prompt().await;
+        };
+        let role = self.controller.role_of(&name);
+        let source = Source::Console;
+        let actor = Actor { source, name, role };
+        self.new_password(&actor, Asked::Own, &first, &line).await
     }
 
     /// Checks credentials; a refusal always takes the same time.

@@ -39,7 +39,14 @@ pub(crate) struct Console {
 
 enum Stage {
     Name,
-    Password { name: String },
+    Password {
+        name: String,
+    },
+    /// The password has expired, and a new one is asked for.
+    Renewal {
+        name: String,
+        first: Option<String>,
+    },
     In(LoggedIn),
 }
 
@@ -128,7 +135,9 @@ impl Console {
     fn idle_deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Name if self.editor.typed().is_empty() => None,
-            Stage::Name | Stage::Password { .. } => Some(self.last_input + LOGIN_TIME),
+            Stage::Name | Stage::Password { .. } | Stage::Renewal { .. } => {
+                Some(self.last_input + LOGIN_TIME)
+            }
             Stage::In(LoggedIn {
                 mode: Mode::Locked, ..
             }) => None,
@@ -144,7 +153,7 @@ impl Console {
                 self.print("\r\n").await?;
                 self.lock("idle").await
             }
-            Stage::Name | Stage::Password { .. } => self.welcome().await,
+            Stage::Name | Stage::Password { .. } | Stage::Renewal { .. } => self.welcome().await,
         }
     }
 
@@ -182,6 +191,7 @@ impl Console {
         match std::mem::replace(&mut self.stage, Stage::Name) {
             Stage::Name => self.name(line.trim()).await,
             Stage::Password { name } => self.password(name, &line).await,
+            Stage::Renewal { name, first } => self.renewal(name, first, line).await,
             Stage::In(LoggedIn {
                 actor,
                 session,
@@ -247,7 +257,7 @@ impl Console {
 
     async fn interrupt(&mut self) -> io::Result<()> {
         match &mut self.stage {
-            Stage::Password { .. } => self.stage = Stage::Name,
+            Stage::Password { .. } | Stage::Renewal { .. } => self.stage = Stage::Name,
             Stage::In(LoggedIn {
                 mode: mode @ (Mode::OldPassword | Mode::NewPassword(_) | Mode::Again(..)),
                 ..
@@ -321,6 +331,8 @@ impl Console {
         let prompt = match &self.stage {
             Stage::Name => "login: ".into(),
             Stage::Password { .. } => "Password: ".into(),
+            Stage::Renewal { first: None, .. } => "New password: ".into(),
+            Stage::Renewal { .. } => "Again: ".into(),
             Stage::In(LoggedIn { actor, mode, .. }) => match mode {
                 Mode::Command => format!("\x1b[1;32m{}@tc-100\x1b[0m> ", actor.name),
                 Mode::OldPassword => "Old password: ".into(),

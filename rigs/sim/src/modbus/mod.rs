@@ -35,6 +35,8 @@ pub(crate) enum Access {
     None,
     ReadOnly,
     ByRole,
+    /// As its role may, and answered as if it might nothing: a flaw.
+    Ended,
 }
 
 impl Client {
@@ -59,7 +61,11 @@ impl Client {
 /// The answer to one request.
 pub(crate) fn answer(controller: &Controller, client: &Client, request: &[u8]) -> Vec<u8> {
     let function = request.first().copied().unwrap_or_default();
-    respond(controller, client, request).unwrap_or_else(|exception| {
+    let mut response = respond(controller, client, request);
+    if client.access == Access::Ended {
+        response = Err(Exception::IllegalFunction);
+    }
+    response.unwrap_or_else(|exception| {
         // The function code 128 and above is the exception's own mark.
         vec![function | 0x80, exception as u8]
     })

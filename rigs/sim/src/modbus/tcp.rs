@@ -17,8 +17,6 @@ use crate::flaw::Defect;
 
 /// Connections a port serves at a time.
 pub(super) const CONNECTIONS: usize = 32;
-/// How long a connection may be silent.
-const IDLE: Duration = Duration::from_secs(60);
 /// How long a client may take to take an answer.
 const WRITE_TIME: Duration = Duration::from_secs(5);
 
@@ -91,7 +89,12 @@ pub(super) async fn converse(
     let mut received = Vec::with_capacity(1024);
     let mut answers = Vec::new();
     loop {
-        match timeout(IDLE, stream.read_buf(&mut received)).await {
+        match timeout(
+            controller.policy().remote_idle(),
+            stream.read_buf(&mut received),
+        )
+        .await
+        {
             Ok(Ok(1..)) => {}
             _ => return,
         }

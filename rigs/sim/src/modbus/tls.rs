@@ -22,6 +22,7 @@ use crate::audit::{Category, Source};
 use crate::controller::{Actor, Controller, StartError};
 use crate::flaw::{Defect, FlawSet};
 use crate::pki;
+use crate::session::Excess;
 use crate::store::Store;
 use verifier::Verifier;
 
@@ -71,7 +72,7 @@ pub(crate) async fn serve(
 }
 
 async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Controller) {
-    let stream = match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
+    let mut stream = match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return refused(controller, &error),
         Err(_late) => return,
@@ -84,15 +85,19 @@ async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Control
     let Some(certificate) = certificate else {
         return;
     };
-    let client = client(certificate, &controller.flaws);
-    let session = controller
-        .sessions
-        .open(&client.actor.name, Source::ModbusTls);
+    let mut client = client(certificate, &controller.flaws);
+    let Some(session) = controller.open_session(&client.actor, Excess::Refused) else {
+        return;
+    };
     let detail = format!("role {}", client.actor.role);
     controller.record(&client.actor, Category::Access, "connect", true, &detail);
-    tokio::select! {
-        () = converse(stream, controller, &client) => {}
-        () = session.ended() => {}
+    let ended = tokio::select! {
+        () = converse(&mut stream, controller, &client) => false,
+        () = session.ended() => true,
+    };
+    if ended && controller.flaws.enabled(Defect::EndedSessionStillWrites) {
+        client.access = Access::Ended;
+        converse(&mut stream, controller, &client).await;
     }
     controller.record(&client.actor, Category::Access, "disconnect", true, "");
 }

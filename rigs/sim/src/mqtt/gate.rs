@@ -25,6 +25,7 @@ use crate::controller::{Actor, Controller};
 use crate::flaw::Defect;
 use crate::login::{Attempts, Purpose};
 use crate::role::Permission;
+use crate::session::Excess;
 
 /// How long a refused login takes: a count that is written to the disk must not tell that there is an account.
 const REFUSAL_TIME: Duration = Duration::from_millis(50);
@@ -200,7 +201,11 @@ impl AuthProvider for Gate {
 impl BrokerEventHandler for Gate {
     fn on_client_connect<'a>(&'a self, event: ClientConnectEvent) -> Answer<'a, ()> {
         if let (Some(actor), Some(router)) = (self.actor(&event.client_id), self.router.get()) {
-            let session = self.controller.sessions.open(&actor.name, Source::Mqtt);
+            // A process that connects again must not be kept out by what is left of its last connection.
+            let session = self.controller.open_session(&actor, Excess::OldestEnds);
+            let Some(session) = session else {
+                return Box::pin(std::future::ready(()));
+            };
             let (router, client_id) = (Arc::clone(router), Arc::clone(&event.client_id));
             let watch = tokio::spawn(async move {
                 session.ended().await;
@@ -217,7 +222,10 @@ impl BrokerEventHandler for Gate {
         if &*event.topic != COMMANDS {
             return Box::pin(std::future::ready(PublishAction::Continue));
         }
-        if let Some(actor) = self.actor(&event.client_id) {
+        if let Some(mut actor) = self.actor(&event.client_id) {
+            if self.controller.flaws.enabled(Defect::AuditNamesTheClientId) {
+                actor.name = event.client_id.to_string();
+            }
             // A client that sends faster than its answers go out loses answers, not commands.
             let _ = self
                 .replies

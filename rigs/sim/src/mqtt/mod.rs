@@ -65,6 +65,7 @@ pub(crate) async fn start(
     tasks.spawn(screen::run(
         listener,
         acceptor,
+        Arc::clone(controller),
         inside,
         CLIENTS,
         LONGEST_PACKET,

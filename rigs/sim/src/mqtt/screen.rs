@@ -15,6 +15,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::controller::Controller;
+use crate::flaw::Defect;
+
 /// Packet types, the high half of the first byte (MQTT 5.0 section 2.1.2).
 const CONNECT: u8 = 1;
 const CONNACK: u8 = 2;
@@ -35,6 +38,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub(super) async fn run(
     listener: TcpListener,
     acceptor: TlsAcceptor,
+    controller: Arc<Controller>,
     broker: SocketAddr,
     most: usize,
     longest: usize,
@@ -49,11 +53,11 @@ pub(super) async fn run(
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
             continue;
         };
-        let acceptor = acceptor.clone();
+        let (acceptor, controller) = (acceptor.clone(), Arc::clone(&controller));
         tokio::spawn(async move {
             let _ = client.set_nodelay(true);
             if let Ok(Ok(client)) = timeout(HANDSHAKE, acceptor.accept(client)).await {
-                let _ = pass_on(client, broker, longest).await;
+                let _ = pass_on(client, &controller, broker, longest).await;
             }
             drop(place);
         });
@@ -62,6 +66,7 @@ pub(super) async fn run(
 
 async fn pass_on(
     client: impl AsyncRead + AsyncWrite,
+    controller: &Controller,
     broker: SocketAddr,
     longest: usize,
 ) -> io::Result<()> {
@@ -75,7 +80,14 @@ async fn pass_on(
     to_broker.write_all(&first.bytes).await?;
     let up = async {
         loop {
-            let packet = read_packet(&mut from_client, longest).await?;
+            let packet = read_packet(&mut from_client, longest);
+            let packet = if controller.flaws.enabled(Defect::MqttIdlesForEver) {
+                packet.await?
+            } else {
+                let silent = |_| io::Error::from(io::ErrorKind::TimedOut);
+                let limit = controller.policy().remote_idle();
+                timeout(limit, packet).await.map_err(silent)??
+            };
             if packet.has_id_zero() || packet.is_malformed(version_5) {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }

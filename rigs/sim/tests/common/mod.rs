@@ -4,6 +4,7 @@
 
 pub mod mqtt;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use tokio_serial::{SerialPortBuilderExt, SerialStream};
 pub struct Bench {
     pub device: Device,
     pub sheet: Value,
+    flaws: FlawSet,
+    _copy: Option<tempfile::TempDir>,
 }
 
 impl Bench {
@@ -37,11 +40,36 @@ impl Bench {
     }
 
     pub async fn start(config: Config) -> Self {
+        let flaws = config.flaws.clone();
         let device = Device::start(config).await.unwrap();
         let sheet = std::fs::read(&device.ready().provisioning).unwrap();
         Self {
             device,
             sheet: serde_json::from_slice(&sheet).unwrap(),
+            flaws,
+            _copy: None,
+        }
+    }
+
+    /// The folder that the device keeps its state in.
+    pub fn store(&self) -> &Path {
+        self.device.ready().provisioning.parent().unwrap()
+    }
+
+    /// A device that starts with a copy of what this one has stored, as this one would after a power cut.
+    pub async fn again(&self) -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(self.store(), copy.path());
+        // This one is still at the address.
+        std::fs::remove_file(copy.path().join("address.json")).unwrap();
+        let bench = Self::start(Config {
+            store: Some(copy.path().to_owned()),
+            flaws: self.flaws.clone(),
+            ..Config::default()
+        });
+        Self {
+            _copy: Some(copy),
+            ..bench.await
         }
     }
 
@@ -61,6 +89,10 @@ impl Bench {
             stream,
             read: String::new(),
         };
+        // A device that has just started shows its login; one that was used before shows it when it is asked.
+        if !console.shows("login: ", Duration::from_millis(300)).await {
+            console.send("").await;
+        }
         console.expect("login: ").await;
         console
     }
@@ -115,6 +147,19 @@ impl Bench {
     }
 }
 
+pub fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (kind, place) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_files(&entry.path(), &place);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
 pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
@@ -146,6 +191,21 @@ impl Console {
             self.read
                 .push_str(&String::from_utf8_lossy(&buffer[..count]));
         }
+    }
+
+    /// Whether a text comes within a time; it is not taken.
+    async fn shows(&mut self, text: &str, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        let mut buffer = [0; 1024];
+        while !self.read.contains(text) {
+            match timeout_at(deadline, self.stream.read(&mut buffer)).await {
+                Ok(count) => self
+                    .read
+                    .push_str(&String::from_utf8_lossy(&buffer[..count.unwrap()])),
+                Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// What comes within a time.
@@ -181,6 +241,11 @@ impl Console {
                 return part.ends_with("> ");
             }
         }
+    }
+
+    pub async fn log_out(&mut self) {
+        self.send("logout").await;
+        self.expect("login: ").await;
     }
 
     pub async fn login(&mut self, user: &str, password: &str) {
