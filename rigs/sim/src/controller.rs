@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Account;
+use crate::alert::Alerts;
 use crate::audit::{Audit, Category, Event, Source};
+use crate::clock::Clock;
 use crate::flaw::{Defect, FlawSet};
 use crate::password::{self, NoRandom};
 use crate::policy::{BadSetting, Policy, Weak};
@@ -107,6 +109,8 @@ impl Write {
 pub(crate) struct Controller {
     pub flaws: FlawSet,
     pub audit: Audit,
+    pub alerts: Arc<Alerts>,
+    pub clock: Arc<Clock>,
     pub process: Arc<Process>,
     pub sessions: Sessions,
     pub plate: Plate,
@@ -146,8 +150,19 @@ impl Controller {
             }
         };
         let settings: Settings = store.read(PROCESS)?.unwrap_or_default();
+        let clock = Arc::new(Clock::open(store.clone(), &flaws)?);
+        let alerts = Arc::new(Alerts::default());
+        let audit = Audit::open(
+            store.clone(),
+            flaws.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&alerts),
+            &state.policy,
+        )?;
         Ok(Self {
-            audit: Audit::open(store.clone(), flaws.clone())?,
+            audit,
+            alerts,
+            clock,
             process: Arc::new(Process::new(&settings)),
             sessions: Sessions::default(),
             plate,
@@ -179,6 +194,9 @@ impl Controller {
         let mut fresh = state.clone();
         let value = change(&mut fresh)?;
         self.store.write(STATE, &fresh, Durability::Synced)?;
+        if fresh.policy != state.policy {
+            self.audit.configure(&fresh.policy);
+        }
         *state = fresh;
         Ok(value)
     }
@@ -192,6 +210,15 @@ impl Controller {
         {
             return true;
         }
+        let anyway = match (permission, actor.role.as_str()) {
+            (Permission::SetTime, _) => Some(Defect::TimeSetByAnyone),
+            (Permission::ClearAudit, "engineer") => Some(Defect::AuditClearByEngineer),
+            (Permission::ReadAudit, "operator") => Some(Defect::AuditReadByOperator),
+            _ => None,
+        };
+        if anyway.is_some_and(|defect| self.flaws.enabled(defect)) {
+            return true;
+        }
         if self.flaws.enabled(Defect::RoleChangeIgnored) {
             return Roles::default().permits(&actor.role, permission);
         }
@@ -202,6 +229,9 @@ impl Controller {
     pub(crate) fn require(&self, actor: &Actor, permission: Permission) -> Result<(), Refusal> {
         if self.permits(actor, permission) {
             return Ok(());
+        }
+        if permission == Permission::SetTime && self.flaws.enabled(Defect::TimeRefusalUnlogged) {
+            return Err(Refusal::NotPermitted);
         }
         self.record(
             actor,
@@ -255,6 +285,9 @@ impl Controller {
 
     /// Changes values that were found permitted and in range.
     pub(crate) fn apply(&self, actor: &Actor, writes: &[Write]) -> Result<(), Refusal> {
+        if self.flaws.enabled(Defect::AuditFailureStopsControl) && self.audit.is_failing() {
+            return Err(Refusal::BadValue);
+        }
         let saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         for write in writes {
             match *write {
@@ -274,6 +307,27 @@ impl Controller {
         Ok(())
     }
 
+    /// Sets the clock.
+    pub(crate) fn set_time(&self, actor: &Actor, time: &str) -> Result<(), Refusal> {
+        self.require(actor, Permission::SetTime)?;
+        let time: jiff::Timestamp = time.parse().map_err(|_| Refusal::BadValue)?;
+        let before = self.clock.now();
+        self.clock.set(time)?;
+        let detail = format!("was {before}");
+        self.record(actor, Category::Configuration, "time_set", true, &detail);
+        Ok(())
+    }
+
+    /// Names the time server that the clock follows.
+    pub(crate) fn set_time_source(&self, actor: &Actor, source: &str) -> Result<(), Refusal> {
+        self.require(actor, Permission::SetTime)?;
+        self.change(|state| Ok(state.policy.set("time_source", source)?))?;
+        self.clock.new_server();
+        let detail = format!("time_source={source}");
+        self.record(actor, Category::Configuration, "config", true, &detail);
+        Ok(())
+    }
+
     pub(crate) fn setting(&self, actor: &Actor, key: &str) -> Result<String, Refusal> {
         self.require(actor, Permission::ReadConfig)?;
         self.policy()
@@ -283,6 +337,9 @@ impl Controller {
 
     pub(crate) fn set_setting(&self, actor: &Actor, key: &str, value: &str) -> Result<(), Refusal> {
         self.require(actor, Permission::WriteConfig)?;
+        if key == "time_source" {
+            return self.set_time_source(actor, value);
+        }
         let fixed = key == "banner" && self.flaws.enabled(Defect::BannerFixed);
         if !fixed {
             self.change(|state| Ok(state.policy.set(key, value)?))?;
@@ -320,9 +377,15 @@ impl Controller {
     }
 
     pub(crate) fn clear_audit(&self, actor: &Actor) -> Result<(), Refusal> {
-        self.require(actor, Permission::ClearAudit)?;
+        let permitted = self.require(actor, Permission::ClearAudit);
+        if permitted.is_err() && self.flaws.enabled(Defect::AuditClearedAnyway) {
+            self.audit.clear()?;
+        }
+        permitted?;
         self.audit.clear()?;
-        self.record(actor, Category::Audit, "clear", true, "");
+        if !self.flaws.enabled(Defect::AuditClearUnlogged) {
+            self.record(actor, Category::Audit, "clear", true, "");
+        }
         Ok(())
     }
 

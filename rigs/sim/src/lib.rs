@@ -22,9 +22,11 @@
 #![deny(missing_docs)]
 
 mod account;
+mod alert;
 mod args;
 mod audit;
 mod backup;
+mod clock;
 mod console;
 mod controller;
 mod device;

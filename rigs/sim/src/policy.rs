@@ -11,6 +11,7 @@ use crate::password;
 const LONGEST_BANNER: usize = 200;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Policy {
     /// Failed logins in a row that lock an account.
     pub failed_logins: u32,
@@ -21,6 +22,12 @@ pub(crate) struct Policy {
     pub password_min: u32,
     pub password_classes: u32,
     pub banner: String,
+    /// Entries that the audit log keeps.
+    pub audit_capacity: u32,
+    /// The part of the capacity, in percent, at which the log is nearly full.
+    pub audit_warning: u32,
+    /// The time server, as an address and a port, or `none`.
+    pub time_source: String,
 }
 
 impl Default for Policy {
@@ -34,6 +41,9 @@ impl Default for Policy {
             banner:
                 "TC-100 tank level controller. Authorised use only; use is monitored and recorded."
                     .into(),
+            audit_capacity: 10_000,
+            audit_warning: 90,
+            time_source: "none".into(),
         }
     }
 }
@@ -51,6 +61,8 @@ pub(crate) enum BadSetting {
     },
     #[error("banner is 1..{LONGEST_BANNER} printable ASCII characters")]
     Banner,
+    #[error("a time source is none or an IPv4 address and a port")]
+    TimeSource,
 }
 
 /// The password does not fit the policy.
@@ -89,6 +101,9 @@ impl Policy {
             "password_min" => self.password_min.to_string(),
             "password_classes" => self.password_classes.to_string(),
             "banner" => self.banner.clone(),
+            "audit_capacity" => self.audit_capacity.to_string(),
+            "audit_warning" => self.audit_warning.to_string(),
+            "time_source" => self.time_source.clone(),
             _ => return None,
         })
     }
@@ -107,6 +122,16 @@ impl Policy {
                 }
                 self.banner = value.to_owned();
             }
+            "audit_capacity" => {
+                self.audit_capacity = number("audit_capacity", value, 40, 10_000)?;
+            }
+            "audit_warning" => self.audit_warning = number("audit_warning", value, 10, 100)?,
+            "time_source" => {
+                if value != "none" && value.parse::<std::net::SocketAddrV4>().is_err() {
+                    return Err(BadSetting::TimeSource);
+                }
+                self.time_source = value.to_owned();
+            }
             _ => return Err(BadSetting::Unknown),
         }
         Ok(())
@@ -122,6 +147,9 @@ impl Policy {
             "password_min",
             "password_classes",
             "banner",
+            "audit_capacity",
+            "audit_warning",
+            "time_source",
         ]
         .iter()
         .all(|key| {
@@ -172,6 +200,9 @@ mod tests {
             ("password_min", "4"),
             ("password_classes", "5"),
             ("banner", ""),
+            ("audit_capacity", "39"),
+            ("audit_warning", "101"),
+            ("time_source", "time.example:123"),
             ("banner", "a\u{1b}[2J"),
             ("nonsense", "1"),
         ] {

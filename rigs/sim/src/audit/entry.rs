@@ -66,8 +66,13 @@ pub(crate) struct Event<'a> {
 }
 
 /// One event as the log writes it, without the line end.
-pub(super) fn format_line(id: u64, event: &Event<'_>, with_result: bool) -> String {
-    let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+pub(super) fn format_line(
+    time: jiff::Timestamp,
+    id: u64,
+    event: &Event<'_>,
+    with_result: bool,
+) -> String {
+    let time = time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     let mut line = format!(
         "{time} id={id} source={} category={} type={} user={}",
         event.source,
@@ -84,6 +89,29 @@ pub(super) fn format_line(id: u64, event: &Event<'_>, with_result: bool) -> Stri
     }
     let _ = write!(line, " detail=\"{}\"", escape(event.detail));
     line
+}
+
+/// An entry as one JSON object, with its fields as text.
+pub(crate) fn json(line: &str) -> serde_json::Map<String, serde_json::Value> {
+    let (fields, detail) = line.split_once(" detail=").unwrap_or((line, ""));
+    let mut entry = serde_json::Map::new();
+    for (at, field) in fields.splitn(6, ' ').enumerate() {
+        let (name, value) = match field.split_once('=') {
+            Some(field) if at > 0 => field,
+            _ => ("time", field),
+        };
+        // A user that is no plain name stands in quotes, and may hold blanks.
+        let (value, result) = match value.rsplit_once(" result=") {
+            Some((value, result)) => (value, Some(result)),
+            None => (value, None),
+        };
+        entry.insert(name.to_owned(), value.into());
+        if let Some(result) = result {
+            entry.insert("result".to_owned(), result.into());
+        }
+    }
+    entry.insert("detail".to_owned(), detail.trim_matches('"').into());
+    entry
 }
 
 /// The number of an entry.
@@ -141,7 +169,12 @@ mod tests {
 
     #[test]
     fn a_line_has_its_fields_in_order() {
-        let line = format_line(17, &event("a \"quoted\"\nline"), true);
+        let line = format_line(
+            jiff::Timestamp::now(),
+            17,
+            &event("a \"quoted\"\nline"),
+            true,
+        );
         let (time, rest) = line.split_once(' ').unwrap();
         assert_eq!((time.len(), time.as_bytes()[23]), (24, b'Z'), "{time}");
         assert_eq!(
@@ -153,6 +186,7 @@ mod tests {
     #[test]
     fn a_strange_user_name_cannot_forge_fields() {
         let line = format_line(
+            jiff::Timestamp::now(),
             1,
             &Event {
                 user: "x result=success\r\n",
@@ -164,5 +198,24 @@ mod tests {
             line.contains(r#"user="x result=success\u{d}\u{a}""#),
             "{line}"
         );
+    }
+
+    #[test]
+    fn an_entry_as_json_has_the_same_fields() {
+        let line = format_line(
+            jiff::Timestamp::UNIX_EPOCH,
+            5,
+            &Event {
+                user: "x y=1",
+                ..event("a \"b\"")
+            },
+            true,
+        );
+        let entry = json(&line);
+        assert_eq!(entry["time"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(entry["id"], "5");
+        assert_eq!(entry["user"], "\"x y=1\"");
+        assert_eq!(entry["result"], "success");
+        assert_eq!(entry["type"], "login");
     }
 }
