@@ -107,6 +107,14 @@ pub fn arguments(
         "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
         "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
         "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
+        "set_audit_capacity" => number(policy.audit_capacity.map(u64::from)),
+        "set_audit_warning" => number(policy.audit_warning.map(u64::from)),
+        "set_time" => Some(crate::uc::cr_2_11::time(jiff::Timestamp::now())),
+        "set_time_source" => Some(crate::uc::cr_2_11::time_source(
+            policy.time_source.as_deref()?,
+        )),
+        // It waits for what may never come.
+        "alerts" => None,
         _ if described.changes_state() => Some(Values::from([(
             "value".to_owned(),
             other_value(described, ""),

@@ -73,6 +73,14 @@ pub enum BenchError {
     /// The power could not be switched.
     #[error("the power command failed: {0}")]
     Power(String),
+    /// A command of the bench did not end well.
+    #[error("the bench's command for `{operation}` failed: {why}")]
+    Act {
+        /// The operation.
+        operation: String,
+        /// What happened.
+        why: String,
+    },
 }
 
 /// The device's process could not be started.

@@ -17,8 +17,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::attempt::Answer;
 use crate::line::{Line, LineError, Mark, Recorded, Recorder, Stream, open_serial, open_tcp};
-use crate::rig::{Interface, InterfaceKind, Name, Rig, Template, Values};
+use crate::rig::{BENCH, Binding, Interface, InterfaceKind, Name, Rig, Template, Values};
 use crate::secret::Secret;
+use crate::sntp::TimeServer;
 use crate::tls::pki::{Authority, Fault};
 use crate::tls::{Identity, TlsFacts, TlsLine, TlsSettings, open_tls};
 use process::Process;
@@ -32,6 +33,8 @@ pub use session::Session;
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take, unless the rig file says otherwise.
 pub(crate) const ANSWER: Duration = Duration::from_secs(2);
+/// How long a command of the bench may take.
+const ACT: Duration = Duration::from_secs(30);
 
 /// Who comes to an interface.
 #[derive(Clone, Copy, Debug)]
@@ -163,6 +166,55 @@ impl Bench {
     /// Whether the bench itself has cut the power.
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::SeqCst)
+    }
+
+    /// Does something to the device that the rig file binds as a command of the bench's own computer.
+    ///
+    /// # Errors
+    /// It is not bound, or the command did not end well.
+    pub async fn act(&self, operation: &str) -> Result<(), BenchError> {
+        let Some(Binding::Bench(binding)) = self.rig.binding(operation, BENCH) else {
+            return Err(BenchError::Rig(format!(
+                "operation `{operation}` is bound to no command of the bench (`bench = {{ command = [...] }}`)"
+            )));
+        };
+        let mut words = Vec::new();
+        for word in &binding.command {
+            words.push(self.fill(word)?);
+        }
+        self.recorder.note(BENCH, operation);
+        let failed = |why: String| BenchError::Act {
+            operation: operation.to_owned(),
+            why,
+        };
+        let ran = tokio::process::Command::new(&words[0])
+            .args(&words[1..])
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .status();
+        match tokio::time::timeout(ACT, ran).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(failed(status.to_string())),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed(format!("it took longer than {} s", ACT.as_secs()))),
+        }
+    }
+
+    /// Starts the bench's time server where the rig file says that the device reaches it.
+    ///
+    /// # Errors
+    /// The address cannot be had.
+    pub async fn time_server(&self) -> Result<TimeServer, BenchError> {
+        let listen = &self.rig.time_server.listen;
+        TimeServer::start(listen, &self.recorder)
+            .await
+            .map_err(|error| {
+                BenchError::Rig(format!(
+                    "the bench's time server cannot listen on {listen} (`time_server.listen`): {error}"
+                ))
+            })
     }
 
     async fn cycle(&self) -> Result<(), BenchError> {

@@ -22,10 +22,12 @@ pub use interface::{
 };
 pub use name::Name;
 pub use operation::{
-    AnswerPattern, Area, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding, MqttBinding,
-    Operation, Range,
+    AnswerPattern, Area, BENCH, BenchBinding, Binding, ConsoleBinding, KNOWN, Meaning,
+    ModbusBinding, MqttBinding, Operation, Range,
 };
-pub use policy::{AUDIT_GROUPS, Audit, Category, PasswordRules, Policy, TlsVersion};
+pub use policy::{
+    AUDIT_GROUPS, Alert, Audit, AuditFull, Category, PasswordRules, Policy, TimeServer, TlsVersion,
+};
 pub use template::{NoValue, Template, Values};
 
 /// The rig file of the simulated device, which is built in.
@@ -52,6 +54,10 @@ pub struct Rig {
     pub policy: Policy,
     /// How the audit log reads.
     pub audit: Option<Audit>,
+    /// How the alerts read that the device sends by itself.
+    pub alert: Alert,
+    /// Where the bench's time server is for the device.
+    pub time_server: TimeServer,
     /// What must go on whatever happens.
     pub essential: BTreeMap<Name, Essential>,
     /// What no test may touch.
@@ -192,6 +198,16 @@ impl Table for Rig {
         );
         let policy = f.or("policy", "What the device is set to.", Policy::default());
         let audit = f.optional("audit", "How the audit log reads.");
+        let alert = f.or(
+            "alert",
+            "How the alerts read that the device sends by itself.",
+            Alert::default(),
+        );
+        let time_server = f.or(
+            "time_server",
+            "Where the bench's time server is for the device.",
+            TimeServer::default(),
+        );
         let essential = f.or(
             "essential",
             "What the device must keep doing while it is attacked.",
@@ -223,6 +239,8 @@ impl Table for Rig {
             operations: operations?,
             policy: policy?,
             audit: audit?,
+            alert: alert?,
+            time_server: time_server?,
             essential: essential?,
             hazard: hazard?,
             surface: surface?,

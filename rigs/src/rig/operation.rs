@@ -42,6 +42,18 @@ pub enum Binding {
     Modbus(ModbusBinding),
     /// A message to an MQTT broker, or one from it.
     Mqtt(MqttBinding),
+    /// A command of the bench's own computer: something that the bench does to the device.
+    Bench(BenchBinding),
+}
+
+/// The name under which an operation binds what the bench itself does. No interface may have it.
+pub const BENCH: &str = "bench";
+
+/// A command of the bench's own computer: a relay, a script, a fault that is put in.
+#[derive(Clone, Debug)]
+pub struct BenchBinding {
+    /// The program and its arguments.
+    pub command: Vec<Template>,
 }
 
 /// A dialogue with a console that is logged in.
@@ -174,6 +186,7 @@ impl Binding {
             Self::Console(_) => kind == InterfaceKind::Console,
             Self::Modbus(_) => kind.is_modbus(),
             Self::Mqtt(_) => kind == InterfaceKind::Mqtt,
+            Self::Bench(_) => false,
         }
     }
 
@@ -204,6 +217,7 @@ impl Binding {
                 }
             }
             Self::Mqtt(MqttBinding::Subscribe { topic, .. }) => of(topic),
+            Self::Bench(bench) => bench.command.iter().for_each(of),
         }
         names
     }
@@ -248,7 +262,7 @@ impl Table for Range {
 }
 
 /// The fields of which a binding has exactly one.
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 12] = [
     "send",
     "steps",
     "read_coil",
@@ -260,6 +274,7 @@ const VERBS: [&str; 11] = [
     "identify",
     "publish",
     "subscribe",
+    "command",
 ];
 
 impl Table for Binding {
@@ -292,6 +307,10 @@ impl Table for Binding {
         );
         let subscribe =
             f.optional::<Template>("subscribe", "MQTT: wait for a message on this topic.");
+        let command = f.optional::<Vec<Template>>(
+            "command",
+            "Under the name `bench`: a program of the bench's computer and its arguments; it has to end with 0.",
+        );
         let ok = f.optional("ok", "The answer says that it is done where this matches.");
         let refused = f.optional("refused", "The answer is a refusal where this matches.");
         let answer = f.optional("answer", "Finds the value in the answer: the first group.");
@@ -331,6 +350,13 @@ impl Table for Binding {
         }
         if let Some(steps) = steps? {
             return Some(Self::Console(ConsoleBinding { steps, meaning }));
+        }
+        if let Some(command) = command? {
+            if command.is_empty() {
+                f.refuse("command", "the command is empty".into(), "name a program");
+                return None;
+            }
+            return Some(Self::Bench(BenchBinding { command }));
         }
         for (address, area, write) in areas {
             if let Some(address) = address? {
@@ -429,4 +455,44 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         &["value"],
     ),
     ("backup", "make a backup", &[]),
+    (
+        "export_audit",
+        "tell the newest entries of the audit log in JSON: an object a line, or an array",
+        &[],
+    ),
+    (
+        "set_audit_capacity",
+        "set how many entries the audit log keeps",
+        &["value"],
+    ),
+    (
+        "set_audit_warning",
+        "set the part of the audit log's capacity, in percent, at which the device warns",
+        &["value"],
+    ),
+    (
+        "break_audit",
+        "make the audit log's storage fail; the bench does it",
+        &[],
+    ),
+    (
+        "mend_audit",
+        "make the audit log's storage work again; the bench does it",
+        &[],
+    ),
+    (
+        "set_time",
+        "set the clock: RFC 3339 in UTC, or seconds since 1970",
+        &["time", "unix"],
+    ),
+    (
+        "set_time_source",
+        "name the time server that the clock follows",
+        &["server", "address", "port"],
+    ),
+    (
+        "alerts",
+        "hear what the device tells by itself: a subscription",
+        &[],
+    ),
 ];
