@@ -58,7 +58,8 @@ fn seen(flaw: &slcert_sim::Flaw) -> Result<Completion, Failed> {
         .replace(' ', "-");
     let own = format!("{own}/");
     let all = std::env::var_os("SLCERT_FLAWS").is_some_and(|value| value == "all");
-    let mut arguments = vec!["--flaw", flaw.name];
+    // The highest level asks for every requirement.
+    let mut arguments = vec!["--profile", "embedded-device-sl4", "--flaw", flaw.name];
     if !all {
         arguments.push(&own);
     }

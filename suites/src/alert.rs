@@ -42,10 +42,9 @@ impl Ear {
             };
             let topic = p.bench().fill(topic)?;
             let id = format!("slcert-{}", fresh::tag());
-            let client = p
-                .bench()
-                .mqtt_client(name, &Who::Account(account), &id, true);
-            let mut client = client.await?.map_err(|answer| {
+            let who = Who::Account(account);
+            let client = p.bench().mqtt_client(name, &who, &id, true).await?;
+            let mut client = client.map_err(|answer| {
                 Stop::inconclusive(format!(
                     "`{account}` is refused on `{name}`: {}",
                     answer.text

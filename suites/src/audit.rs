@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::TimeZone;
 use slcert_rigs::rig::{Audit, Category, Values};
 
 use crate::procedure::{Procedure, Stop};
@@ -80,7 +81,7 @@ fn stamp(text: &str, format: Option<&str>) -> Option<Timestamp> {
         return Some(stamp);
     }
     let now = Timestamp::now();
-    let this_year = now.to_zoned(jiff::tz::TimeZone::UTC).year();
+    let this_year = TimeZone::UTC.to_datetime(now).year();
     let years = match parts.year() {
         Some(year) => vec![year],
         None => vec![this_year - 1, this_year, this_year + 1],
@@ -88,11 +89,9 @@ fn stamp(text: &str, format: Option<&str>) -> Option<Timestamp> {
     let stamps = years.into_iter().filter_map(|year| {
         parts.set_year(Some(year)).ok()?;
         let civil = parts.to_datetime().ok()?;
-        civil.to_zoned(jiff::tz::TimeZone::UTC).ok()
+        TimeZone::UTC.to_timestamp(civil).ok()
     });
-    stamps
-        .map(|zoned| zoned.timestamp())
-        .min_by_key(|stamp| (stamp.as_second() - now.as_second()).abs())
+    stamps.min_by_key(|stamp| (stamp.as_second() - now.as_second()).abs())
 }
 
 /// Reads the log as whoever may.
@@ -197,7 +196,10 @@ mod tests {
         let local = Some("%d.%m.%Y %H:%M:%S");
         assert_eq!(read("24.11.2026 00:00:00", local), Some(1_795_478_400));
         let zoned = Some("%Y-%m-%d %H:%M:%S %z");
-        assert_eq!(read("2026-11-24 01:00:00 +0100", zoned), Some(1_795_478_400));
+        assert_eq!(
+            read("2026-11-24 01:00:00 +0100", zoned),
+            Some(1_795_478_400)
+        );
         assert_eq!(read("yesterday", zoned), None);
         let now = Timestamp::now();
         let text = now.strftime("%b %d %H:%M:%S").to_string();

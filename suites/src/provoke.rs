@@ -22,6 +22,8 @@ pub struct Provoker<'r> {
     original: String,
     value: String,
     alike: String,
+    /// The log as it was read last.
+    seen: Vec<AuditEntry>,
 }
 
 /// How often a thing is done to find the entry that it leaves: more often than anybody logs in meanwhile.
@@ -76,6 +78,7 @@ impl<'r> Provoker<'r> {
                 value: original.clone(),
                 original,
                 alike: String::new(),
+                seen: Vec::new(),
             };
             if provoker.learn(p).await? {
                 return Ok(provoker);
@@ -96,7 +99,8 @@ impl<'r> Provoker<'r> {
             return Ok(false);
         }
         let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
-        for entry in audit::new_entries(&before, audit::read(p).await?) {
+        self.seen = audit::read(p).await?;
+        for entry in audit::new_entries(&before, self.seen.clone()) {
             *kinds.entry(entry.alike()).or_default() += 1;
         }
         let found = kinds.into_iter().find(|(_, count)| *count == TRIES);
@@ -160,7 +164,7 @@ impl<'r> Provoker<'r> {
     ///
     /// # Errors
     /// Nobody could read it.
-    pub async fn took_effect(&self, p: &Procedure<'_>) -> Result<(bool, String), Stop> {
+    pub async fn took_effect(&mut self, p: &Procedure<'_>) -> Result<(bool, String), Stop> {
         let now = state(p, self.read_back).await?;
         let words = format!(
             "`{}` reads {now} after {} was written",
@@ -179,6 +183,16 @@ impl<'r> Provoker<'r> {
         let mut new = audit::new_entries(before, after);
         new.retain(|entry| self.is_mine(entry));
         new
+    }
+
+    /// The entries of what this one has done since the log was read last, in the log's order.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn fresh(&mut self, p: &Procedure<'_>) -> Result<Vec<AuditEntry>, Stop> {
+        let now = audit::read(p).await?;
+        let before = std::mem::replace(&mut self.seen, now.clone());
+        Ok(self.mine(&before, now))
     }
 
     /// What it does, in words.

@@ -22,7 +22,7 @@ const PLAUSIBLE: i64 = 3_600_000;
 /// What the clock may be off before it is set, in milliseconds.
 const CLOSE: i64 = 20;
 /// How often the time server is asked.
-pub(crate) const POLL: Duration = Duration::from_millis(200);
+pub(crate) const POLL: Duration = Duration::from_millis(100);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_millis(300);
 /// Seconds from 1900, where NTP begins, to 1970.

@@ -482,8 +482,10 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "set_time",
-        "set the clock: RFC 3339 in UTC, or seconds since 1970",
-        &["time", "unix"],
+        "set the clock, in UTC: `time` is RFC 3339 with milliseconds, `unix` seconds since 1970",
+        &[
+            "time", "unix", "year", "month", "day", "hour", "minute", "second",
+        ],
     ),
     (
         "set_time_source",

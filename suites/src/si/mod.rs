@@ -5,3 +5,4 @@ pub mod cr_3_1_re_1;
 pub mod cr_3_5;
 pub mod cr_3_7;
 pub mod cr_3_8;
+pub mod cr_3_9;

@@ -1,8 +1,14 @@
 //! FR 2: use control.
 
 pub mod cr_2_1;
+pub mod cr_2_10;
+pub mod cr_2_11;
+pub mod cr_2_11_re_1;
+pub mod cr_2_11_re_2;
 pub mod cr_2_12;
 pub mod cr_2_1_re_1;
 pub mod cr_2_1_re_2;
 pub mod cr_2_5;
 pub mod cr_2_8;
+pub mod cr_2_9;
+pub mod cr_2_9_re_1;
