@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
 use slcert_rigs::rig::{Audit, Category, Values};
 
 use crate::procedure::{Procedure, Stop};
@@ -44,9 +45,11 @@ impl AuditEntry {
         let text = self.field("time").ok_or_else(|| {
             Stop::not_evaluated("the rig file's pattern of an audit entry finds no `time`")
         })?;
-        stamp(text, audit.time_format.as_deref()).ok_or_else(|| {
+        let zone = zone(audit.time_zone.as_deref().unwrap_or("+00:00"));
+        let stamp = zone.and_then(|zone| stamp(text, audit.time_format.as_deref(), &zone));
+        stamp.ok_or_else(|| {
             Stop::not_evaluated(format!(
-                "the time of an audit entry does not read as the rig file says (`audit.time_format`): {}",
+                "the time of an audit entry does not read as the rig file says (`audit.time_format`, `audit.time_zone`): {}",
                 slcert_reports::excerpt(text, 60)
             ))
         })
@@ -71,8 +74,17 @@ pub fn format<'r>(p: &Procedure<'r>) -> Result<&'r Audit, Stop> {
     })
 }
 
-/// A time of the log. What it leaves out is taken from now: UTC, and the year that is nearest.
-fn stamp(text: &str, format: Option<&str>) -> Option<Timestamp> {
+/// A time zone by its offset or its name.
+fn zone(text: &str) -> Option<TimeZone> {
+    let offset = BrokenDownTime::parse("%:z", text).ok();
+    match offset.and_then(|parts| parts.offset()) {
+        Some(offset) => Some(TimeZone::fixed(offset)),
+        None => TimeZone::get(text).ok(),
+    }
+}
+
+/// A time of the log. Where it leaves out the year, the nearest one is taken.
+fn stamp(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestamp> {
     let Some(format) = format else {
         return text.parse().ok();
     };
@@ -81,15 +93,14 @@ fn stamp(text: &str, format: Option<&str>) -> Option<Timestamp> {
         return Some(stamp);
     }
     let now = Timestamp::now();
-    let this_year = TimeZone::UTC.to_datetime(now).year();
+    let this_year = zone.to_datetime(now).year();
     let years = match parts.year() {
         Some(year) => vec![year],
         None => vec![this_year - 1, this_year, this_year + 1],
     };
     let stamps = years.into_iter().filter_map(|year| {
         parts.set_year(Some(year)).ok()?;
-        let civil = parts.to_datetime().ok()?;
-        TimeZone::UTC.to_timestamp(civil).ok()
+        zone.to_timestamp(parts.to_datetime().ok()?).ok()
     });
     stamps.min_by_key(|stamp| (stamp.as_second() - now.as_second()).abs())
 }
@@ -135,6 +146,26 @@ pub fn entries(audit: &Audit, text: &str) -> Vec<AuditEntry> {
         .collect()
 }
 
+/// The JSON objects in an answer, and the first piece of it that looks like one and is none.
+pub fn objects(text: &str) -> (Vec<Map<String, Value>>, Option<String>) {
+    if let Some(array) = text.find('[').zip(text.rfind(']'))
+        && let Some(slice) = text.get(array.0..=array.1)
+        && let Ok(objects) = serde_json::from_str(slice)
+    {
+        return (objects, None);
+    }
+    let mut objects = Vec::new();
+    let mut broken = None;
+    for line in text.lines().map(str::trim).filter(|it| it.starts_with('{')) {
+        match serde_json::from_str(line) {
+            Ok(object) => objects.push(object),
+            Err(_) if broken.is_none() => broken = Some(line.to_owned()),
+            Err(_) => {}
+        }
+    }
+    (objects, broken)
+}
+
 /// The entries of `after` that are not in `before`; of entries that are alike to the letter, those that are more.
 pub fn new_entries(before: &[AuditEntry], after: Vec<AuditEntry>) -> Vec<AuditEntry> {
     let mut known: BTreeMap<&str, usize> = BTreeMap::new();
@@ -175,6 +206,14 @@ mod tests {
     }
 
     #[test]
+    fn objects_stand_in_lines_or_in_an_array() {
+        assert_eq!(objects("{\"id\":1}\n{\"id\":2}\nOK").0.len(), 2);
+        assert_eq!(objects("[{\"id\":1},\n {\"id\":2}]").0.len(), 2);
+        let (whole, broken) = objects("{\"id\":1}\n{\"id\":");
+        assert_eq!((whole.len(), broken.as_deref()), (1, Some("{\"id\":")));
+    }
+
+    #[test]
     fn entries_that_are_alike_to_the_letter_are_counted() {
         let (a, b) = (entry("a"), entry("b"));
         let before = [a.clone(), b.clone()];
@@ -191,7 +230,10 @@ mod tests {
 
     #[test]
     fn times_read_as_the_rig_file_says() {
-        let read = |text, format| stamp(text, format).map(|stamp| stamp.as_second());
+        let read = |text, format| {
+            let utc = zone("+00:00").unwrap();
+            stamp(text, format, &utc).map(|stamp| stamp.as_second())
+        };
         assert_eq!(read("2026-11-24T00:00:00.5Z", None), Some(1_795_478_400));
         let local = Some("%d.%m.%Y %H:%M:%S");
         assert_eq!(read("24.11.2026 00:00:00", local), Some(1_795_478_400));
@@ -201,6 +243,10 @@ mod tests {
             Some(1_795_478_400)
         );
         assert_eq!(read("yesterday", zoned), None);
+        let east = zone("+01:00").unwrap();
+        let stamp = stamp("24.11.2026 01:00:00", local, &east);
+        assert_eq!(stamp.unwrap().as_second(), 1_795_478_400);
+        assert!(zone("Europe/Atlantis").is_none());
         let now = Timestamp::now();
         let text = now.strftime("%b %d %H:%M:%S").to_string();
         assert_eq!(read(&text, Some("%b %d %H:%M:%S")), Some(now.as_second()));

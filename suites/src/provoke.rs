@@ -1,9 +1,11 @@
 //! Events on demand: an operation that leaves one entry in the audit log each time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{InterfaceKind, Operation, Values};
+use tokio::time::{Instant, sleep};
 
 use crate::audit::{self, AuditEntry};
 use crate::effect::{other_value, state};
@@ -22,12 +24,17 @@ pub struct Provoker<'r> {
     original: String,
     value: String,
     alike: String,
+    /// How long an entry takes until it is in the log that is read.
+    lag: Duration,
     /// The log as it was read last.
     seen: Vec<AuditEntry>,
 }
 
 /// How often a thing is done to find the entry that it leaves: more often than anybody logs in meanwhile.
 const TRIES: u32 = 4;
+/// The longest that entries are waited for, and the pause between two looks.
+const SLOWEST: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(200);
 
 impl<'r> Provoker<'r> {
     /// Finds an operation that leaves one entry each time that it is done: the control of all that follows.
@@ -78,6 +85,7 @@ impl<'r> Provoker<'r> {
                 value: original.clone(),
                 original,
                 alike: String::new(),
+                lag: Duration::ZERO,
                 seen: Vec::new(),
             };
             if provoker.learn(p).await? {
@@ -98,16 +106,34 @@ impl<'r> Provoker<'r> {
         if self.events(p, TRIES).await? < TRIES {
             return Ok(false);
         }
-        let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
-        self.seen = audit::read(p).await?;
-        for entry in audit::new_entries(&before, self.seen.clone()) {
-            *kinds.entry(entry.alike()).or_default() += 1;
+        let began = Instant::now();
+        loop {
+            self.seen = audit::read(p).await?;
+            let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
+            for entry in audit::new_entries(&before, self.seen.clone()) {
+                *kinds.entry(entry.alike()).or_default() += 1;
+            }
+            let found = kinds.into_iter().find(|(_, count)| *count == TRIES);
+            if let Some((alike, _)) = found {
+                self.alike = alike;
+                return Ok(true);
+            }
+            if began.elapsed() > SLOWEST {
+                return Ok(false);
+            }
+            // A log may be written behind time: then it is waited for from now on.
+            sleep(PAUSE).await;
+            self.lag = (began.elapsed() + PAUSE) * 2;
         }
-        let found = kinds.into_iter().find(|(_, count)| *count == TRIES);
-        if let Some((alike, _)) = &found {
-            self.alike.clone_from(alike);
-        }
-        Ok(found.is_some())
+    }
+
+    /// Reads the log, once what was done last can be in it.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn read(&mut self, p: &Procedure<'_>) -> Result<Vec<AuditEntry>, Stop> {
+        sleep(self.lag).await;
+        audit::read(p).await
     }
 
     /// Does it so many times; how often the device did as it was told.
@@ -190,9 +216,14 @@ impl<'r> Provoker<'r> {
     /// # Errors
     /// The log cannot be read.
     pub async fn fresh(&mut self, p: &Procedure<'_>) -> Result<Vec<AuditEntry>, Stop> {
-        let now = audit::read(p).await?;
+        let now = self.read(p).await?;
         let before = std::mem::replace(&mut self.seen, now.clone());
         Ok(self.mine(&before, now))
+    }
+
+    /// The log as [`Self::find`] or [`Self::fresh`] read it last.
+    pub fn seen(&self) -> &[AuditEntry] {
+        &self.seen
     }
 
     /// What it does, in words.

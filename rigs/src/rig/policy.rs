@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use slcert_profiles::file::{Fields, Pattern, Period, Table, Word};
 
+use super::name::Name;
 use super::operation::AnswerPattern;
 
 /// What the device is set to. What is left out is not judged: its cases are NOT EVALUATED.
@@ -27,6 +28,8 @@ pub struct Policy {
     pub audit_full: Option<AuditFull>,
     /// The part of its capacity, in percent, at which the device warns.
     pub audit_warning: Option<u32>,
+    /// How long the audit log may take to work again after its storage does.
+    pub audit_recovery: Option<Period>,
     /// How far the clock may be off.
     pub clock_tolerance: Option<Period>,
     /// The largest step of a time server that the device follows.
@@ -108,6 +111,10 @@ pub struct Audit {
     pub categories: BTreeMap<Category, Pattern>,
     /// How the group `time` reads, as `strftime` writes it; RFC 3339 where it is left out.
     pub time_format: Option<String>,
+    /// The time zone of a time that names none: an offset such as `+01:00`, or a name such as `Europe/Berlin`; UTC where it is left out.
+    pub time_zone: Option<String>,
+    /// What the export calls the fields, by the names of the pattern's groups, where it has other names.
+    pub export: BTreeMap<Name, String>,
     /// Matches the entry, or the alert, that warns that the log is nearly full.
     pub warning: Option<Pattern>,
     /// Matches the entry, or the alert, that tells that the log could not be written.
@@ -186,6 +193,10 @@ impl Table for Policy {
             "audit_warning",
             "The part of the audit log's capacity, in percent, at which the device warns.",
         );
+        let audit_recovery = f.optional(
+            "audit_recovery",
+            "How long the audit log may take to work again after its storage does.",
+        );
         let clock_tolerance = f.optional("clock_tolerance", "How far the clock may be off.");
         let clock_step = f.optional(
             "clock_step",
@@ -222,6 +233,7 @@ impl Table for Policy {
             audit_capacity: audit_capacity?,
             audit_full: audit_full?,
             audit_warning,
+            audit_recovery: audit_recovery?,
             clock_tolerance: clock_tolerance?,
             clock_step: clock_step?,
             time_source: time_source?,
@@ -270,6 +282,15 @@ impl Table for Audit {
             "time_format",
             "How the group `time` reads, as strftime writes it, such as \"%Y-%m-%d %H:%M:%S\"; RFC 3339 where it is left out.",
         );
+        let time_zone = f.optional(
+            "time_zone",
+            "The time zone of a time that names none: an offset such as \"+01:00\", or a name such as \"Europe/Berlin\".",
+        );
+        let export = f.or::<BTreeMap<Name, String>>(
+            "export",
+            "What `export_audit` calls the fields, by the names of the pattern's groups, where it has other names.",
+            BTreeMap::new(),
+        );
         let warning = f.optional(
             "warning",
             "Matches the entry, or the alert, that warns that the log is nearly full.",
@@ -282,11 +303,16 @@ impl Table for Audit {
             "time_rejected",
             "Matches the entry that tells that a time server's time was not believed.",
         );
-        let (entry, categories) = (entry?, categories?);
-        for group in entry.capture_names().flatten() {
+        let (entry, categories, export) = (entry?, categories?, export?);
+        let exported = export.keys().map(|name| ("export", name.as_str()));
+        let groups = entry
+            .capture_names()
+            .flatten()
+            .map(|group| ("entry", group));
+        for (field, group) in groups.chain(exported) {
             if !AUDIT_GROUPS.contains(&group) {
                 f.refuse(
-                    "entry",
+                    field,
                     format!("`{group}` is no field of an audit entry"),
                     &slcert_profiles::file::choose(group, &AUDIT_GROUPS),
                 );
@@ -296,6 +322,8 @@ impl Table for Audit {
             entry,
             categories,
             time_format: time_format?,
+            time_zone: time_zone?,
+            export,
             warning: warning?,
             failure: failure?,
             time_rejected: time_rejected?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use slcert_rigs::bench::{Entry, Who};
-use slcert_rigs::rig::{Category, InterfaceKind, Values};
+use slcert_rigs::rig::{Audit, Category, InterfaceKind, Values};
 
 use crate::audit::{self, AuditEntry};
 use crate::case::{Case, Kind, Run, Scope, Svv};
@@ -22,7 +22,7 @@ pub const CASES: &[Case] = &[
         scope: Scope::Device,
         needs: &[],
         objective: "Try to read and to clear the audit log as each role that may not, and as nobody, on every interface that can do it.",
-        criterion: "Each attempt is refused, shows no entry, and leaves every entry in the log.",
+        criterion: "No attempt shows an entry, and all of them leave every entry in the log, the oldest excepted that make room.",
         svv: Svv::ThreatMitigation,
         body: |p| -> Run<'_> { Box::pin(by_the_unauthorised(p)) },
     },
@@ -44,7 +44,7 @@ pub const CASES: &[Case] = &[
 /// What takes from the log.
 const CLEARING: &str = "clear_audit";
 /// How many events are provoked to have entries to look after.
-const EVENTS: u32 = 3;
+const EVENTS: u32 = 20;
 
 /// What somebody may not do with the log.
 pub struct Forbidden<'r> {
@@ -68,13 +68,17 @@ pub fn forbidden<'r>(p: &Procedure<'r>, operations: &[&'r str]) -> Vec<Forbidden
             .filter(|(_, account)| roles.insert(&account.role.value))
             .map(|(name, _)| Some(name.as_str()));
         for account in accounts.chain([None]) {
-            let operations: Vec<_> = operations
+            let mut operations: Vec<_> = operations
                 .iter()
                 .copied()
                 .filter(|name| rig.binding(name, interface).is_some())
                 .filter(|name| !described.is_open(name))
                 .filter(|name| !account.is_some_and(|account| rig.may(account, name)))
                 .collect();
+            if account.is_none() && described.kind == InterfaceKind::Console {
+                // What reads is tried at the login by CR 1.1 already.
+                operations.retain(|name| *name == CLEARING);
+            }
             if !operations.is_empty() {
                 all.push(Forbidden {
                     interface,
@@ -87,19 +91,27 @@ pub fn forbidden<'r>(p: &Procedure<'r>, operations: &[&'r str]) -> Vec<Forbidden
     all
 }
 
-/// Tries each of the operations; for each, whether the device did it or showed an entry, and what it said.
+/// What came of an operation that may not be done.
+pub struct Tried<'r> {
+    /// The operation.
+    pub operation: &'r str,
+    /// Whether the device refused in so many words.
+    pub refused: bool,
+    /// Whether it showed what is in the log.
+    pub shown: bool,
+    /// What it said.
+    pub said: String,
+}
+
+/// Tries each of the operations.
 ///
 /// # Errors
 /// The bench could not try.
 pub async fn attempt<'r>(
     p: &Procedure<'_>,
     forbidden: &Forbidden<'r>,
-) -> Result<Vec<(&'r str, bool, String)>, Stop> {
+) -> Result<Vec<Tried<'r>>, Stop> {
     let who = forbidden.account.map_or(Who::Nobody, Who::Account);
-    let console = p
-        .rig()
-        .interface(forbidden.interface)
-        .is_some_and(|it| it.kind == InterfaceKind::Console);
     let mut session = None;
     let mut tried = Vec::new();
     for operation in &forbidden.operations {
@@ -107,8 +119,12 @@ pub async fn attempt<'r>(
             match p.bench().enter(forbidden.interface, &who).await? {
                 Entry::In(opened) => session = Some(opened),
                 Entry::Refused(answer) => {
-                    let said = format!("not let in: {}", answer.text);
-                    tried.push((*operation, false, said));
+                    tried.push(Tried {
+                        operation,
+                        refused: true,
+                        shown: false,
+                        said: format!("not let in: {}", answer.text),
+                    });
                     continue;
                 }
             }
@@ -121,12 +137,16 @@ pub async fn attempt<'r>(
             session = None;
         }
         let said = attempt.answer().text.clone();
-        // Whatever the words are: an entry that is shown is shown.
+        // Whatever the words are: what is shown is shown, and no words of a login dialogue are an entry.
         let audit = p.rig().audit.as_ref();
-        let shown = audit.is_some_and(|audit| !audit::entries(audit, &said).is_empty());
-        // Before a login, any words would count as an answer.
-        let done = attempt.is_done() && !(console && forbidden.account.is_none());
-        tried.push((*operation, done || shown, said));
+        let listed = audit.is_some_and(|audit| !audit::entries(audit, &said).is_empty());
+        let exported = *operation == "export_audit" && !audit::objects(&said).0.is_empty();
+        tried.push(Tried {
+            operation,
+            refused: attempt.is_refused(),
+            shown: listed || exported,
+            said,
+        });
     }
     if let Some(session) = session {
         session.close().await;
@@ -154,65 +174,115 @@ async fn by_the_unauthorised(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let mut provoker = Provoker::find(p).await?;
     provoker.events(p, EVENTS).await?;
     provoker.end(p).await?;
-    let before = audit::read(p).await?;
+    let mut before = audit::read(p).await?;
+    let mut refused = false;
     for forbidden in &tries {
-        for (operation, done, said) in attempt(p, forbidden).await? {
-            p.check(forbidden.words(operation), "refused", said, !done);
+        // What a login dialogue makes of a command is no refusal: it is judged by the log alone, so what came before is judged first.
+        if refused && forbidden.account.is_none() {
+            before = judge_kept(p, "the log after those that were refused", &before, "").await?;
+            refused = false;
+        }
+        for tried in attempt(p, forbidden).await? {
+            let name = forbidden.words(tried.operation);
+            if tried.operation != CLEARING {
+                p.check(name, "shows no entry", tried.said, !tried.shown);
+            } else if tried.refused {
+                p.check(name, "refused, or without effect", tried.said, true);
+                refused = true;
+            } else {
+                before = judge_kept(p, &name, &before, &tried.said).await?;
+            }
         }
     }
-    let gone = vanished(&before, &audit::read(p).await?);
-    p.check(
-        format!("the {} entries of before, after all of them", before.len()),
-        "still there, the oldest excepted",
-        format!("{gone} of the newer ones are gone"),
-        gone == 0,
-    );
+    if refused {
+        judge_kept(p, "the log after those that were refused", &before, "").await?;
+    }
     Ok(())
 }
 
-/// How many entries are gone of the newer half of those before: the oldest may have made room.
-fn vanished(before: &[AuditEntry], after: &[AuditEntry]) -> usize {
-    // A log may have its newest entry first: then those are the first half. What is gone of either half is looked at.
+/// Reads the log, and judges whether the newer entries of before are still there: the oldest may have made room, or a
+/// listing may not show them.
+async fn judge_kept(
+    p: &mut Procedure<'_>,
+    name: &str,
+    before: &[AuditEntry],
+    said: &str,
+) -> Result<Vec<AuditEntry>, Stop> {
+    let after = audit::read(p).await?;
+    judge(p, name, before, &after, said);
+    Ok(after)
+}
+
+fn judge(
+    p: &mut Procedure<'_>,
+    name: &str,
+    before: &[AuditEntry],
+    after: &[AuditEntry],
+    said: &str,
+) {
+    // A log may have its newest entry first: then the newer half is the first one.
     let (one, other) = before.split_at(before.len() / 2);
     let gone = |half: &[AuditEntry]| half.iter().filter(|entry| !after.contains(entry)).count();
-    gone(one).min(gone(other))
+    let gone = gone(one).min(gone(other));
+    let expected = format!("the newer ones of {} entries are still there", before.len());
+    let observed = format!(
+        "{gone} of them are gone, and {} entries are shown; {said}",
+        after.len()
+    );
+    if gone > 0 && after.len() >= before.len() {
+        // As many have come as a listing shows: they may have taken the others' place in it.
+        p.cannot_tell(name, expected, observed);
+    } else {
+        p.check(name, expected, observed, gone == 0);
+    }
 }
 
 async fn kept(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let format = audit::format(p)?;
     let mut provoker = Provoker::find(p).await?;
     provoker.events(p, EVENTS).await?;
+    let before = provoker.read(p).await?;
     provoker.end(p).await?;
-    let before = audit::read(p).await?;
+    let mut open = Vec::new();
+    if power::can_cycle(p) {
+        let after = power::cycle(p).await?;
+        judge(p, "the log after a power cycle", &before, &after, "");
+    } else {
+        open.push("the bench cannot switch the device off and on: add `power` to the rig file");
+    }
+    if p.anywhere(CLEARING).is_ok() {
+        cleared(p, format).await?;
+    } else {
+        open.push("operation `clear_audit` is bound for nobody who may perform it");
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::not_evaluated(open.join("; ")))
+}
 
-    p.anywhere(CLEARING)?;
+async fn cleared(p: &mut Procedure<'_>, format: &Audit) -> Result<(), Stop> {
+    let before = audit::read(p).await?;
     by_whoever_may(p, CLEARING, &Values::new()).await?;
-    let after = audit::read(p).await?;
-    let told: Vec<_> = audit::new_entries(&before, after)
-        .into_iter()
-        .filter(|entry| match format.categories.get(&Category::AuditLog) {
-            Some(_) => entry.is_of(format, Category::AuditLog),
-            None => entry.text.to_lowercase().contains("clear"),
-        })
-        .collect();
-    p.check(
-        "the log after it was cleared",
-        "an entry of that, among the events of the audit log",
-        audit::words(&told),
-        !told.is_empty(),
-    );
-
-    let mut provoker = Provoker::find(p).await?;
-    provoker.events(p, EVENTS).await?;
-    provoker.end(p).await?;
-    let before = audit::read(p).await?;
-    let after = power::cycle(p).await?;
-    let gone = vanished(&before, &after);
-    p.check(
-        format!("{} entries, after a power cycle", before.len()),
-        "still there, the oldest excepted",
-        format!("{gone} of the newer ones are gone"),
-        gone == 0,
-    );
+    let new = audit::new_entries(&before, audit::read(p).await?);
+    let (name, expected) = ("the log after it was cleared", "an entry that tells of it");
+    if format.categories.contains_key(&Category::AuditLog) {
+        let told = new
+            .iter()
+            .find(|entry| entry.is_of(format, Category::AuditLog));
+        let words = told.map_or_else(|| audit::words(&new), |entry| entry.text.clone());
+        p.check(name, expected, words, told.is_some());
+    } else if new
+        .iter()
+        .any(|entry| entry.text.to_lowercase().contains("clear"))
+    {
+        p.check(name, expected, audit::words(&new), true);
+    } else {
+        let why = format!(
+            "the rig file does not say what the category of such an entry is called (`audit.categories`): {}",
+            audit::words(&new)
+        );
+        p.cannot_tell(name, expected, why);
+    }
     Ok(())
 }

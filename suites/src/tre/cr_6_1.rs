@@ -20,8 +20,7 @@ pub const CASES: &[Case] = &[Case {
     needs: &[],
     objective: "Read the audit log as each role, and find out whether those that may can, whether the others cannot, and whether reading is \
                 all that it does.",
-    criterion: "Each role that the rig file lists sees a fresh event, and every entry that was read before; each other role is refused and \
-                sees no entry.",
+    criterion: "Each role that the rig file lists sees a fresh event, and sees it after others have read it; each other role sees no entry.",
     svv: Svv::Requirements,
     body: |p| -> Run<'_> { Box::pin(access(p)) },
 }];
@@ -88,9 +87,9 @@ async fn access(p: &mut Procedure<'_>) -> Result<(), Stop> {
         if forbidden.account.is_none() {
             continue;
         }
-        for (operation, shown, said) in attempt(p, &forbidden).await? {
-            let name = forbidden.words(operation);
-            p.check(name, "refused, and shows no entry", said, !shown);
+        for tried in attempt(p, &forbidden).await? {
+            let name = forbidden.words(tried.operation);
+            p.check(name, "shows no entry", tried.said, !tried.shown);
         }
     }
     Ok(())

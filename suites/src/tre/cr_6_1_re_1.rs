@@ -1,5 +1,8 @@
 //! CR 6.1 RE(1): programmatic access to audit logs.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use slcert_rigs::rig::{Audit, Values};
 
@@ -17,8 +20,8 @@ pub const CASES: &[Case] = &[Case {
     scope: Scope::Device,
     needs: &[],
     objective: "Read the audit log in its form for software, and compare it with what people are shown.",
-    criterion: "It is JSON, an object an entry; each entry that people are shown is in it, the oldest excepted, with the same value in each \
-                field, failures as well as successes.",
+    criterion: "It is JSON, an object an entry, with each field that every entry has; each entry that people are shown is in it, the oldest \
+                excepted, failures as well as successes.",
     svv: Svv::Requirements,
     body: |p| -> Run<'_> { Box::pin(export(p)) },
 }];
@@ -43,66 +46,146 @@ async fn export(p: &mut Procedure<'_>) -> Result<(), Stop> {
             slcert_reports::excerpt(&answer.answer().text, 200)
         )));
     }
-    let (exported, broken) = objects(&answer.answer().text);
+    let (objects, broken) = audit::objects(&answer.answer().text);
     p.check(
         "the form of the export",
         "JSON, an object for each entry",
         match &broken {
-            Some(line) => format!("{} objects, and this: {line}", exported.len()),
-            None => format!("{} objects", exported.len()),
+            Some(line) => format!("{} objects, and this: {line}", objects.len()),
+            None => format!("{} objects", objects.len()),
         },
-        broken.is_none() && !exported.is_empty(),
+        broken.is_none() && !objects.is_empty(),
     );
-    let here: Vec<bool> = listed
+    let names: Vec<&str> = format.entry.capture_names().flatten().collect();
+    let exported: Vec<_> = objects
         .iter()
-        .map(|entry| exported.iter().any(|object| same(entry, object, format)))
+        .map(|object| Exported::of(object, &names, format))
         .collect();
-    let missing: Vec<_> = listed
-        .iter()
-        .zip(&here)
-        .filter(|(_, here)| !**here)
-        .map(|(entry, _)| entry.clone())
-        .collect();
-    p.check(
-        format!("{} entries as people are shown them", listed.len()),
-        "each is in the export with the same fields, the oldest excepted",
-        format!("{} are not: {}", missing.len(), audit::words(&missing)),
-        whole(&here),
-    );
+    fields(p, &names, &listed, &exported);
+    complete(p, format, &names, &listed, &exported);
     Ok(())
 }
 
-/// The JSON objects in an answer, and the first piece of it that looks like one and is none.
-fn objects(text: &str) -> (Vec<Map<String, Value>>, Option<String>) {
-    if let Some(array) = text.find('[').zip(text.rfind(']'))
-        && let Some(slice) = text.get(array.0..=array.1)
-        && let Ok(objects) = serde_json::from_str(slice)
-    {
-        return (objects, None);
-    }
-    let mut objects = Vec::new();
-    let mut broken = None;
-    for line in text.lines().map(str::trim).filter(|it| it.starts_with('{')) {
-        match serde_json::from_str(line) {
-            Ok(object) => objects.push(object),
-            Err(_) if broken.is_none() => broken = Some(line.to_owned()),
-            Err(_) => {}
-        }
-    }
-    (objects, broken)
+/// What every entry has that people are shown, every object has as well.
+fn fields(p: &mut Procedure<'_>, names: &[&str], listed: &[AuditEntry], exported: &[Exported]) {
+    let always = |name: &&&str| listed.iter().all(|entry| entry.field(name).is_some());
+    let missing: Vec<_> = names
+        .iter()
+        .filter(always)
+        .filter(|name| !exported.iter().all(|object| object.0.contains_key(**name)))
+        .collect();
+    p.check(
+        "the fields of each object",
+        "all that each entry has",
+        format!("missing: {missing:?}"),
+        missing.is_empty(),
+    );
 }
 
-/// Whether an object of the export has each field of an entry, by the name of the rig file's group.
-fn same(entry: &AuditEntry, object: &Map<String, Value>, format: &Audit) -> bool {
-    format.entry.capture_names().flatten().all(|name| {
-        let listed = entry.field(name);
-        let exported = object.get(name).map(|value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-        let exported = exported.filter(|text| !["", "-", "null"].contains(&text.as_str()));
-        listed == exported.as_deref()
-    })
+/// Each entry that people are shown is in the export, in all fields of which any value reads alike in both.
+fn complete(
+    p: &mut Procedure<'_>,
+    format: &Audit,
+    names: &[&str],
+    listed: &[AuditEntry],
+    exported: &[Exported],
+) {
+    let alike: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| {
+            let some = |object: &Exported| {
+                object.0.contains_key(*name)
+                    && listed
+                        .iter()
+                        .any(|entry| object.agrees(name, entry, format))
+            };
+            exported.iter().any(some)
+        })
+        .collect();
+    let title = format!("{} entries as people are shown them", listed.len());
+    let expected = "each is in the export, the oldest excepted";
+    if !alike.contains(&"time") {
+        let why =
+            format!("no time reads alike in both, so that entries cannot be told: {alike:?} do");
+        p.cannot_tell(title, expected, why);
+        return;
+    }
+    let here: Vec<bool> = listed
+        .iter()
+        .map(|entry| {
+            let same =
+                |object: &Exported| alike.iter().all(|name| object.agrees(name, entry, format));
+            exported.iter().any(same)
+        })
+        .collect();
+    let missing = listed.iter().zip(&here).filter(|(_, here)| !**here);
+    let missing: Vec<_> = missing.map(|(entry, _)| entry.clone()).collect();
+    let observed = format!(
+        "{} are not, by {}: {}",
+        missing.len(),
+        alike.join(", "),
+        audit::words(&missing)
+    );
+    p.check(title, expected, observed, whole(&here));
+}
+
+/// One object of the export, its fields by the names of the pattern's groups.
+struct Exported(BTreeMap<String, String>);
+
+impl Exported {
+    fn of(object: &Map<String, Value>, names: &[&str], format: &Audit) -> Self {
+        let field = |name: &&str| {
+            let member = format.export.get(*name).map_or(*name, String::as_str);
+            let text = match object.get(member)? {
+                Value::String(text) => text.clone(),
+                Value::Null => return None,
+                other => other.to_string(),
+            };
+            let some = !text.is_empty() && text != "-";
+            some.then(|| ((*name).to_owned(), text))
+        };
+        Self(names.iter().filter_map(field).collect())
+    }
+
+    /// Whether a field has the value that people are shown. A time may be written in another way.
+    fn agrees(&self, name: &str, entry: &AuditEntry, format: &Audit) -> bool {
+        let (shown, exported) = (entry.field(name), self.0.get(name).map(String::as_str));
+        if shown == exported {
+            return true;
+        }
+        let (Some(shown), Some(exported)) = (shown, exported) else {
+            return false;
+        };
+        if name != "time" {
+            // People may be shown a name in quotes.
+            return shown
+                .trim_matches('"')
+                .eq_ignore_ascii_case(exported.trim_matches('"'));
+        }
+        let shown = entry.stamp(format).ok();
+        shown
+            .zip(moment(exported))
+            .is_some_and(|(shown, exported)| {
+                // People may be shown whole seconds.
+                (exported.as_millisecond() - shown.as_millisecond()).abs() < 1000
+            })
+    }
+}
+
+/// A time as software writes it: RFC 3339, or seconds or milliseconds since 1970.
+fn moment(text: &str) -> Option<Timestamp> {
+    if let Ok(stamp) = text.parse() {
+        return Some(stamp);
+    }
+    let number: f64 = text.parse().ok()?;
+    // Seconds have ten digits until the year 2286.
+    let millis = if number.abs() < 1e11 {
+        number * 1000.0
+    } else {
+        number
+    };
+    Timestamp::from_millisecond(millis as i64).ok()
 }
 
 /// Whether nothing is missing, or only the entries at one end: an export may reach less far back than a listing.
@@ -118,11 +201,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_stand_in_lines_or_in_an_array() {
-        assert_eq!(objects("{\"id\":1}\n{\"id\":2}\nOK").0.len(), 2);
-        assert_eq!(objects("[{\"id\":1},\n {\"id\":2}]").0.len(), 2);
-        let (whole, broken) = objects("{\"id\":1}\n{\"id\":");
-        assert_eq!((whole.len(), broken.as_deref()), (1, Some("{\"id\":")));
+    fn a_time_may_be_a_number() {
+        let time = Some("2026-11-24T00:00:00Z".parse().unwrap());
+        assert_eq!(moment("2026-11-24T01:00:00+01:00"), time);
+        assert_eq!(moment("1795478400"), time);
+        assert_eq!(moment("1795478400000"), time);
+        assert_eq!(moment("now"), None);
     }
 
     #[test]

@@ -74,9 +74,11 @@ async fn lockout_alert(p: &mut Procedure<'_>) -> Result<(), Stop> {
         }
     }
     let locked_at = Instant::now();
-    let heard = ear.hear(within.0, |text| pattern.is_match(text)).await;
-    ear.close().await;
+    // The control: the account is locked. What comes meanwhile waits to be heard.
     let locked = !come(p, &user, &p.bench().password(account)?).await?;
+    let left = within.0.saturating_sub(locked_at.elapsed());
+    let heard = ear.hear(left, |text| pattern.is_match(text)).await;
+    ear.close().await;
     unlock(p, &names, locked_at).await?;
     let (alerted, heard) = heard?;
     if !locked {

@@ -30,8 +30,10 @@ pub const CASES: &[Case] = &[Case {
 
 /// How many events are provoked at a time.
 const EVENTS: u32 = 4;
-/// How long an alert, and a log that recovers, is waited for where the rig file does not say.
+/// How long an alert is waited for where the rig file does not say.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a log that recovers is waited for where the rig file does not say.
+const RECOVERY: Duration = Duration::from_secs(30);
 
 async fn storage_fails(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let failure = audit::format(p)?.failure.clone().ok_or_else(|| {
@@ -97,23 +99,25 @@ async fn recovered(
     provoker: &mut Provoker<'_>,
     before: &[AuditEntry],
 ) -> Result<Vec<AuditEntry>, Stop> {
-    let deadline = Instant::now() + PATIENCE;
+    let stated = p.rig().policy.audit_recovery;
+    let limit = stated.map_or(RECOVERY, |period| period.0);
+    let deadline = Instant::now() + limit;
     loop {
-        let earlier = audit::read(p).await?;
+        let earlier = provoker.read(p).await?;
         provoker.events(p, EVENTS).await?;
-        let after = audit::read(p).await?;
+        let after = provoker.read(p).await?;
         let mine = provoker.mine(&earlier, after.clone()).len();
         let met = mine >= EVENTS as usize;
         if met || Instant::now() >= deadline {
             p.check(
                 format!("{EVENTS} events after the log can be written again"),
-                "an entry for each",
+                format!("an entry for each, at most {} s later", limit.as_secs_f32()),
                 format!("{mine} entries"),
                 met,
             );
             return Ok(audit::new_entries(before, after));
         }
-        sleep(Duration::from_millis(200)).await;
+        sleep((limit / 10).max(Duration::from_millis(100))).await;
     }
 }
 

@@ -7,15 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use slcert_profiles::file::Pattern;
 use slcert_rigs::Attempt;
 use slcert_rigs::bench::Session;
-use slcert_rigs::rig::{Category, Values};
+use slcert_rigs::rig::Values;
 use slcert_rigs::sntp::TimeServer;
 use tokio::time::sleep;
 
-use crate::audit;
+use crate::audit::{self, AuditEntry};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
 use crate::provoke::Provoker;
-use crate::rights::by_whoever_may;
+use crate::rights::{all_by_whoever_may, by_whoever_may};
 use crate::uc::cr_2_11::{ahead, time, time_source, tolerance};
 use crate::uc::cr_2_11_re_1::TimeBench;
 
@@ -54,36 +54,34 @@ const AHEAD: i64 = 90;
 async fn by_the_unauthorised(p: &mut Procedure<'_>) -> Result<(), Stop> {
     audit::format(p)?;
     let tolerance = tolerance(p)?;
-    let server = p.bench().time_server().await?;
-    server.set_ahead(AHEAD);
     let attempts = unauthorised(p);
     if attempts.is_empty() {
         return Err(Stop::not_evaluated(
             "neither `set_time` nor `set_time_source` is bound for an account that may not perform it",
         ));
     }
+    let server = p.bench().time_server().await?;
+    server.set_ahead(AHEAD);
     let mut provoker = Provoker::find(p).await?;
     let before = ahead(p, &mut provoker).await?;
     let tried = refused(p, &attempts, &server).await;
-    let mut moved = false;
-    if tried.is_ok() {
-        let off = ahead(p, &mut provoker).await? - before;
-        moved = off.unsigned_abs() > tolerance.as_millis() as u64;
-        p.check(
-            "the clock after all of them",
-            format!("as before, within {} ms", tolerance.as_millis()),
-            format!("{off} ms further ahead"),
-            !moved,
-        );
-        p.check(
-            "the time server that they named",
-            "is asked by nobody",
-            format!("was asked {} times", server.answers()),
-            server.answers() == 0,
-        );
-    }
-    put_back(p, moved, server.answers() > 0).await?;
+    let off = ahead(p, &mut provoker).await? - before;
+    let moved = off.unsigned_abs() > tolerance.as_millis() as u64;
+    let asked = server.answers();
+    put_back(p, moved, asked > 0).await?;
     tried?;
+    p.check(
+        "the clock after all of them",
+        format!("as before, within {} ms", tolerance.as_millis()),
+        format!("{off} ms further ahead"),
+        !moved,
+    );
+    p.check(
+        "the time server that they named",
+        "is asked by nobody",
+        format!("was asked {asked} times"),
+        asked == 0,
+    );
     provoker.end(p).await
 }
 
@@ -124,16 +122,22 @@ async fn refused(
     server: &TimeServer,
 ) -> Result<(), Stop> {
     // The control: with the right, the same works and harms nothing.
-    let now = Timestamp::now();
-    for operation in ["set_time", "set_time_source"] {
-        let values = match (operation, p.rig().policy.time_source.as_deref()) {
-            ("set_time", _) => time(now),
-            (_, Some(source)) => time_source(source),
-            _ => continue,
-        };
-        if attempts.iter().any(|it| it.operations.contains(&operation)) {
-            by_whoever_may(p, operation, &values).await?;
-        }
+    let tried = |operation| attempts.iter().any(|it| it.operations.contains(&operation));
+    let mut allowed = Vec::new();
+    if tried("set_time") {
+        allowed.push(("set_time", time(Timestamp::now())));
+    }
+    if let Some(source) = p.rig().policy.time_source.as_deref()
+        && tried("set_time_source")
+    {
+        allowed.push(("set_time_source", time_source(source)));
+    }
+    all_by_whoever_may(p, &allowed).await?;
+    // The control: what a login alone leaves in the log.
+    let start = audit::read(p).await?;
+    for attempt in attempts {
+        let session = p.bench().login(attempt.interface, attempt.account).await?;
+        session.close().await;
     }
     let before = audit::read(p).await?;
     for attempt in attempts {
@@ -148,31 +152,36 @@ async fn refused(
         }
         session.close().await;
     }
-    let new = audit::new_entries(&before, audit::read(p).await?);
-    let access = p
-        .rig()
-        .audit
-        .as_ref()
-        .and_then(|audit| audit.categories.get(&Category::AccessControl));
+    let after = audit::read(p).await?;
+    let of_logins = audit::new_entries(&start, before.clone());
+    let of_attempts = audit::new_entries(&before, after);
     for attempt in attempts {
         let user = p.bench().user(attempt.account);
-        let of_it: Vec<_> = new
-            .iter()
-            .filter(|entry| entry.field("user").is_none_or(|named| named == user))
-            .filter(|entry| {
-                let category = entry.field("category").unwrap_or_default();
-                access.is_none_or(|pattern| !pattern.is_match(category))
-            })
-            .cloned()
-            .collect();
+        // Where entries name nobody, what all have left is looked at for each.
+        let own = |entries: &[AuditEntry]| -> Vec<_> {
+            let own = entries
+                .iter()
+                .filter(|entry| entry.field("user").is_none_or(|named| named == user));
+            own.cloned().collect()
+        };
+        let (alone, with) = (own(&of_logins), own(&of_attempts));
         p.check(
             format!("{}'s attempts in the audit log", attempt.account),
-            format!("an entry for each of {}", attempt.operations.len()),
-            audit::words(&of_it),
-            of_it.len() >= attempt.operations.len(),
+            format!(
+                "{} entries more than the {} of a login alone",
+                attempt.operations.len(),
+                alone.len()
+            ),
+            format!("{} entries: {}", with.len(), texts(&with)),
+            with.len() >= alone.len() + attempt.operations.len(),
         );
     }
     Ok(())
+}
+
+fn texts(entries: &[AuditEntry]) -> String {
+    let texts: Vec<_> = entries.iter().map(|entry| entry.text.as_str()).collect();
+    texts.join("\n")
 }
 
 async fn try_one(
@@ -256,7 +265,7 @@ async fn jumps(
             )));
         }
     }
-    let before = audit::read(p).await?;
+    let before = provoker.seen().to_vec();
     server.set_ahead(jump);
     if !bench.asked(server, 2).await {
         return Err(Stop::inconclusive(
@@ -271,7 +280,7 @@ async fn jumps(
         format!("the stamps are {off} ms ahead"),
         off.unsigned_abs() <= bench.tolerance.as_millis() as u64,
     );
-    let new = audit::new_entries(&before, audit::read(p).await?);
+    let new = audit::new_entries(&before, provoker.seen().to_vec());
     let told = new.iter().find(|entry| rejected.is_match(&entry.text));
     p.check(
         "the jump in the audit log",

@@ -54,14 +54,15 @@ async fn fill(
 ) -> Result<(), Stop> {
     let count = capacity + MORE;
     let mut done = provoker.events(p, count).await?;
-    let full = audit::read(p).await?;
+    let full = provoker.read(p).await?;
     if full.len() > capacity as usize {
         return Err(Stop::inconclusive(format!(
             "the log is not full: it shows {} entries, where the rig file states room for {capacity}",
             full.len()
         )));
     }
-    let newest = capacity / 2;
+    // No more than a listing shows, with room for the logins that read it.
+    let newest = capacity.min(u32::try_from(full.len()).unwrap_or(u32::MAX)) / 2;
     done += provoker.events(p, newest).await?;
     let (effect, words) = provoker.took_effect(p).await?;
     p.check(
@@ -73,7 +74,7 @@ async fn fill(
         format!("done {done} times; {words}"),
         done == count + newest && effect,
     );
-    let after = audit::read(p).await?;
+    let after = provoker.read(p).await?;
     match behaviour {
         AuditFull::Overwrite => {
             let mine = provoker.mine(&full, after);

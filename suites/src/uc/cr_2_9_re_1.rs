@@ -95,7 +95,7 @@ async fn thresholds(
         }
         let below = threshold - OWN;
         record(p, provoker, below).await?;
-        let (warned, words) = warnings(p, ear, warning, Duration::ZERO).await?;
+        let (warned, words) = warnings(p, provoker, ear, warning, Duration::ZERO).await?;
         p.check(
             format!("{below} events in a log that warns at {threshold} entries ({percent} %)"),
             "no warning",
@@ -103,7 +103,7 @@ async fn thresholds(
             !warned,
         );
         record(p, provoker, threshold - below).await?;
-        let (warned, words) = warnings(p, ear, warning, ALERT).await?;
+        let (warned, words) = warnings(p, provoker, ear, warning, ALERT).await?;
         p.check(
             format!("{threshold} events in a log that warns at {threshold} entries ({percent} %)"),
             "a warning, as an entry or as an alert",
@@ -128,11 +128,12 @@ async fn record(p: &Procedure<'_>, provoker: &mut Provoker<'_>, count: u32) -> R
 /// Whether there is a warning in the log, or an alert comes; in words.
 async fn warnings(
     p: &Procedure<'_>,
+    provoker: &mut Provoker<'_>,
     ear: &mut Option<Ear>,
     warning: &Pattern,
     limit: Duration,
 ) -> Result<(bool, String), Stop> {
-    let entries = audit::read(p).await?;
+    let entries = provoker.read(p).await?;
     if let Some(entry) = entries.iter().find(|entry| warning.is_match(&entry.text)) {
         return Ok((true, entry.text.clone()));
     }

@@ -105,7 +105,7 @@ pub(crate) fn json(line: &str) -> serde_json::Map<String, serde_json::Value> {
             Some((value, result)) => (value, Some(result)),
             None => (value, None),
         };
-        entry.insert(name.to_owned(), value.into());
+        entry.insert(name.to_owned(), value.trim_matches('"').into());
         if let Some(result) = result {
             entry.insert("result".to_owned(), result.into());
         }
@@ -214,7 +214,7 @@ mod tests {
         let entry = json(&line);
         assert_eq!(entry["time"], "1970-01-01T00:00:00.000Z");
         assert_eq!(entry["id"], "5");
-        assert_eq!(entry["user"], "\"x y=1\"");
+        assert_eq!(entry["user"], "x y=1");
         assert_eq!(entry["result"], "success");
         assert_eq!(entry["type"], "login");
     }

@@ -21,6 +21,7 @@ use tokio_serial::{SerialPortBuilderExt, SerialStream};
 pub struct Bench {
     pub device: Device,
     pub sheet: Value,
+    flaws: FlawSet,
 }
 
 impl Bench {
@@ -37,12 +38,27 @@ impl Bench {
     }
 
     pub async fn start(config: Config) -> Self {
+        let flaws = config.flaws.clone();
         let device = Device::start(config).await.unwrap();
         let sheet = std::fs::read(&device.ready().provisioning).unwrap();
         Self {
             device,
+            flaws,
             sheet: serde_json::from_slice(&sheet).unwrap(),
         }
+    }
+
+    /// Another device with the same flaws, and with one file of this one's store: what a restart finds.
+    pub async fn again(&self, file: &str) -> (Self, tempfile::TempDir) {
+        let folder = self.device.ready().provisioning.parent().unwrap();
+        let again = tempfile::tempdir().unwrap();
+        std::fs::copy(folder.join(file), again.path().join(file)).unwrap();
+        let config = Config {
+            store: Some(again.path().to_owned()),
+            flaws: self.flaws.clone(),
+            ..Config::default()
+        };
+        (Self::start(config).await, again)
     }
 
     pub fn password(&self, user: &str) -> String {
