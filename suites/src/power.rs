@@ -12,17 +12,12 @@ use crate::rights::all_by_whoever_may;
 /// How long a device is waited for where the rig file does not say.
 const READY: Duration = Duration::from_secs(10);
 
-/// Whether the bench can switch the device off and on.
-pub fn can_cycle(p: &Procedure<'_>) -> bool {
-    p.rig().power.is_some() || p.rig().start.is_some()
-}
-
 /// Switches the device off and on, and waits until its audit log can be read.
 ///
 /// # Errors
 /// NOT EVALUATED without power control; the device does not come back.
 pub async fn cycle(p: &Procedure<'_>) -> Result<Vec<AuditEntry>, Stop> {
-    if !can_cycle(p) {
+    if !p.bench().can_power_cycle() {
         return Err(Stop::not_evaluated(
             "the bench cannot switch the device off and on: add `power` to the rig file",
         ));
@@ -47,7 +42,7 @@ pub async fn put_back(p: &Procedure<'_>, operations: &[(&str, Values)]) -> Resul
     if all_by_whoever_may(p, operations).await.is_ok() {
         return Ok(());
     }
-    if can_cycle(p) {
+    if p.bench().can_power_cycle() {
         p.bench().power_cycle().await?;
     }
     all_by_whoever_may(p, operations).await

@@ -70,17 +70,12 @@ pub enum BenchError {
     /// The rig file lacks something.
     #[error("{0}")]
     Rig(String),
+    /// A command on this machine could not be run.
+    #[error("a command of the rig file failed: {0}")]
+    Command(String),
     /// The power could not be switched.
     #[error("the power command failed: {0}")]
     Power(String),
-    /// A command of the bench did not end well.
-    #[error("the bench's command for `{operation}` failed: {why}")]
-    Act {
-        /// The operation.
-        operation: String,
-        /// What happened.
-        why: String,
-    },
 }
 
 /// The device's process could not be started.

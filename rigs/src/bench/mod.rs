@@ -1,5 +1,6 @@
 //! The bench: the rig's device with its lines, and the verbs that cases are written in.
 
+mod command;
 mod console;
 mod error;
 mod modbus;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::attempt::Answer;
 use crate::line::{Line, LineError, Mark, Recorded, Recorder, Stream, open_serial, open_tcp};
-use crate::rig::{BENCH, Binding, Interface, InterfaceKind, Name, Rig, Template, Values};
+use crate::rig::{Interface, InterfaceKind, Name, Rig, Template, Values};
 use crate::secret::Secret;
 use crate::sntp::TimeServer;
 use crate::tls::pki::{Authority, Fault};
@@ -33,8 +34,6 @@ pub use session::Session;
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take, unless the rig file says otherwise.
 pub(crate) const ANSWER: Duration = Duration::from_secs(2);
-/// How long a command of the bench may take.
-const ACT: Duration = Duration::from_secs(30);
 
 /// Who comes to an interface.
 #[derive(Clone, Copy, Debug)]
@@ -163,43 +162,64 @@ impl Bench {
         cycled
     }
 
-    /// Whether the bench itself has cut the power.
-    pub fn is_down(&self) -> bool {
-        self.down.load(Ordering::SeqCst)
+    /// Whether the rig can switch the device off, do something, and switch it on again.
+    pub fn can_switch_off(&self) -> bool {
+        match &self.rig.power {
+            Some(power) => power.off.is_some() && power.on.is_some(),
+            None => self.rig.start.is_some(),
+        }
     }
 
-    /// Does something to the device that the rig file binds as a command of the bench's own computer.
+    /// Whether the rig can cut the device's power and give it back.
+    pub fn can_power_cycle(&self) -> bool {
+        self.rig.power.is_some() || self.rig.start.is_some()
+    }
+
+    /// Cuts the device's power, until [`Bench::switch_on`].
     ///
     /// # Errors
-    /// It is not bound, or the command did not end well.
-    pub async fn act(&self, operation: &str) -> Result<(), BenchError> {
-        let Some(Binding::Bench(binding)) = self.rig.binding(operation, BENCH) else {
-            return Err(BenchError::Rig(format!(
-                "operation `{operation}` is bound to no command of the bench (`bench = {{ command = [...] }}`)"
-            )));
-        };
-        let mut words = Vec::new();
-        for word in &binding.command {
-            words.push(self.fill(word)?);
+    /// The rig cannot.
+    pub async fn switch_off(&self) -> Result<(), BenchError> {
+        self.recorder.note("power", "off");
+        self.down.store(true, Ordering::SeqCst);
+        if let Some(power) = &self.rig.power {
+            return self.switch(power.off.as_deref(), power.ready.0).await;
         }
-        self.recorder.note(BENCH, operation);
-        let failed = |why: String| BenchError::Act {
-            operation: operation.to_owned(),
-            why,
-        };
-        let ran = tokio::process::Command::new(&words[0])
-            .args(&words[1..])
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .kill_on_drop(true)
-            .status();
-        match tokio::time::timeout(ACT, ran).await {
-            Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(failed(status.to_string())),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed(format!("it took longer than {} s", ACT.as_secs()))),
+        match self.process.lock().await.take() {
+            Some(mut process) => {
+                process.kill().await;
+                Ok(())
+            }
+            None => Ok(()),
         }
+    }
+
+    /// Gives the device its power back.
+    ///
+    /// # Errors
+    /// The rig cannot, or the device does not start.
+    pub async fn switch_on(&self) -> Result<(), BenchError> {
+        self.recorder.note("power", "on");
+        if let Some(power) = &self.rig.power {
+            self.switch(power.on.as_deref(), power.ready.0).await?;
+        } else {
+            self.power_on().await?;
+        }
+        self.down.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Lets the device stop what it does for as long as what is handed back lives: it was asked for something that the
+    /// rig file says it may stop for.
+    pub fn excuse(&self) -> Excused<'_> {
+        self.recorder.note("bench", "the device may pause");
+        self.down.store(true, Ordering::SeqCst);
+        Excused(self)
+    }
+
+    /// Whether the bench itself has cut the power, or asked for something that the device may stop for.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Ordering::SeqCst)
     }
 
     /// Starts the bench's time server where the rig file says that the device reaches it.
@@ -219,26 +239,7 @@ impl Bench {
 
     async fn cycle(&self) -> Result<(), BenchError> {
         if let Some(power) = &self.rig.power {
-            let mut words = Vec::new();
-            for word in &power.cycle {
-                words.push(self.fill(word)?);
-            }
-            let ran = tokio::time::timeout(
-                power.ready.0,
-                tokio::process::Command::new(&words[0])
-                    .args(&words[1..])
-                    .kill_on_drop(true)
-                    .output(),
-            );
-            return match ran.await {
-                Ok(Ok(output)) if output.status.success() => Ok(()),
-                Ok(Ok(output)) => Err(BenchError::Power(output.status.to_string())),
-                Ok(Err(error)) => Err(BenchError::Power(error.to_string())),
-                Err(_) => Err(BenchError::Power(format!(
-                    "it took longer than {}",
-                    power.ready
-                ))),
-            };
+            return self.switch(Some(&power.cycle), power.ready.0).await;
         }
         let process = self.process.lock().await.take();
         let Some(mut process) = process else {
@@ -570,6 +571,15 @@ impl Bench {
             None
         };
         Ok((user, password))
+    }
+}
+
+/// A time in which the device may stop what it does.
+pub struct Excused<'b>(&'b Bench);
+
+impl Drop for Excused<'_> {
+    fn drop(&mut self) {
+        self.0.down.store(false, Ordering::SeqCst);
     }
 }
 

@@ -3,7 +3,7 @@
 use slcert_profiles::file::{Diagnostic, Located, choose};
 
 use super::name::Name;
-use super::{BENCH, Binding, InterfaceKind, KNOWN, Rig, Step};
+use super::{InterfaceKind, KNOWN, Rig, Step};
 
 /// Everything in the file that names what is not there, or that does not fit together.
 pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
@@ -63,34 +63,9 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
 }
 
 fn bindings(rig: &Rig, interfaces: &[&str], faults: &mut Vec<Diagnostic>) {
-    if interfaces.contains(&BENCH)
-        && let Some(place) = rig
-            .operations
-            .values()
-            .find_map(|it| it.bindings.get(BENCH))
-    {
-        faults.push(
-            Diagnostic::error(
-                place.span.clone(),
-                format!("`{BENCH}` is the bench itself, and no name for an interface"),
-            )
-            .help("give the interface another name"),
-        );
-    }
     for (operation, described) in &rig.operations {
         for (name, binding) in &described.bindings {
-            let ours = matches!(binding.value, Binding::Bench(_));
-            if ours != (name.as_str() == BENCH) {
-                faults.push(
-                    Diagnostic::error(
-                        binding.span.clone(),
-                        format!("`command` stands under the name `{BENCH}`, and nothing else does"),
-                    )
-                    .help("write `bench = { command = [\"program\", \"argument\"] }`"),
-                );
-            }
             match rig.interfaces.get(name) {
-                None if name.as_str() == BENCH => {}
                 None => faults.push(
                     Diagnostic::error(binding.span.clone(), format!("there is no interface `{name}` in this file"))
                         .help(choose(name.as_str(), interfaces)),
@@ -232,17 +207,6 @@ mod tests {
             )
         });
         assert!(told.contains("exactly one of"), "{told}");
-    }
-
-    #[test]
-    fn a_command_is_what_the_bench_does() {
-        let told = faults(|text| {
-            text.replace(
-                "plc = { write_holding = 2 }",
-                "plc = { command = [\"true\"] }",
-            )
-        });
-        assert!(told.contains("stands under the name `bench`"), "{told}");
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub use interface::{
 };
 pub use name::Name;
 pub use operation::{
-    AnswerPattern, Area, BENCH, BenchBinding, Binding, ConsoleBinding, KNOWN, Meaning,
-    ModbusBinding, MqttBinding, Operation, Range,
+    AnswerPattern, Area, BenchCommand, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding,
+    MqttBinding, Operation, Range,
 };
 pub use policy::{
     AUDIT_GROUPS, Alert, Audit, AuditFull, Category, PasswordRules, Policy, TimeServer, TlsVersion,
@@ -117,6 +117,17 @@ impl Rig {
             Binding::Modbus(ModbusBinding::Write(area, address)) if self.is_hazard(interface, *area, *address)
         );
         (!forbidden && !written).then_some(binding)
+    }
+
+    /// How the bench does an operation by itself, where no hazard forbids it.
+    pub fn bench_command(&self, operation: &str) -> Option<&BenchCommand> {
+        let forbidden = self
+            .hazard
+            .never_perform
+            .iter()
+            .any(|name| name.as_str() == operation);
+        let command = self.operations.get(operation)?.bench.as_ref()?;
+        (!forbidden).then_some(command)
     }
 
     /// Whether writing this Modbus item is forbidden.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 use slcert_profiles::file::{
-    DeValue, Diagnostic, Fields, Located, Pattern, Schema, Setting, Spanned, Table,
+    DeValue, Diagnostic, Fields, Located, Pattern, Period, Schema, Setting, Spanned, Table,
 };
 
 use super::interface::{InterfaceKind, Step};
@@ -20,6 +20,8 @@ pub struct Operation {
     pub values: Option<Range>,
     /// What the device calls the right to do this, where that differs from the operation's name.
     pub permission: Option<String>,
+    /// How the bench does it by itself, with a command on this machine.
+    pub bench: Option<BenchCommand>,
     /// How it is done, by interface.
     pub bindings: BTreeMap<Name, Located<Binding>>,
 }
@@ -42,18 +44,17 @@ pub enum Binding {
     Modbus(ModbusBinding),
     /// A message to an MQTT broker, or one from it.
     Mqtt(MqttBinding),
-    /// A command of the bench's own computer: something that the bench does to the device.
-    Bench(BenchBinding),
 }
 
-/// The name under which an operation binds what the bench itself does. No interface may have it.
-pub const BENCH: &str = "bench";
-
-/// A command of the bench's own computer: a relay, a script, a fault that is put in.
+/// A command on the bench: a vendor's tool, a programmer, a file copy. It is run without a shell.
 #[derive(Clone, Debug)]
-pub struct BenchBinding {
+pub struct BenchCommand {
     /// The program and its arguments.
     pub command: Vec<Template>,
+    /// How long it may take.
+    pub limit: Period,
+    /// What its output means. Without patterns, exit code 0 is done, and any other says nothing.
+    pub meaning: Meaning,
 }
 
 /// A dialogue with a console that is logged in.
@@ -186,7 +187,6 @@ impl Binding {
             Self::Console(_) => kind == InterfaceKind::Console,
             Self::Modbus(_) => kind.is_modbus(),
             Self::Mqtt(_) => kind == InterfaceKind::Mqtt,
-            Self::Bench(_) => false,
         }
     }
 
@@ -217,7 +217,6 @@ impl Binding {
                 }
             }
             Self::Mqtt(MqttBinding::Subscribe { topic, .. }) => of(topic),
-            Self::Bench(bench) => bench.command.iter().for_each(of),
         }
         names
     }
@@ -234,12 +233,48 @@ impl Table for Operation {
             "The values that may be written: { from = 0, to = 1000 }.",
         );
         let permission = f.optional("permission", "What the device calls the right to do this, where it differs from the operation's name.");
+        let bench = f.optional(
+            "bench",
+            "How the bench does it by itself: { command = [\"program\", \"{file}\"] }.",
+        );
         let bindings = f.rest("How it is done on the interface of this name.");
         Some(Self {
             read_back: read_back?,
             values: values?,
             permission: permission?,
+            bench: bench?,
             bindings: bindings?,
+        })
+    }
+}
+
+impl Table for BenchCommand {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let command = f.required::<Vec<Template>>(
+            "command",
+            "The program and its arguments; it is run without a shell.",
+        );
+        let limit = f.or(
+            "limit",
+            "How long it may take.",
+            Period(std::time::Duration::from_secs(60)),
+        );
+        let ok = f.optional("ok", "Its output says that it is done where this matches.");
+        let refused = f.optional("refused", "Its output is a refusal where this matches.");
+        let answer = f.optional("answer", "Finds the value in its output: the first group.");
+        let (command, limit) = (command?, limit?);
+        if command.is_empty() {
+            f.refuse("command", "the command is empty".into(), "name a program");
+            return None;
+        }
+        Some(Self {
+            command,
+            limit,
+            meaning: Meaning {
+                ok: ok?,
+                refused: refused?,
+                answer: answer?,
+            },
         })
     }
 }
@@ -262,7 +297,7 @@ impl Table for Range {
 }
 
 /// The fields of which a binding has exactly one.
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 11] = [
     "send",
     "steps",
     "read_coil",
@@ -274,7 +309,6 @@ const VERBS: [&str; 12] = [
     "identify",
     "publish",
     "subscribe",
-    "command",
 ];
 
 impl Table for Binding {
@@ -307,10 +341,6 @@ impl Table for Binding {
         );
         let subscribe =
             f.optional::<Template>("subscribe", "MQTT: wait for a message on this topic.");
-        let command = f.optional::<Vec<Template>>(
-            "command",
-            "Under the name `bench`: a program of the bench's computer and its arguments; it has to end with 0.",
-        );
         let ok = f.optional("ok", "The answer says that it is done where this matches.");
         let refused = f.optional("refused", "The answer is a refusal where this matches.");
         let answer = f.optional("answer", "Finds the value in the answer: the first group.");
@@ -350,13 +380,6 @@ impl Table for Binding {
         }
         if let Some(steps) = steps? {
             return Some(Self::Console(ConsoleBinding { steps, meaning }));
-        }
-        if let Some(command) = command? {
-            if command.is_empty() {
-                f.refuse("command", "the command is empty".into(), "name a program");
-                return None;
-            }
-            return Some(Self::Bench(BenchBinding { command }));
         }
         for (address, area, write) in areas {
             if let Some(address) = address? {
@@ -399,7 +422,7 @@ impl Table for Binding {
     }
 }
 
-slcert_profiles::settings_table!(Operation, Range, Binding);
+slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 
 /// The operations that cases ask for by name, and what each is. A rig may have others: they are part of the rights matrix.
 ///

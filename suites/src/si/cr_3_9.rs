@@ -244,7 +244,7 @@ async fn kept(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let before = provoker.read(p).await?;
     provoker.end(p).await?;
     let mut open = Vec::new();
-    if power::can_cycle(p) {
+    if p.bench().can_power_cycle() {
         let after = power::cycle(p).await?;
         judge(p, "the log after a power cycle", &before, &after, "");
     } else {

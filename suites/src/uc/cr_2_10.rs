@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slcert_profiles::file::Pattern;
-use slcert_rigs::rig::BENCH;
+use slcert_rigs::rig::Values;
 use tokio::time::{Instant, sleep};
 
 use crate::alert::{self, Ear};
@@ -42,9 +42,9 @@ async fn storage_fails(p: &mut Procedure<'_>) -> Result<(), Stop> {
         )
     })?;
     for operation in ["break_audit", "mend_audit"] {
-        if p.rig().binding(operation, BENCH).is_none() {
+        if p.rig().bench_command(operation).is_none() {
             return Err(Stop::not_evaluated(format!(
-                "operation `{operation}` is bound to no command of the bench"
+                "operation `{operation}` has no command of the bench (`bench`)"
             )));
         }
     }
@@ -54,9 +54,9 @@ async fn storage_fails(p: &mut Procedure<'_>) -> Result<(), Stop> {
     };
     let mut provoker = Provoker::find(p).await?;
     let before = audit::read(p).await?;
-    p.bench().act("break_audit").await?;
+    act(p, "break_audit").await?;
     let tried = meanwhile(p, &mut provoker, &mut ear, &failure).await;
-    p.bench().act("mend_audit").await?;
+    act(p, "mend_audit").await?;
     if let Some(ear) = ear {
         ear.close().await;
     }
@@ -64,6 +64,18 @@ async fn storage_fails(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let entries = recovered(p, &mut provoker, &before).await?;
     reaction(p, &failure, alerted, &heard, &entries, &provoker);
     provoker.end(p).await
+}
+
+/// Does something to the device from the bench.
+async fn act(p: &Procedure<'_>, operation: &str) -> Result<(), Stop> {
+    let attempt = p.bench().run(operation, &Values::new()).await?;
+    if attempt.is_done() {
+        return Ok(());
+    }
+    Err(Stop::inconclusive(format!(
+        "the bench could not perform `{operation}`: {}",
+        slcert_reports::excerpt(&attempt.answer().text, 200)
+    )))
 }
 
 /// What goes on while the storage fails; whether an alert told of it, and all alerts in words.

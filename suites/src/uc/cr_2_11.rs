@@ -34,7 +34,7 @@ async fn stamps(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let tolerance = tolerance(p)?;
     let mut provoker = Provoker::find(p).await?;
     let row = in_a_row(p, &mut provoker, format, tolerance, "in a row").await?;
-    if !power::can_cycle(p) {
+    if !p.bench().can_power_cycle() {
         provoker.end(p).await?;
         return Err(Stop::not_evaluated(
             "the bench cannot switch the device off and on: add `power` to the rig file",
