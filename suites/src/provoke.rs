@@ -15,99 +15,103 @@ use crate::procedure::{Procedure, Stop};
 pub struct Provoker<'r> {
     interface: &'r str,
     account: &'r str,
-    operation: &'r str,
-    described: &'r Operation,
-    read_back: &'r str,
+    deed: Deed<'r>,
     /// Where a line serves one session at a time, nobody keeps it.
     shared: bool,
     session: Option<Session>,
-    original: String,
-    value: String,
     alike: String,
     /// How long an entry takes until it is in the log that is read.
     lag: Duration,
+    /// How long it takes to do it once.
+    pace: Duration,
     /// The log as it was read last.
     seen: Vec<AuditEntry>,
 }
 
-/// How often a thing is done to find the entry that it leaves: more often than anybody logs in meanwhile.
+/// What is done.
+enum Deed<'r> {
+    /// Writing a value that can be read back.
+    Write {
+        operation: &'r str,
+        described: &'r Operation,
+        read_back: &'r str,
+        original: String,
+        value: String,
+    },
+    /// Logging in, and out again.
+    Login,
+}
+
+/// How often a thing is done to find the entry that it leaves: more often than the log is read meanwhile, as that leaves
+/// entries of its own.
 const TRIES: u32 = 4;
-/// The longest that entries are waited for, and the pause between two looks.
-const SLOWEST: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(200);
+/// How long an entry is waited for: a log may be written behind time.
+const LAGS: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+];
+/// The most operations, and the most logins, that are tried.
+const KINDS: usize = 3;
 
 impl<'r> Provoker<'r> {
-    /// Finds an operation that leaves one entry each time that it is done: the control of all that follows.
+    /// Finds something that leaves one entry each time that it is done: the control of all that follows.
     ///
     /// # Errors
-    /// NOT EVALUATED where nobody may do such a thing, INCONCLUSIVE where none of them leaves an entry.
+    /// NOT EVALUATED where nobody may do such a thing, INCONCLUSIVE where nothing leaves an entry.
     pub async fn find(p: &Procedure<'r>) -> Result<Self, Stop> {
-        let rig = p.rig();
-        let mut candidates = Vec::new();
-        for (name, described) in &rig.operations {
-            let Some(read_back) = &described.read_back else {
-                continue;
-            };
-            for (interface, it) in &rig.interfaces {
-                let (name, interface) = (name.as_str(), interface.as_str());
-                if rig.binding(name, interface).is_some()
-                    && let Some(account) = rig.who_may_str(name, interface)
-                {
-                    // The quickest first; what the process hangs on last.
-                    let rank = match it.kind {
-                        InterfaceKind::Console => 2,
-                        InterfaceKind::Mqtt => 1,
-                        _ => 0,
-                    };
-                    let rank = (name != "write_output", rank);
-                    candidates.push((rank, name, interface, account, described, read_back));
+        let candidates = candidates(p)?;
+        for (interface, account, written) in candidates {
+            let deed = match written {
+                Some((operation, described, read_back)) => {
+                    let original = state(p, read_back).await?;
+                    Deed::Write {
+                        operation,
+                        described,
+                        read_back,
+                        value: original.clone(),
+                        original,
+                    }
                 }
-            }
-        }
-        candidates.sort_by_key(|candidate| candidate.0);
-        if candidates.is_empty() {
-            return Err(Stop::not_evaluated(
-                "no operation that changes something is bound for an account that may perform it",
-            ));
-        }
-        for (_, operation, interface, account, described, read_back) in candidates {
-            let original = state(p, read_back.as_str()).await?;
+                None => Deed::Login,
+            };
+            let kind = p.rig().interface(interface).map(|it| it.kind);
             let mut provoker = Self {
                 interface,
                 account,
-                operation,
-                described,
-                read_back: read_back.as_str(),
-                shared: rig
-                    .interface(interface)
-                    .is_some_and(|it| it.kind.is_serial() || it.kind == InterfaceKind::Console),
+                deed,
+                shared: kind.is_some_and(|it| it.is_serial() || it == InterfaceKind::Console),
                 session: None,
-                value: original.clone(),
-                original,
                 alike: String::new(),
                 lag: Duration::ZERO,
+                pace: Duration::ZERO,
                 seen: Vec::new(),
             };
-            if provoker.learn(p).await? {
+            let learned = provoker.learn(p).await;
+            if matches!(learned, Ok(true)) {
                 return Ok(provoker);
             }
             provoker.end(p).await?;
+            learned?;
         }
         Err(Stop::inconclusive(
-            "nothing that may be done on this rig leaves one entry in the audit log each time",
+            "nothing that may be done on this rig leaves one entry in the audit log each time: see CR 2.8",
         ))
     }
 
-    /// Finds out what the operation's entry looks like; whether there is one.
+    /// Finds out what the entry of it looks like; whether there is one.
     async fn learn(&mut self, p: &Procedure<'_>) -> Result<bool, Stop> {
         self.open(p).await?;
         self.rest().await;
         let before = audit::read(p).await?;
+        let began = Instant::now();
         if self.events(p, TRIES).await? < TRIES {
             return Ok(false);
         }
-        let began = Instant::now();
-        loop {
+        self.pace = began.elapsed() / TRIES;
+        for lag in LAGS {
+            sleep(lag).await;
+            self.lag += lag * 2;
             self.seen = audit::read(p).await?;
             let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
             for entry in audit::new_entries(&before, self.seen.clone()) {
@@ -118,13 +122,8 @@ impl<'r> Provoker<'r> {
                 self.alike = alike;
                 return Ok(true);
             }
-            if began.elapsed() > SLOWEST {
-                return Ok(false);
-            }
-            // A log may be written behind time: then it is waited for from now on.
-            sleep(PAUSE).await;
-            self.lag = (began.elapsed() + PAUSE) * 2;
         }
+        Ok(false)
     }
 
     /// Reads the log, once what was done last can be in it.
@@ -143,27 +142,48 @@ impl<'r> Provoker<'r> {
     pub async fn events(&mut self, p: &Procedure<'_>, count: u32) -> Result<u32, Stop> {
         let mut done = 0;
         for _ in 0..count {
-            let value = other_value(self.described, &self.value);
-            done += u32::from(self.write(p, value).await?);
+            done += u32::from(self.once(p).await?);
         }
         self.rest().await;
         Ok(done)
     }
 
-    async fn write(&mut self, p: &Procedure<'_>, value: String) -> Result<bool, Stop> {
+    async fn once(&mut self, p: &Procedure<'_>) -> Result<bool, Stop> {
+        match &self.deed {
+            Deed::Write {
+                described, value, ..
+            } => {
+                let other = other_value(described, value);
+                self.write(p, other).await
+            }
+            Deed::Login => {
+                self.open(p).await?;
+                self.leave().await;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn write(&mut self, p: &Procedure<'_>, new: String) -> Result<bool, Stop> {
         self.open(p).await?;
-        let Some(session) = self.session.as_mut() else {
+        let (
+            Some(session),
+            Deed::Write {
+                operation, value, ..
+            },
+        ) = (self.session.as_mut(), &mut self.deed)
+        else {
             return Ok(false);
         };
-        let values = Values::from([("value".to_owned(), value.clone())]);
-        let attempt = session.perform(self.operation, &values).await?;
+        let values = Values::from([("value".to_owned(), new.clone())]);
+        let done = session.perform(operation, &values).await?.is_done();
+        if done {
+            *value = new;
+        }
         if session.is_over() {
             self.leave().await;
         }
-        if attempt.is_done() {
-            self.value = value;
-        }
-        Ok(attempt.is_done())
+        Ok(done)
     }
 
     async fn open(&mut self, p: &Procedure<'_>) -> Result<(), Stop> {
@@ -186,17 +206,25 @@ impl<'r> Provoker<'r> {
         }
     }
 
-    /// Whether what was written last reads back.
+    /// Whether what was done last has effect, in words as well.
     ///
     /// # Errors
     /// Nobody could read it.
     pub async fn took_effect(&mut self, p: &Procedure<'_>) -> Result<(bool, String), Stop> {
-        let now = state(p, self.read_back).await?;
-        let words = format!(
-            "`{}` reads {now} after {} was written",
-            self.read_back, self.value
-        );
-        Ok((now == self.value, words))
+        let Deed::Write {
+            read_back, value, ..
+        } = &self.deed
+        else {
+            return Ok((true, "the session was open".to_owned()));
+        };
+        let now = state(p, read_back).await?;
+        let words = format!("`{read_back}` reads {now} after {value} was written");
+        Ok((now == *value, words))
+    }
+
+    /// How long it takes to do it so many times.
+    pub fn time_for(&self, count: u32) -> Duration {
+        self.pace * count
     }
 
     /// Whether an entry tells of what this one does.
@@ -228,10 +256,13 @@ impl<'r> Provoker<'r> {
 
     /// What it does, in words.
     pub fn describe(&self) -> String {
-        format!(
-            "`{}` by `{}` on `{}`",
-            self.operation, self.account, self.interface
-        )
+        let (account, interface) = (self.account, self.interface);
+        match &self.deed {
+            Deed::Write { operation, .. } => {
+                format!("`{operation}` by `{account}` on `{interface}`")
+            }
+            Deed::Login => format!("a login of `{account}` on `{interface}`"),
+        }
     }
 
     /// Puts the value back, and ends the session.
@@ -239,11 +270,61 @@ impl<'r> Provoker<'r> {
     /// # Errors
     /// The bench could not ask.
     pub async fn end(mut self, p: &Procedure<'_>) -> Result<(), Stop> {
-        if self.value != self.original {
-            let original = self.original.clone();
+        let changed = match &self.deed {
+            Deed::Write {
+                original, value, ..
+            } if original != value => Some(original.clone()),
+            _ => None,
+        };
+        if let Some(original) = changed {
             self.write(p, original).await?;
         }
         self.leave().await;
         Ok(())
     }
+}
+
+/// Somebody on an interface, and the operation, with what reads it back; none for a login.
+type Candidate<'r> = (&'r str, &'r str, Option<(&'r str, &'r Operation, &'r str)>);
+
+/// What may leave an entry each time, the likeliest and quickest first.
+fn candidates<'r>(p: &Procedure<'r>) -> Result<Vec<Candidate<'r>>, Stop> {
+    let rig = p.rig();
+    let (_, reader) = p.anywhere("read_audit")?;
+    let (mut writes, mut logins) = (Vec::new(), Vec::new());
+    for (interface, it) in &rig.interfaces {
+        let interface = interface.as_str();
+        let slowness = match it.kind {
+            InterfaceKind::Console => 2,
+            InterfaceKind::Mqtt => 1,
+            _ => 0,
+        };
+        for (name, described) in &rig.operations {
+            let name = name.as_str();
+            if rig.binding(name, interface).is_some()
+                && let Some(read_back) = &described.read_back
+                && let Some(account) = rig.who_may_str(name, interface)
+            {
+                let written = (name, described, read_back.as_str());
+                let rank = (name != "write_output", slowness);
+                writes.push((rank, (interface, account, Some(written))));
+            }
+        }
+        // The reader's own logins are in the log as well: they would not be told apart.
+        let mut names = rig.accounts_on(interface).map(|(name, _)| name.as_str());
+        if let Some(account) = names.find(|name| *name != reader) {
+            logins.push((slowness, (interface, account, None)));
+        }
+    }
+    writes.sort_by_key(|(rank, _)| *rank);
+    logins.sort_by_key(|(rank, _)| *rank);
+    let writes = writes.into_iter().take(KINDS).map(|(_, write)| write);
+    let logins = logins.into_iter().take(KINDS).map(|(_, login)| login);
+    let all: Vec<_> = writes.chain(logins).collect();
+    if all.is_empty() {
+        return Err(Stop::not_evaluated(
+            "nothing that could leave an entry in the audit log is bound for an account that may perform it",
+        ));
+    }
+    Ok(all)
 }

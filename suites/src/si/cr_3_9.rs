@@ -43,8 +43,10 @@ pub const CASES: &[Case] = &[
 
 /// What takes from the log.
 const CLEARING: &str = "clear_audit";
-/// How many events are provoked to have entries to look after.
-const EVENTS: u32 = 20;
+/// How many entries a log has at least, so that it shows when it was cleared: more than all attempts leave.
+const ENTRIES: u32 = 20;
+/// How many events are provoked before a power cycle.
+const EVENTS: u32 = 3;
 
 /// What somebody may not do with the log.
 pub struct Forbidden<'r> {
@@ -172,7 +174,7 @@ async fn by_the_unauthorised(p: &mut Procedure<'_>) -> Result<(), Stop> {
         ));
     }
     let mut provoker = Provoker::find(p).await?;
-    provoker.events(p, EVENTS).await?;
+    provoker.events(p, ENTRIES).await?;
     provoker.end(p).await?;
     let mut before = audit::read(p).await?;
     let mut refused = false;

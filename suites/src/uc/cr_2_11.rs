@@ -79,7 +79,7 @@ async fn in_a_row(
     p.check(
         format!("the stamps of {ROW} events {when}"),
         format!(
-            "between {from} and {to}, within {} ms",
+            "between {from:.3} and {to:.3}, within {} ms",
             tolerance.as_millis()
         ),
         format!("off by up to {furthest} ms: {}", audit::words(&entries)),

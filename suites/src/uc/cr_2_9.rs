@@ -1,5 +1,7 @@
 //! CR 2.9: audit storage capacity.
 
+use std::time::Duration;
+
 use slcert_rigs::rig::{AuditFull, Values};
 
 use crate::audit::{self, AuditEntry};
@@ -26,6 +28,8 @@ pub const CASES: &[Case] = &[Case {
 
 /// The most entries that a test provokes to fill a log.
 const MOST: u32 = 2000;
+/// The longest that a test fills a log.
+const LONGEST: Duration = Duration::from_secs(240);
 /// How many events more than the log has room for are provoked.
 const MORE: u32 = 8;
 
@@ -38,6 +42,7 @@ async fn full(p: &mut Procedure<'_>) -> Result<(), Stop> {
     })?;
     let capacity = Capacity::of(p, 0)?;
     let mut provoker = Provoker::find(p).await?;
+    capacity.in_time(&provoker)?;
     capacity.set(p).await?;
     let tried = fill(p, &mut provoker, behaviour, capacity.entries).await;
     let back = capacity.put_back(p, behaviour).await;
@@ -150,6 +155,23 @@ impl Capacity {
             )));
         }
         Ok(Self { entries, stated })
+    }
+
+    /// Refuses a log that takes too long to fill.
+    ///
+    /// # Errors
+    /// NOT EVALUATED.
+    pub fn in_time(&self, provoker: &Provoker<'_>) -> Result<(), Stop> {
+        let time = provoker.time_for(2 * self.entries);
+        if time <= LONGEST {
+            return Ok(());
+        }
+        Err(Stop::not_evaluated(format!(
+            "to fill a log of {} entries by {} would take {} s: bind `set_audit_capacity` with its `values`",
+            self.entries,
+            provoker.describe(),
+            time.as_secs()
+        )))
     }
 
     /// The operation that sets this capacity, where it is another than the stated one.

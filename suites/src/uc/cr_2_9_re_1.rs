@@ -64,6 +64,7 @@ async fn warning(p: &mut Procedure<'_>) -> Result<(), Stop> {
         Err(_) => None,
     };
     let mut provoker = Provoker::find(p).await?;
+    capacity.in_time(&provoker)?;
     let tried = thresholds(p, &mut provoker, &mut ear, &warning, &capacity).await;
     let mut back = capacity.restoring();
     back.push(setting("set_audit_warning", stated));
