@@ -91,8 +91,7 @@ impl<'r> Provoker<'r> {
             if matches!(learned, Ok(true)) {
                 return Ok(provoker);
             }
-            provoker.end(p).await?;
-            learned?;
+            provoker.end(p, learned).await?;
         }
         Err(Stop::inconclusive(
             "nothing that may be done on this rig leaves one entry in the audit log each time: see CR 2.8",
@@ -265,11 +264,18 @@ impl<'r> Provoker<'r> {
         }
     }
 
-    /// Puts the value back, and ends the session.
+    /// Puts the value back and ends the session, whatever what was tried came to.
     ///
     /// # Errors
-    /// The bench could not ask.
-    pub async fn end(mut self, p: &Procedure<'_>) -> Result<(), Stop> {
+    /// What was tried ended with one, or the bench could not ask.
+    pub async fn end<T>(self, p: &Procedure<'_>, tried: Result<T, Stop>) -> Result<T, Stop> {
+        let ended = self.restore(p).await;
+        let value = tried?;
+        ended?;
+        Ok(value)
+    }
+
+    async fn restore(mut self, p: &Procedure<'_>) -> Result<(), Stop> {
         let changed = match &self.deed {
             Deed::Write {
                 original, value, ..

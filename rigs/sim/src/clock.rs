@@ -171,7 +171,8 @@ fn ask(clock: &Clock, server: &str) -> Option<i64> {
 
 fn ntp(millis: i64) -> u64 {
     let seconds = (millis.div_euclid(1000) + NTP_EPOCH) as u64;
-    seconds << 32 | ((millis.rem_euclid(1000) as u64) << 32) / 1000
+    let fraction = ((millis.rem_euclid(1000) as u64) << 32) / 1000;
+    (seconds << 32) | fraction
 }
 
 fn millis(ntp: u64) -> i64 {

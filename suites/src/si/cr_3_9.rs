@@ -174,8 +174,8 @@ async fn by_the_unauthorised(p: &mut Procedure<'_>) -> Result<(), Stop> {
         ));
     }
     let mut provoker = Provoker::find(p).await?;
-    provoker.events(p, ENTRIES).await?;
-    provoker.end(p).await?;
+    let done = provoker.events(p, ENTRIES).await;
+    provoker.end(p, done).await?;
     let mut before = audit::read(p).await?;
     let mut refused = false;
     for forbidden in &tries {
@@ -243,8 +243,8 @@ async fn kept(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let format = audit::format(p)?;
     let mut provoker = Provoker::find(p).await?;
     provoker.events(p, EVENTS).await?;
-    let before = provoker.read(p).await?;
-    provoker.end(p).await?;
+    let before = provoker.read(p).await;
+    let before = provoker.end(p, before).await?;
     let mut open = Vec::new();
     if p.bench().can_power_cycle() {
         let after = power::cycle(p).await?;

@@ -30,8 +30,8 @@ async fn access(p: &mut Procedure<'_>) -> Result<(), Stop> {
     p.anywhere("read_audit")?;
     let mut provoker = Provoker::find(p).await?;
     provoker.events(p, 1).await?;
-    let fresh = provoker.fresh(p).await?;
-    provoker.end(p).await?;
+    let fresh = provoker.fresh(p).await;
+    let fresh = provoker.end(p, fresh).await?;
     let Some(fresh) = fresh.first() else {
         return Err(Stop::inconclusive(
             "a fresh event left no entry: see CR 2.8",

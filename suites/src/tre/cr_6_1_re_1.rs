@@ -33,8 +33,8 @@ async fn export(p: &mut Procedure<'_>) -> Result<(), Stop> {
     // What failed has to be in it as well: a role that may not write leaves such an entry.
     crate::uc::cr_2_8::refused_request(p).await?;
     let mut provoker = Provoker::find(p).await?;
-    provoker.events(p, 2).await?;
-    provoker.end(p).await?;
+    let done = provoker.events(p, 2).await;
+    provoker.end(p, done).await?;
     let listed = audit::read(p).await?;
     let mut session = p.bench().login(interface, account).await?;
     let answer = session.perform("export_audit", &Values::new()).await;

@@ -53,17 +53,27 @@ async fn storage_fails(p: &mut Procedure<'_>) -> Result<(), Stop> {
         Err(_) => None,
     };
     let mut provoker = Provoker::find(p).await?;
-    let before = audit::read(p).await?;
-    act(p, "break_audit").await?;
-    let tried = meanwhile(p, &mut provoker, &mut ear, &failure).await;
-    act(p, "mend_audit").await?;
+    let tried = broken_and_mended(p, &mut provoker, &mut ear, &failure).await;
     if let Some(ear) = ear {
         ear.close().await;
     }
+    provoker.end(p, tried).await
+}
+
+async fn broken_and_mended(
+    p: &mut Procedure<'_>,
+    provoker: &mut Provoker<'_>,
+    ear: &mut Option<Ear>,
+    failure: &Pattern,
+) -> Result<(), Stop> {
+    let before = audit::read(p).await?;
+    act(p, "break_audit").await?;
+    let tried = meanwhile(p, provoker, ear, failure).await;
+    act(p, "mend_audit").await?;
     let (alerted, heard) = tried?;
-    let entries = recovered(p, &mut provoker, &before).await?;
-    reaction(p, &failure, alerted, &heard, &entries, &provoker);
-    provoker.end(p).await
+    let entries = recovered(p, provoker, &before).await?;
+    reaction(p, failure, alerted, &heard, &entries, provoker);
+    Ok(())
 }
 
 /// Does something to the device from the bench.

@@ -38,7 +38,17 @@ async fn follows(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let bench = TimeBench::of(p)?;
     let step = bench.step(p)?;
     let mut provoker = Provoker::find(p).await?;
-    let right = ahead(p, &mut provoker).await?;
+    let tried = with_the_bench_as_server(p, &mut provoker, &bench, step).await;
+    provoker.end(p, tried).await
+}
+
+async fn with_the_bench_as_server(
+    p: &mut Procedure<'_>,
+    provoker: &mut Provoker<'_>,
+    bench: &TimeBench<'_>,
+    step: i64,
+) -> Result<(), Stop> {
+    let right = ahead(p, provoker).await?;
     if right.unsigned_abs() > bench.tolerance.as_millis() as u64 {
         return Err(Stop::inconclusive(format!(
             "the clock is off by {right} ms before anything was done: see CR 2.11"
@@ -46,13 +56,11 @@ async fn follows(p: &mut Procedure<'_>) -> Result<(), Stop> {
     }
     let server = bench.connect(p).await;
     let tried = match &server {
-        Ok(server) => steps(p, &mut provoker, &bench, server, step).await,
+        Ok(server) => steps(p, provoker, bench, server, step).await,
         Err(stop) => Err(stop.clone()),
     };
-    let back = bench.restore(p, &mut provoker).await;
-    tried?;
-    back?;
-    provoker.end(p).await
+    let back = bench.restore(p, provoker).await;
+    tried.and(back)
 }
 
 async fn steps(

@@ -42,13 +42,21 @@ async fn full(p: &mut Procedure<'_>) -> Result<(), Stop> {
     })?;
     let capacity = Capacity::of(p, 0)?;
     let mut provoker = Provoker::find(p).await?;
-    capacity.in_time(&provoker)?;
+    let tried = with_capacity(p, &mut provoker, behaviour, &capacity).await;
+    provoker.end(p, tried).await
+}
+
+async fn with_capacity(
+    p: &mut Procedure<'_>,
+    provoker: &mut Provoker<'_>,
+    behaviour: AuditFull,
+    capacity: &Capacity,
+) -> Result<(), Stop> {
+    capacity.in_time(provoker)?;
     capacity.set(p).await?;
-    let tried = fill(p, &mut provoker, behaviour, capacity.entries).await;
+    let tried = fill(p, provoker, behaviour, capacity.entries).await;
     let back = capacity.put_back(p, behaviour).await;
-    tried?;
-    back?;
-    provoker.end(p).await
+    tried.and(back)
 }
 
 async fn fill(

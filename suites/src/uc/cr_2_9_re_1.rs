@@ -64,17 +64,17 @@ async fn warning(p: &mut Procedure<'_>) -> Result<(), Stop> {
         Err(_) => None,
     };
     let mut provoker = Provoker::find(p).await?;
-    capacity.in_time(&provoker)?;
-    let tried = thresholds(p, &mut provoker, &mut ear, &warning, &capacity).await;
+    let tried = match capacity.in_time(&provoker) {
+        Ok(()) => thresholds(p, &mut provoker, &mut ear, &warning, &capacity).await,
+        Err(stop) => Err(stop),
+    };
     let mut back = capacity.restoring();
     back.push(setting("set_audit_warning", stated));
     let back = power::put_back(p, &back).await;
     if let Some(ear) = ear {
         ear.close().await;
     }
-    tried?;
-    back?;
-    provoker.end(p).await
+    provoker.end(p, tried.and(back)).await
 }
 
 async fn thresholds(
