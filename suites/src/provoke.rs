@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use slcert_rigs::Attempt;
 use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{InterfaceKind, Operation, Values};
 use tokio::time::{Instant, sleep};
@@ -24,6 +25,8 @@ pub struct Provoker<'r> {
     lag: Duration,
     /// How long it takes to do it once.
     pace: Duration,
+    /// How often it was done.
+    total: u32,
     /// The log as it was read last.
     seen: Vec<AuditEntry>,
 }
@@ -85,6 +88,7 @@ impl<'r> Provoker<'r> {
                 alike: String::new(),
                 lag: Duration::ZERO,
                 pace: Duration::ZERO,
+                total: 0,
                 seen: Vec::new(),
             };
             let learned = provoker.learn(p).await;
@@ -143,6 +147,7 @@ impl<'r> Provoker<'r> {
         for _ in 0..count {
             done += u32::from(self.once(p).await?);
         }
+        self.total += done;
         self.rest().await;
         Ok(done)
     }
@@ -175,7 +180,12 @@ impl<'r> Provoker<'r> {
             return Ok(false);
         };
         let values = Values::from([("value".to_owned(), new.clone())]);
-        let done = session.perform(operation, &values).await?.is_done();
+        let mut attempt = session.perform(operation, &values).await?;
+        // An answer that went missing is no refusal.
+        if matches!(attempt, Attempt::Unclear(_)) && !session.is_over() {
+            attempt = session.perform(operation, &values).await?;
+        }
+        let done = attempt.is_done();
         if done {
             *value = new;
         }
@@ -219,6 +229,11 @@ impl<'r> Provoker<'r> {
         let now = state(p, read_back).await?;
         let words = format!("`{read_back}` reads {now} after {value} was written");
         Ok((now == *value, words))
+    }
+
+    /// How often it was done since it was found, and to find it.
+    pub fn total(&self) -> u32 {
+        self.total
     }
 
     /// How long it takes to do it so many times.
