@@ -47,6 +47,7 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         &["CR 2.1", "CR 3.9"],
         "the rights matrix tries every operation; reading is what CR 3.9 protects from as well",
     ),
+    ("alert-late", &["CR 3.4 RE(2)"], "all alerts are late"),
     (
         "audit-reading-consumes",
         &["CR 2.9", "CR 3.9", "CR 6.1 RE(1)"],

@@ -54,6 +54,7 @@ pub fn cases() -> Vec<&'static Case> {
         uc::cr_2_12::CASES,
         si::cr_3_1::CASES,
         si::cr_3_1_re_1::CASES,
+        si::cr_3_4_re_2::CASES,
         si::cr_3_5::CASES,
         si::cr_3_7::CASES,
         si::cr_3_8::CASES,

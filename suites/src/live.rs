@@ -113,8 +113,8 @@ pub fn arguments(
         "set_time_source" => Some(crate::uc::cr_2_11::time_source(
             policy.time_source.as_deref()?,
         )),
-        // It waits for what may never come.
-        "alerts" => None,
+        // One waits for what may never come, the other needs a backup.
+        "alerts" | "restore" => None,
         _ if described.changes_state() => Some(Values::from([(
             "value".to_owned(),
             other_value(described, ""),

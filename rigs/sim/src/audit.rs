@@ -203,7 +203,11 @@ impl Audit {
 
     /// Raises an alert for an event that somebody has to hear of at once.
     fn tell(&self, event: &Event<'_>, line: &str) {
-        let expected = event.kind == "restore" && event.success;
+        let silent = match event.success {
+            true => !self.flaws.enabled(Defect::IntegrityAlertAlways),
+            false => self.flaws.enabled(Defect::NoIntegrityAlert),
+        };
+        let expected = event.kind == "restore" && silent;
         let left_out = event.kind == "lockout"
             && (self.flaws.enabled(Defect::NoLockoutAlert)
                 || event.source == Source::Mqtt && self.flaws.enabled(Defect::AlertNotForMqtt));

@@ -69,6 +69,8 @@ flaws! {
     AuditNamesTheRole "audit-names-the-role" "CR 2.12" "audit entries name the role instead of the user";
     AcceptsBadCrc "accepts-bad-crc" "CR 3.1" "Modbus RTU frames with a wrong CRC are answered";
     PlainWrite "plain-write" "CR 3.1 RE(1)" "plain Modbus TCP takes writes";
+    NoIntegrityAlert "no-integrity-alert" "CR 3.4 RE(2)" "an altered backup is refused, and nobody is told";
+    IntegrityAlertAlways "integrity-alert-always" "CR 3.4 RE(2)" "every restored backup raises the alert of an altered one";
     OverLimitRead "over-limit-read" "CR 3.5" "a read of 126 holding registers is answered with data";
     DiesOnLongLine "dies-on-long-line" "CR 3.5" "a console line of more than 1024 bytes ends the process";
     LoopStalls "loop-stalls" "CR 3.5" "the control loop stalls for 3 s after an illegal Modbus function";

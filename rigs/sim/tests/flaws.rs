@@ -70,6 +70,8 @@ shown! {
     audit_names_the_role "audit-names-the-role";
     accepts_bad_crc "accepts-bad-crc";
     plain_write "plain-write";
+    no_integrity_alert "no-integrity-alert";
+    integrity_alert_always "integrity-alert-always";
     over_limit_read "over-limit-read";
     dies_on_long_line "dies-on-long-line";
     loop_stalls "loop-stalls";
@@ -640,6 +642,28 @@ mod shows {
     pub async fn export_cut_short(bench: &Bench) -> bool {
         let last = export(bench).await.pop().unwrap();
         serde_json::from_str::<serde_json::Value>(&last).is_err()
+    }
+
+    /// Whether a restore is told of.
+    async fn restore_told(bench: &Bench, altered: bool) -> bool {
+        let mut ear = gateway(bench, "gw-telemetry").await;
+        ear.subscribe("plant/alert").await;
+        let mut console = bench.logged_in("ada").await;
+        let mut backup = console.ask("backup").await.remove(0);
+        if altered {
+            backup.replace_range(40..41, if &backup[40..41] == "A" { "B" } else { "A" });
+        }
+        let answer = console.answer(&format!("restore {backup}")).await;
+        assert_eq!(answer == "OK", !altered);
+        timeout(SHORT, ear.message("plant/alert")).await.is_ok()
+    }
+
+    pub async fn no_integrity_alert(bench: &Bench) -> bool {
+        !restore_told(bench, true).await
+    }
+
+    pub async fn integrity_alert_always(bench: &Bench) -> bool {
+        restore_told(bench, false).await
     }
 
     /// Whether a lockout is told within so many milliseconds, by MQTT or on the console.

@@ -424,6 +424,9 @@ impl Table for Binding {
 
 slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 
+/// What an operation on a file may use: its bytes in base64, its text, where it is on this machine, its length in bytes.
+const FILE: &[&str] = &["data", "text", "file", "size"];
+
 /// The operations that cases ask for by name, and what each is. A rig may have others: they are part of the rights matrix.
 ///
 /// The last column lists the values that a binding may use as placeholders.
@@ -478,6 +481,7 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         &["value"],
     ),
     ("backup", "make a backup", &[]),
+    ("restore", "take a backup", FILE),
     (
         "export_audit",
         "tell the newest entries of the audit log in JSON: an object a line, or an array",

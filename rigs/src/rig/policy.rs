@@ -62,6 +62,8 @@ impl Word for AuditFull {
 pub struct Alert {
     /// Matches the alert of a lockout. `{name}` is the account.
     pub lockout: Option<AnswerPattern>,
+    /// Matches the alert of an altered backup, image or configuration.
+    pub integrity: Option<Pattern>,
 }
 
 /// Where the bench's time server is for the device.
@@ -337,7 +339,14 @@ impl Table for Alert {
             "lockout",
             "Matches the alert of a lockout; `{name}` is the account that was locked.",
         );
-        Some(Self { lockout: lockout? })
+        let integrity = f.optional(
+            "integrity",
+            "Matches the alert of an altered backup, image or configuration.",
+        );
+        Some(Self {
+            lockout: lockout?,
+            integrity: integrity?,
+        })
     }
 }
 
