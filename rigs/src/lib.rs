@@ -11,6 +11,7 @@ pub mod modbus;
 pub mod mqtt;
 pub mod rig;
 mod secret;
+pub mod sntp;
 pub mod tls;
 
 pub use attempt::{Answer, Attempt};

@@ -1,4 +1,4 @@
-//! Setting the device's clock, so that a test of days takes no days.
+//! Setting the device's clock, so that a test of days takes no days, and naming its time server.
 
 use jiff::{SignedDuration, Timestamp};
 use slcert_rigs::Attempt;
@@ -32,6 +32,16 @@ pub fn time(time: Timestamp) -> Values {
         values.insert(name.to_owned(), nearest.strftime(format).to_string());
     }
     values
+}
+
+/// The values of `set_time_source`: a server as `address:port`, or whatever the device calls none.
+pub fn time_source(server: &str) -> Values {
+    let (address, port) = server.rsplit_once(':').unwrap_or((server, "123"));
+    Values::from([
+        ("server".to_owned(), server.to_owned()),
+        ("address".to_owned(), address.to_owned()),
+        ("port".to_owned(), port.to_owned()),
+    ])
 }
 
 /// A number of days, for an operation that takes an age.
@@ -86,5 +96,12 @@ mod tests {
         let unix = |days| set(days).1["unix"].parse::<i64>().unwrap();
         let day = unix(0) - unix(-1);
         assert!((86_398..=86_402).contains(&day), "{day}");
+    }
+
+    #[test]
+    fn a_time_source_is_an_address_and_a_port_or_a_word() {
+        assert_eq!(time_source("192.0.2.1:1123")["port"], "1123");
+        assert_eq!(time_source("none")["server"], "none");
+        assert_eq!(time_source("192.0.2.1")["address"], "192.0.2.1");
     }
 }

@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod account;
+pub mod alert;
 pub mod audit;
 pub mod case;
 pub mod clock;
@@ -21,10 +22,13 @@ pub mod modbus;
 pub mod password;
 pub mod plain;
 pub mod plan;
+pub mod power;
 pub mod procedure;
+pub mod provoke;
 pub mod ra;
 pub mod rights;
 pub mod si;
+pub mod tre;
 pub mod uc;
 
 pub use case::Case;
@@ -56,15 +60,26 @@ pub fn cases() -> Vec<&'static Case> {
         uc::cr_2_6::CASES,
         uc::cr_2_7::CASES,
         uc::cr_2_8::CASES,
+        uc::cr_2_9::CASES,
+        uc::cr_2_9_re_1::CASES,
+        uc::cr_2_10::CASES,
+        uc::cr_2_11::CASES,
+        uc::cr_2_11_re_1::CASES,
+        uc::cr_2_11_re_2::CASES,
         uc::cr_2_12::CASES,
         uc::cr_2_12_re_1::CASES,
         si::cr_3_1::CASES,
         si::cr_3_1_re_1::CASES,
+        si::cr_3_4_re_2::CASES,
         si::cr_3_5::CASES,
         si::cr_3_7::CASES,
         si::cr_3_8::CASES,
+        si::cr_3_9::CASES,
         dc::cr_4_1::CASES,
         dc::cr_4_3::CASES,
+        tre::cr_6_1::CASES,
+        tre::cr_6_1_re_1::CASES,
+        tre::cr_6_2::CASES,
         ra::cr_7_7::CASES,
         ra::cr_7_8::CASES,
         inspection::CASES,

@@ -129,6 +129,11 @@ pub fn arguments(
         "set_remote_idle" => number(policy.remote_idle.map(|period| period.0.as_secs())),
         "set_password_history" => number(policy.password_life?.history.map(u64::from)),
         "set_password_minimum_age" => Some(days(policy.password_life?.minimum_days?)),
+        "set_audit_capacity" => number(policy.audit_capacity.map(u64::from)),
+        "set_audit_warning" => number(policy.audit_warning.map(u64::from)),
+        "set_time_source" => Some(clock::time_source(policy.time_source.as_deref()?)),
+        // One waits for what may never come, the other needs a backup.
+        "alerts" | "restore" => None,
         _ if described.changes_state() => Some(Values::from([(
             "value".to_owned(),
             other_value(described, ""),

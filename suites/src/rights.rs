@@ -210,6 +210,12 @@ impl Scratch {
                     ),
                 ]))
             }
+            // Where it is allowed, it waits for what may never come, or has no effect without a backup.
+            "alerts" | "restore" if allowed => None,
+            "restore" => p.bench().place(b"AAAA").ok(),
+            "set_audit_capacity" => number(policy.audit_capacity.map(u64::from)),
+            "set_audit_warning" => number(policy.audit_warning.map(u64::from)),
+            "set_time_source" => policy.time_source.as_deref().map(clock::time_source),
             "set_banner" if allowed => None,
             "set_banner" => Some(Values::from([(
                 "text".to_owned(),
@@ -292,16 +298,40 @@ pub async fn by_whoever_may(
     operation: &str,
     values: &Values,
 ) -> Result<(), Stop> {
-    let (interface, account) = p.anywhere(operation)?;
-    let mut session = p.bench().login(interface, account).await?;
-    let attempt = session.perform(operation, values).await;
-    session.close().await;
-    let attempt = attempt?;
-    if attempt.is_done() {
-        return Ok(());
+    all_by_whoever_may(p, &[(operation, values.clone())]).await
+}
+
+/// Performs operations one after the other, each as somebody who may; in one session where one account may all.
+///
+/// # Errors
+/// Nobody may, or the device did not do one of them.
+pub async fn all_by_whoever_may(
+    p: &Procedure<'_>,
+    operations: &[(&str, Values)],
+) -> Result<(), Stop> {
+    let mut at = 0;
+    while let Some((first, _)) = operations.get(at) {
+        let (interface, account) = p.anywhere(first)?;
+        let mut session = p.bench().login(interface, account).await?;
+        let mut ended = Ok(());
+        while let Some((operation, values)) = operations.get(at) {
+            let here = p.rig().binding(operation, interface).is_some();
+            if !here || !p.rig().may(account, operation) {
+                break;
+            }
+            at += 1;
+            ended = match session.perform(operation, values).await {
+                Ok(attempt) if attempt.is_done() => continue,
+                Ok(attempt) => Err(Stop::inconclusive(format!(
+                    "`{account}` could not perform `{operation}` on `{interface}`: {}",
+                    slcert_reports::excerpt(&attempt.answer().text, 200)
+                ))),
+                Err(error) => Err(error.into()),
+            };
+            break;
+        }
+        session.close().await;
+        ended?;
     }
-    Err(Stop::inconclusive(format!(
-        "`{account}` could not perform `{operation}` on `{interface}`: {}",
-        slcert_reports::excerpt(&attempt.answer().text, 200)
-    )))
+    Ok(())
 }

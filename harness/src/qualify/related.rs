@@ -30,6 +30,27 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "an account that comes back is not declared",
     ),
     (
+        "time-set-by-anyone",
+        &["CR 2.1"],
+        "the rights matrix tries every operation",
+    ),
+    (
+        "audit-clear-by-engineer",
+        &["CR 2.1"],
+        "the rights matrix tries every operation",
+    ),
+    (
+        "audit-read-by-operator",
+        &["CR 2.1", "CR 3.9"],
+        "the rights matrix tries every operation; reading is what CR 3.9 protects from as well",
+    ),
+    ("alert-late", &["CR 3.4 RE(2)"], "all alerts are late"),
+    (
+        "audit-reading-consumes",
+        &["CR 2.9", "CR 3.9", "CR 6.1 RE(1)"],
+        "entries are gone before they are looked for a second time",
+    ),
+    (
         "loop-stalls",
         &["CR 3.7", "CR 7.7"],
         "their cases send unknown functions as well",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Account;
+use crate::alert::Alerts;
 use crate::approval::Interlock;
 use crate::audit::{Audit, Category, Event, Source};
 use crate::clock::Clock;
@@ -118,6 +119,7 @@ pub(crate) struct Controller {
     pub flaws: FlawSet,
     pub clock: Arc<Clock>,
     pub audit: Audit,
+    pub alerts: Arc<Alerts>,
     pub process: Arc<Process>,
     pub sessions: Sessions,
     pub plate: Plate,
@@ -160,9 +162,18 @@ impl Controller {
         };
         let state = started(state, &flaws);
         let settings: Settings = store.read(PROCESS)?.unwrap_or_default();
-        let clock = Arc::new(Clock::open(store.clone())?);
+        let clock = Arc::new(Clock::open(store.clone(), &flaws)?);
+        let alerts = Arc::new(Alerts::default());
+        let audit = Audit::open(
+            store.clone(),
+            flaws.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&alerts),
+            &state.policy,
+        )?;
         Ok(Self {
-            audit: Audit::open(store.clone(), flaws.clone(), Arc::clone(&clock))?,
+            audit,
+            alerts,
             process: Arc::new(Process::new(&settings)),
             sessions: Sessions::new(Arc::clone(&clock), &flaws),
             clock,
@@ -197,6 +208,9 @@ impl Controller {
         let mut fresh = state.clone();
         let value = change(&mut fresh)?;
         self.store.write(STATE, &fresh, Durability::Synced)?;
+        if fresh.policy != state.policy {
+            self.audit.configure(&fresh.policy);
+        }
         *state = fresh;
         Ok(value)
     }
@@ -210,7 +224,15 @@ impl Controller {
         {
             return true;
         }
-        if self.is_overridden(actor, permission) {
+        let anyway = match (permission, actor.role.as_str()) {
+            (Permission::SetTime, _) => Some(Defect::TimeSetByAnyone),
+            (Permission::ClearAudit, "engineer") => Some(Defect::AuditClearByEngineer),
+            (Permission::ReadAudit, "operator") => Some(Defect::AuditReadByOperator),
+            _ => None,
+        };
+        if anyway.is_some_and(|defect| self.flaws.enabled(defect))
+            || self.is_overridden(actor, permission)
+        {
             return true;
         }
         if self.flaws.enabled(Defect::RoleChangeIgnored) {
@@ -223,6 +245,9 @@ impl Controller {
     pub(crate) fn require(&self, actor: &Actor, permission: Permission) -> Result<(), Refusal> {
         if self.permits(actor, permission) {
             return Ok(());
+        }
+        if permission == Permission::SetTime && self.flaws.enabled(Defect::TimeRefusalUnlogged) {
+            return Err(Refusal::NotPermitted);
         }
         self.record(
             actor,
@@ -281,6 +306,9 @@ impl Controller {
 
     /// Changes values that were found permitted and in range.
     pub(crate) fn apply(&self, actor: &Actor, writes: &[Write]) -> Result<(), Refusal> {
+        if self.flaws.enabled(Defect::AuditFailureStopsControl) && self.audit.is_failing() {
+            return Err(Refusal::BadValue);
+        }
         let saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         for write in writes {
             match *write {
@@ -311,6 +339,16 @@ impl Controller {
         Ok(())
     }
 
+    /// Names the time server that the clock follows.
+    pub(crate) fn set_time_source(&self, actor: &Actor, source: &str) -> Result<(), Refusal> {
+        self.require(actor, Permission::SetTime)?;
+        self.change(|state| Ok(state.policy.set("time_source", source)?))?;
+        self.clock.new_server();
+        let detail = format!("time_source={source}");
+        self.record(actor, Category::Configuration, "config", true, &detail);
+        Ok(())
+    }
+
     pub(crate) fn setting(&self, actor: &Actor, key: &str) -> Result<String, Refusal> {
         self.require(actor, Permission::ReadConfig)?;
         self.policy()
@@ -320,6 +358,9 @@ impl Controller {
 
     pub(crate) fn set_setting(&self, actor: &Actor, key: &str, value: &str) -> Result<(), Refusal> {
         self.require(actor, Permission::WriteConfig)?;
+        if key == "time_source" {
+            return self.set_time_source(actor, value);
+        }
         let fixed = key == "banner" && self.flaws.enabled(Defect::BannerFixed);
         if !fixed {
             self.change(|state| Ok(state.policy.set(key, value)?))?;
@@ -357,9 +398,15 @@ impl Controller {
     }
 
     pub(crate) fn clear_audit(&self, actor: &Actor) -> Result<(), Refusal> {
-        self.require(actor, Permission::ClearAudit)?;
+        let permitted = self.require(actor, Permission::ClearAudit);
+        if permitted.is_err() && self.flaws.enabled(Defect::AuditClearedAnyway) {
+            self.audit.clear()?;
+        }
+        permitted?;
         self.audit.clear()?;
-        self.record(actor, Category::Audit, "clear", true, "");
+        if !self.flaws.enabled(Defect::AuditClearUnlogged) {
+            self.record(actor, Category::Audit, "clear", true, "");
+        }
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use crate::password;
 use crate::provisioning;
 use crate::pty::Pty;
 use crate::store::{Durability, Store};
-use crate::{modbus, mqtt};
+use crate::{clock, modbus, mqtt};
 
 const MODBUS_TCP: u16 = 1502;
 const MODBUS_TLS: u16 = 1802;
@@ -30,6 +30,8 @@ const ADDRESS: &str = "address.json";
 const TRIES: usize = 50;
 /// How often the audit log is brought to the disk.
 const SYNC_PERIOD: Duration = Duration::from_millis(200);
+/// How long the flaw `audit-full-stalls` stalls.
+const STALL: Duration = Duration::from_secs(3);
 
 /// How a device is started.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +126,7 @@ impl Device {
             }
         });
         tasks.spawn(sync_audit(Arc::clone(&controller)));
+        tasks.spawn(follow_time(Arc::clone(&controller)));
         if controller.flaws.enabled(Defect::DebugPort) {
             tasks.spawn(debug_port(listen(address, DEBUG).await?));
         }
@@ -236,7 +239,23 @@ async fn sync_audit(controller: Arc<Controller>) {
         tokio::time::sleep(SYNC_PERIOD).await;
         controller.end_overrides(None);
         let controller = Arc::clone(&controller);
+        if controller.audit.was_full() {
+            if controller.flaws.enabled(Defect::AuditFullDies) {
+                controller.crash.notify_one();
+            }
+            if controller.flaws.enabled(Defect::AuditFullStalls) {
+                controller.process.stall(STALL);
+            }
+        }
         let _ = tokio::task::spawn_blocking(move || controller.audit.sync()).await;
+    }
+}
+
+async fn follow_time(controller: Arc<Controller>) {
+    loop {
+        tokio::time::sleep(clock::POLL).await;
+        let controller = Arc::clone(&controller);
+        let _ = tokio::task::spawn_blocking(move || controller.follow_time()).await;
     }
 }
 

@@ -22,6 +22,7 @@
 #![deny(missing_docs)]
 
 mod account;
+mod alert;
 mod approval;
 mod args;
 mod audit;

@@ -36,6 +36,12 @@ pub(crate) struct Policy {
     /// Silent seconds after which a remote session is ended.
     pub remote_idle: u32,
     pub banner: String,
+    /// Entries that the audit log keeps.
+    pub audit_capacity: u32,
+    /// The part of the capacity, in percent, at which the log is nearly full.
+    pub audit_warning: u32,
+    /// The time server, as an address and a port, or `none`.
+    pub time_source: String,
 }
 
 impl Default for Policy {
@@ -54,6 +60,9 @@ impl Default for Policy {
             banner:
                 "TC-100 tank level controller. Authorised use only; use is monitored and recorded."
                     .into(),
+            audit_capacity: 10_000,
+            audit_warning: 90,
+            time_source: "none".into(),
         }
     }
 }
@@ -71,6 +80,8 @@ pub(crate) enum BadSetting {
     },
     #[error("banner is 1..{LONGEST_BANNER} printable ASCII characters")]
     Banner,
+    #[error("a time source is none or an IPv4 address and a port")]
+    TimeSource,
 }
 
 /// The password does not fit the policy.
@@ -118,6 +129,9 @@ impl Policy {
             "sessions" => self.sessions.to_string(),
             "remote_idle" => format!("{}s", self.remote_idle),
             "banner" => self.banner.clone(),
+            "audit_capacity" => self.audit_capacity.to_string(),
+            "audit_warning" => self.audit_warning.to_string(),
+            "time_source" => self.time_source.clone(),
             _ => return None,
         })
     }
@@ -144,6 +158,16 @@ impl Policy {
                 }
                 self.banner = value.to_owned();
             }
+            "audit_capacity" => {
+                self.audit_capacity = number("audit_capacity", value, 40, 10_000)?;
+            }
+            "audit_warning" => self.audit_warning = number("audit_warning", value, 10, 100)?,
+            "time_source" => {
+                if value != "none" && value.parse::<std::net::SocketAddrV4>().is_err() {
+                    return Err(BadSetting::TimeSource);
+                }
+                self.time_source = value.to_owned();
+            }
             _ => return Err(BadSetting::Unknown),
         }
         Ok(())
@@ -164,6 +188,9 @@ impl Policy {
             "sessions",
             "remote_idle",
             "banner",
+            "audit_capacity",
+            "audit_warning",
+            "time_source",
         ]
         .iter()
         .all(|key| {
@@ -224,6 +251,9 @@ mod tests {
             ("password_min", "4"),
             ("password_classes", "5"),
             ("banner", ""),
+            ("audit_capacity", "39"),
+            ("audit_warning", "101"),
+            ("time_source", "time.example:123"),
             ("banner", "a\u{1b}[2J"),
             ("nonsense", "1"),
         ] {

@@ -79,21 +79,52 @@ shown! {
     session_count_drifts "session-count-drifts";
     audit_without_configuration "audit-without-configuration";
     audit_without_result "audit-without-result";
+    audit_full_dies "audit-full-dies";
+    audit_full_stops "audit-full-stops";
+    audit_full_stalls "audit-full-stalls";
+    no_audit_warning "no-audit-warning";
+    audit_warning_fixed "audit-warning-fixed";
+    audit_failure_silent "audit-failure-silent";
+    audit_failure_stops_control "audit-failure-stops-control";
+    audit_failure_for_good "audit-failure-for-good";
+    clock_off "clock-off";
+    clock_resets "clock-resets";
+    stamps_jump "stamps-jump";
+    time_server_ignored "time-server-ignored";
+    time_server_once "time-server-once";
+    time_set_by_anyone "time-set-by-anyone";
+    time_refusal_unlogged "time-refusal-unlogged";
+    implausible_time_taken "implausible-time-taken";
+    implausible_time_unlogged "implausible-time-unlogged";
     audit_names_the_role "audit-names-the-role";
     audit_names_the_client_id "audit-names-the-client-id";
     audit_without_subject "audit-without-subject";
     accepts_bad_crc "accepts-bad-crc";
     plain_write "plain-write";
+    no_integrity_alert "no-integrity-alert";
+    integrity_alert_always "integrity-alert-always";
     over_limit_read "over-limit-read";
     dies_on_long_line "dies-on-long-line";
     loop_stalls "loop-stalls";
     stack_trace "stack-trace";
     inherited_client_id "inherited-client-id";
     logout_keeps_session "logout-keeps-session";
+    audit_clear_by_engineer "audit-clear-by-engineer";
+    audit_cleared_anyway "audit-cleared-anyway";
+    audit_clear_unlogged "audit-clear-unlogged";
+    audit_volatile "audit-volatile";
     password_in_backup "password-in-backup";
     secret_in_notice "secret-in-notice";
     tls_1_0 "tls-1.0";
     expired_client_certificate "expired-client-certificate";
+    audit_read_by_operator "audit-read-by-operator";
+    audit_reading_consumes "audit-reading-consumes";
+    export_leaves_out_failures "export-leaves-out-failures";
+    export_without_time "export-without-time";
+    export_cut_short "export-cut-short";
+    no_lockout_alert "no-lockout-alert";
+    alert_late "alert-late";
+    alert_not_for_mqtt "alert-not-for-mqtt";
     debug_port "debug-port";
     debug_command "debug-command";
     wrong_revision "wrong-revision";
@@ -706,5 +737,308 @@ mod shows {
 
     pub async fn no_identification(bench: &Bench) -> bool {
         bench.tcp().await.ask(&[43, 14, 1, 0]).await.unwrap() == [0xab, 1]
+    }
+
+    /// A console of the administrator, with a log of 40 entries.
+    async fn small_log(bench: &Bench) -> super::common::Console {
+        let mut console = bench.logged_in("ada").await;
+        console.answer("config set audit_capacity 40").await;
+        console
+    }
+
+    async fn fill_log(bench: &Bench, entries: usize) {
+        let mut plc = bench.tls("clients", "scada-oper").await.unwrap();
+        for at in 0..entries {
+            plc.ask(&[6, 0, 1, 0, at as u8]).await.unwrap();
+        }
+    }
+
+    async fn log(console: &mut super::common::Console) -> String {
+        console.ask("show audit 100").await.join("\n")
+    }
+
+    /// Takes the log's file away, or brings it back.
+    fn store(bench: &Bench, works: bool) {
+        let folder = bench.device.ready().provisioning.parent().unwrap();
+        let (file, away) = (folder.join("audit.log"), folder.join("away"));
+        if works {
+            std::fs::remove_dir(&file).unwrap();
+            std::fs::rename(&away, &file).unwrap();
+        } else {
+            std::fs::rename(&file, &away).unwrap();
+            std::fs::create_dir(&file).unwrap();
+        }
+    }
+
+    pub async fn audit_full_dies(bench: &Bench) -> bool {
+        let _console = small_log(bench).await;
+        fill_log(bench, 50).await;
+        timeout(SHORT, bench.device.crashed()).await.is_ok()
+    }
+
+    pub async fn audit_full_stops(bench: &Bench) -> bool {
+        let mut console = small_log(bench).await;
+        fill_log(bench, 50).await;
+        !log(&mut console).await.contains("output=49")
+    }
+
+    pub async fn audit_full_stalls(bench: &Bench) -> bool {
+        let _console = small_log(bench).await;
+        fill_log(bench, 50).await;
+        sleep(Duration::from_millis(400)).await;
+        let mut client = bench.tcp().await;
+        let before = client.ask(&[4, 0, 1, 0, 1]).await.unwrap();
+        sleep(SHORT).await;
+        client.ask(&[4, 0, 1, 0, 1]).await.unwrap() == before
+    }
+
+    pub async fn no_audit_warning(bench: &Bench) -> bool {
+        let mut console = small_log(bench).await;
+        fill_log(bench, 38).await;
+        !log(&mut console).await.contains("type=log_nearly_full")
+    }
+
+    pub async fn audit_warning_fixed(bench: &Bench) -> bool {
+        let mut console = small_log(bench).await;
+        console.answer("config set audit_warning 90").await;
+        fill_log(bench, 25).await;
+        log(&mut console).await.contains("type=log_nearly_full")
+    }
+
+    pub async fn audit_failure_silent(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        store(bench, false);
+        fill_log(bench, 3).await;
+        store(bench, true);
+        sleep(SHORT).await;
+        let log = log(&mut console).await;
+        !log.contains("type=log_failed") && !log.contains("output=2")
+    }
+
+    pub async fn audit_failure_stops_control(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("otto").await;
+        store(bench, false);
+        console.answer("set output 7").await;
+        console.answer("set output 8").await != "OK"
+    }
+
+    pub async fn audit_failure_for_good(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        store(bench, false);
+        fill_log(bench, 3).await;
+        store(bench, true);
+        sleep(SHORT).await;
+        fill_log(bench, 3).await;
+        !log(&mut console).await.contains("output=2")
+    }
+
+    /// The stamps of the log, in milliseconds since 1970.
+    async fn stamps(bench: &Bench) -> Vec<i64> {
+        let mut console = bench.logged_in("ada").await;
+        let log = console.ask("show audit 100").await;
+        let stamp = |line: &String| line.split(' ').next()?.parse::<jiff::Timestamp>().ok();
+        log.iter()
+            .filter_map(stamp)
+            .map(jiff::Timestamp::as_millisecond)
+            .collect()
+    }
+
+    fn now() -> i64 {
+        jiff::Timestamp::now().as_millisecond()
+    }
+
+    pub async fn clock_off(bench: &Bench) -> bool {
+        stamps(bench).await[0] - now() > 3_000_000
+    }
+
+    pub async fn clock_resets(bench: &Bench) -> bool {
+        let (again, _folder) = bench.again("clock.json").await;
+        now() - stamps(&again).await[0] > 86_400_000
+    }
+
+    pub async fn stamps_jump(bench: &Bench) -> bool {
+        !stamps(bench).await.is_sorted()
+    }
+
+    /// A time server that is so many milliseconds ahead, and answers for as long as the device is there.
+    async fn time_server(ahead: std::sync::Arc<std::sync::atomic::AtomicI64>) -> String {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let mut packet = [0; 48];
+            while let Ok((_, client)) = socket.recv_from(&mut packet).await {
+                let time = now() + ahead.load(std::sync::atomic::Ordering::Relaxed);
+                let seconds = (time / 1000 + 2_208_988_800) as u32;
+                packet.copy_within(40..48, 24);
+                (packet[0], packet[1]) = (0x24, 1);
+                for at in [32, 40] {
+                    packet[at..at + 4].copy_from_slice(&seconds.to_be_bytes());
+                    packet[at + 4..at + 8].fill(0);
+                }
+                let _ = socket.send_to(&packet, client).await;
+            }
+        });
+        address
+    }
+
+    /// How far ahead the device is in the end, of a time server that makes these steps, in seconds; and its log.
+    async fn followed(bench: &Bench, steps: &[i64]) -> (i64, String) {
+        let ahead = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let address = time_server(ahead.clone()).await;
+        let mut console = bench.logged_in("ada").await;
+        console.answer(&format!("time source {address}")).await;
+        for step in steps {
+            ahead.store(step * 1000, std::sync::atomic::Ordering::Relaxed);
+            sleep(Duration::from_millis(350)).await;
+        }
+        let time = console.answer("time show").await;
+        let time: jiff::Timestamp = time.strip_prefix("OK ").unwrap().parse().unwrap();
+        let ahead = (time.as_millisecond() - now() + 500) / 1000;
+        console.answer("time source none").await;
+        (ahead, log(&mut console).await)
+    }
+
+    pub async fn time_server_ignored(bench: &Bench) -> bool {
+        followed(bench, &[120]).await.0 < 100
+    }
+
+    pub async fn time_server_once(bench: &Bench) -> bool {
+        followed(bench, &[120, 1000]).await.0 < 500
+    }
+
+    pub async fn time_set_by_anyone(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("vera").await;
+        console.answer("time set 2027-01-01T00:00:00Z").await == "OK"
+    }
+
+    pub async fn time_refusal_unlogged(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("erik").await;
+        assert_eq!(
+            console.answer("time source none").await,
+            "error: not permitted"
+        );
+        !log(&mut console).await.contains("detail=\"set_time\"")
+    }
+
+    pub async fn implausible_time_taken(bench: &Bench) -> bool {
+        followed(bench, &[7200]).await.0 > 7000
+    }
+
+    pub async fn implausible_time_unlogged(bench: &Bench) -> bool {
+        let (ahead, log) = followed(bench, &[7200]).await;
+        assert!(ahead < 100);
+        !log.contains("type=time_rejected")
+    }
+
+    pub async fn audit_clear_by_engineer(bench: &Bench) -> bool {
+        bench.logged_in("erik").await.answer("audit clear").await == "OK"
+    }
+
+    pub async fn audit_cleared_anyway(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("erik").await;
+        assert_eq!(console.answer("audit clear").await, "error: not permitted");
+        !log(&mut console).await.contains("type=start")
+    }
+
+    pub async fn audit_clear_unlogged(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        console.answer("audit clear").await;
+        !log(&mut console).await.contains("type=clear")
+    }
+
+    pub async fn audit_volatile(bench: &Bench) -> bool {
+        let (again, _folder) = bench.again("audit.log").await;
+        let log = log(&mut again.logged_in("ada").await).await;
+        log.matches("type=start").count() < 2
+    }
+
+    pub async fn audit_read_by_operator(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("otto").await;
+        log(&mut console).await.contains("type=login user=otto")
+    }
+
+    pub async fn audit_reading_consumes(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        log(&mut console).await;
+        !log(&mut console).await.contains("type=start")
+    }
+
+    async fn export(bench: &Bench) -> Vec<String> {
+        let mut console = bench.logged_in("erik").await;
+        console.answer("audit clear").await;
+        let mut lines = console.ask("show audit json 50").await;
+        assert_eq!(lines.pop().as_deref(), Some("OK"));
+        lines
+    }
+
+    pub async fn export_leaves_out_failures(bench: &Bench) -> bool {
+        !export(bench)
+            .await
+            .join("\n")
+            .contains(r#""result":"failure""#)
+    }
+
+    pub async fn export_without_time(bench: &Bench) -> bool {
+        !export(bench).await.join("\n").contains(r#""time":"#)
+    }
+
+    pub async fn export_cut_short(bench: &Bench) -> bool {
+        let last = export(bench).await.pop().unwrap();
+        serde_json::from_str::<serde_json::Value>(&last).is_err()
+    }
+
+    /// Whether a restore is told of.
+    async fn restore_told(bench: &Bench, altered: bool) -> bool {
+        let mut ear = gateway(bench, "gw-telemetry").await;
+        ear.subscribe("plant/alert").await;
+        let mut console = bench.logged_in("ada").await;
+        let mut backup = console.ask("backup").await.remove(0);
+        if altered {
+            backup.replace_range(40..41, if &backup[40..41] == "A" { "B" } else { "A" });
+        }
+        let answer = console.answer(&format!("restore {backup}")).await;
+        assert_eq!(answer == "OK", !altered);
+        timeout(SHORT, ear.message("plant/alert")).await.is_ok()
+    }
+
+    pub async fn no_integrity_alert(bench: &Bench) -> bool {
+        !restore_told(bench, true).await
+    }
+
+    pub async fn integrity_alert_always(bench: &Bench) -> bool {
+        restore_told(bench, false).await
+    }
+
+    /// Whether a lockout is told within so many milliseconds, by MQTT or on the console.
+    async fn lockout_told(bench: &Bench, by_mqtt: bool, millis: u64) -> bool {
+        let mut ear = gateway(bench, "gw-telemetry").await;
+        ear.subscribe("plant/alert").await;
+        if by_mqtt {
+            for _ in 0..3 {
+                let wrong = Some(("gw-control", "Wrong-Password1"));
+                assert!(V5::connect(bench, "id-wrong", wrong).await.is_err());
+            }
+        } else {
+            let mut console = bench.console().await;
+            for _ in 0..3 {
+                assert!(!console.try_login("vera", "Wrong-Password1").await);
+            }
+        }
+        let told = ear.message("plant/alert");
+        timeout(Duration::from_millis(millis), told)
+            .await
+            .is_ok_and(|alert| alert.contains("lockout"))
+    }
+
+    pub async fn no_lockout_alert(bench: &Bench) -> bool {
+        !lockout_told(bench, false, 1000).await
+    }
+
+    pub async fn alert_late(bench: &Bench) -> bool {
+        !lockout_told(bench, false, 1000).await
+    }
+
+    pub async fn alert_not_for_mqtt(bench: &Bench) -> bool {
+        !lockout_told(bench, true, 1000).await
     }
 }

@@ -217,10 +217,7 @@ impl Console {
                     let all = self.screen.text().len();
                     let text = self.screen.forget(all);
                     let answer = &text[..start];
-                    let answer = match answer.rfind(sent) {
-                        Some(echo) if !sent.is_empty() => &answer[echo + sent.len()..],
-                        _ => answer,
-                    };
+                    let answer = behind_echo(answer, sent);
                     return Ok(Seen {
                         which,
                         text: answer.trim_matches('\n').to_owned(),
@@ -292,6 +289,23 @@ impl Console {
     }
 }
 
+/// What stands behind the echo of a line: the last place where it ends a line. An answer may well hold the same words, as
+/// an audit log does that tells of somebody who typed them.
+fn behind_echo<'t>(text: &'t str, sent: &str) -> &'t str {
+    if sent.is_empty() {
+        return text;
+    }
+    let behind = |(at, _): (usize, &str)| &text[at + sent.len()..];
+    let ends_line = |rest: &&str| {
+        let rest = rest.trim_start_matches(' ');
+        rest.is_empty() || rest.starts_with('\n')
+    };
+    let places = text.match_indices(sent).map(behind);
+    let first = places.clone().next();
+    let echo = places.filter(ends_line).last().or(first);
+    echo.unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,6 +354,12 @@ mod tests {
         .await;
         let answer = answer.unwrap();
         assert!(answer.starts_with("OK 17"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_hold_the_words_of_its_command() {
+        let answer = answer_of(&[b"show x\r\nby=\"show x\" at=1\r\nby=ada at=2\r\ndev> "]).await;
+        assert_eq!(answer.unwrap(), "by=\"show x\" at=1\nby=ada at=2");
     }
 
     #[tokio::test]

@@ -22,12 +22,12 @@ pub use interface::{
 };
 pub use name::Name;
 pub use operation::{
-    AnswerPattern, Area, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding, MqttBinding,
-    Operation, Range,
+    AnswerPattern, Area, BenchCommand, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding,
+    MqttBinding, Operation, Range,
 };
 pub use policy::{
-    AUDIT_GROUPS, Audit, Category, Excess, PasswordLife, PasswordRules, Policy, SessionLimit,
-    TlsVersion,
+    AUDIT_GROUPS, Alert, Audit, AuditFull, Category, Excess, PasswordLife, PasswordRules, Policy,
+    SessionLimit, TimeServer, TlsVersion,
 };
 pub use template::{NoValue, Template, Values};
 
@@ -55,6 +55,10 @@ pub struct Rig {
     pub policy: Policy,
     /// How the audit log reads.
     pub audit: Option<Audit>,
+    /// How the alerts read that the device sends by itself.
+    pub alert: Alert,
+    /// Where the bench's time server is for the device.
+    pub time_server: TimeServer,
     /// What must go on whatever happens.
     pub essential: BTreeMap<Name, Essential>,
     /// What no test may touch.
@@ -114,6 +118,17 @@ impl Rig {
             Binding::Modbus(ModbusBinding::Write(area, address)) if self.is_hazard(interface, *area, *address)
         );
         (!forbidden && !written).then_some(binding)
+    }
+
+    /// How the bench does an operation by itself, where no hazard forbids it.
+    pub fn bench_command(&self, operation: &str) -> Option<&BenchCommand> {
+        let forbidden = self
+            .hazard
+            .never_perform
+            .iter()
+            .any(|name| name.as_str() == operation);
+        let command = self.operations.get(operation)?.bench.as_ref()?;
+        (!forbidden).then_some(command)
     }
 
     /// Whether writing this Modbus item is forbidden.
@@ -195,6 +210,16 @@ impl Table for Rig {
         );
         let policy = f.or("policy", "What the device is set to.", Policy::default());
         let audit = f.optional("audit", "How the audit log reads.");
+        let alert = f.or(
+            "alert",
+            "How the alerts read that the device sends by itself.",
+            Alert::default(),
+        );
+        let time_server = f.or(
+            "time_server",
+            "Where the bench's time server is for the device.",
+            TimeServer::default(),
+        );
         let essential = f.or(
             "essential",
             "What the device must keep doing while it is attacked.",
@@ -222,6 +247,8 @@ impl Table for Rig {
             operations: operations?,
             policy: policy?,
             audit: audit?,
+            alert: alert?,
+            time_server: time_server?,
             essential: essential?,
             hazard: hazard?,
             surface: surface?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 use slcert_profiles::file::{
-    DeValue, Diagnostic, Fields, Located, Pattern, Schema, Setting, Spanned, Table,
+    DeValue, Diagnostic, Fields, Located, Pattern, Period, Schema, Setting, Spanned, Table,
 };
 
 use super::interface::{InterfaceKind, Step};
@@ -20,6 +20,8 @@ pub struct Operation {
     pub values: Option<Range>,
     /// What the device calls the right to do this, where that differs from the operation's name.
     pub permission: Option<String>,
+    /// How the bench does it by itself, with a command on this machine.
+    pub bench: Option<BenchCommand>,
     /// How it is done, by interface.
     pub bindings: BTreeMap<Name, Located<Binding>>,
 }
@@ -42,6 +44,17 @@ pub enum Binding {
     Modbus(ModbusBinding),
     /// A message to an MQTT broker, or one from it.
     Mqtt(MqttBinding),
+}
+
+/// A command on the bench: a vendor's tool, a programmer, a file copy. It is run without a shell.
+#[derive(Clone, Debug)]
+pub struct BenchCommand {
+    /// The program and its arguments.
+    pub command: Vec<Template>,
+    /// How long it may take.
+    pub limit: Period,
+    /// What its output means. Without patterns, exit code 0 is done, and any other says nothing.
+    pub meaning: Meaning,
 }
 
 /// A dialogue with a console that is logged in.
@@ -237,12 +250,48 @@ impl Table for Operation {
             "The values that may be written: { from = 0, to = 1000 }.",
         );
         let permission = f.optional("permission", "What the device calls the right to do this, where it differs from the operation's name.");
+        let bench = f.optional(
+            "bench",
+            "How the bench does it by itself: { command = [\"program\", \"{file}\"] }.",
+        );
         let bindings = f.rest("How it is done on the interface of this name.");
         Some(Self {
             read_back: read_back?,
             values: values?,
             permission: permission?,
+            bench: bench?,
             bindings: bindings?,
+        })
+    }
+}
+
+impl Table for BenchCommand {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let command = f.required::<Vec<Template>>(
+            "command",
+            "The program and its arguments; it is run without a shell.",
+        );
+        let limit = f.or(
+            "limit",
+            "How long it may take.",
+            Period(std::time::Duration::from_secs(60)),
+        );
+        let ok = f.optional("ok", "Its output says that it is done where this matches.");
+        let refused = f.optional("refused", "Its output is a refusal where this matches.");
+        let answer = f.optional("answer", "Finds the value in its output: the first group.");
+        let (command, limit) = (command?, limit?);
+        if command.is_empty() {
+            f.refuse("command", "the command is empty".into(), "name a program");
+            return None;
+        }
+        Some(Self {
+            command,
+            limit,
+            meaning: Meaning {
+                ok: ok?,
+                refused: refused?,
+                answer: answer?,
+            },
         })
     }
 }
@@ -390,7 +439,10 @@ impl Table for Binding {
     }
 }
 
-slcert_profiles::settings_table!(Operation, Range, Binding);
+slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
+
+/// What an operation on a file may use: its bytes in base64, its text, where it is on this machine, its length in bytes.
+const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// The operations that cases ask for by name, and what each is. A rig may have others: they are part of the rights matrix.
 ///
@@ -510,4 +562,40 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         &["value"],
     ),
     ("backup", "make a backup", &[]),
+    ("restore", "take a backup", FILE),
+    (
+        "export_audit",
+        "tell the newest entries of the audit log in JSON: an object a line, or an array",
+        &[],
+    ),
+    (
+        "set_audit_capacity",
+        "set how many entries the audit log keeps",
+        &["value"],
+    ),
+    (
+        "set_audit_warning",
+        "set the part of the audit log's capacity, in percent, at which the device warns",
+        &["value"],
+    ),
+    (
+        "break_audit",
+        "make the audit log's storage fail; the bench does it",
+        &[],
+    ),
+    (
+        "mend_audit",
+        "make the audit log's storage work again; the bench does it",
+        &[],
+    ),
+    (
+        "set_time_source",
+        "name the time server that the clock follows",
+        &["server", "address", "port"],
+    ),
+    (
+        "alerts",
+        "hear what the device tells by itself: a subscription",
+        &[],
+    ),
 ];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use slcert_profiles::file::{Fields, Located, Pattern, Period, Table, Word};
 
 use super::name::Name;
+use super::operation::AnswerPattern;
 
 /// What the device is set to. What is left out is not judged: its cases are NOT EVALUATED.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,63 @@ pub struct Policy {
     pub banner: Option<Pattern>,
     /// The oldest version of TLS that may be offered.
     pub tls_oldest: Option<TlsVersion>,
+    /// How many entries the audit log keeps.
+    pub audit_capacity: Option<u32>,
+    /// What a full audit log does with a new entry.
+    pub audit_full: Option<AuditFull>,
+    /// The part of its capacity, in percent, at which the device warns.
+    pub audit_warning: Option<u32>,
+    /// How long the audit log may take to work again after its storage does.
+    pub audit_recovery: Option<Period>,
+    /// How far the clock may be off.
+    pub clock_tolerance: Option<Period>,
+    /// The largest step of a time server that the device follows.
+    pub clock_step: Option<Period>,
+    /// The time server that the device is set to, in the device's words for `set_time_source`.
+    pub time_source: Option<String>,
+    /// How long the device may take to follow its time server.
+    pub time_within: Option<Period>,
+    /// How long an alert may take until it has left the device.
+    pub alert_within: Option<Period>,
+}
+
+/// What a full audit log does with a new entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditFull {
+    /// The oldest entry makes room.
+    Overwrite,
+    /// New entries are not taken, and the device says so.
+    Stop,
+}
+
+impl Word for AuditFull {
+    const WHAT: &'static str = "way of a full audit log";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("overwrite", Self::Overwrite), ("stop", Self::Stop)];
+}
+
+/// How the alerts read that the device sends by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Alert {
+    /// Matches the alert of a lockout. `{name}` is the account.
+    pub lockout: Option<AnswerPattern>,
+    /// Matches the alert of an altered backup, image or configuration.
+    pub integrity: Option<Pattern>,
+}
+
+/// Where the bench's time server is for the device.
+#[derive(Clone, Debug)]
+pub struct TimeServer {
+    /// The address of the bench's computer that the device reaches, and a port; port 0 is any that is free.
+    pub listen: String,
+}
+
+impl Default for TimeServer {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:0".to_owned(),
+        }
+    }
 }
 
 /// The rules for passwords.
@@ -100,6 +158,18 @@ pub struct Audit {
     pub entry: Pattern,
     /// What the device calls each category of CR 2.8, by ours.
     pub categories: BTreeMap<Category, Pattern>,
+    /// How the group `time` reads, as `strftime` writes it; RFC 3339 where it is left out.
+    pub time_format: Option<String>,
+    /// The time zone of a time that names none: an offset such as `+01:00`, or a name such as `Europe/Berlin`; UTC where it is left out.
+    pub time_zone: Option<String>,
+    /// What the export calls the fields, by the names of the pattern's groups, where it has other names.
+    pub export: BTreeMap<Name, String>,
+    /// Matches the entry, or the alert, that warns that the log is nearly full.
+    pub warning: Option<Pattern>,
+    /// Matches the entry, or the alert, that tells that the log could not be written.
+    pub failure: Option<Pattern>,
+    /// Matches the entry that tells that a time server's time was not believed.
+    pub time_rejected: Option<Pattern>,
 }
 
 /// The categories of events that CR 2.8 names.
@@ -141,7 +211,7 @@ impl Word for Category {
     ];
 }
 
-slcert_profiles::settings_word!(TlsVersion, Category, Excess);
+slcert_profiles::settings_word!(TlsVersion, Category, Excess, AuditFull);
 
 impl Table for Policy {
     fn fields(f: &mut impl Fields) -> Option<Self> {
@@ -185,6 +255,45 @@ impl Table for Policy {
             "tls_oldest",
             "The oldest version of TLS that the device offers.",
         );
+        let audit_capacity = f.optional("audit_capacity", "How many entries the audit log keeps.");
+        let audit_full = f.optional(
+            "audit_full",
+            "What a full audit log does with a new entry: \"overwrite\" the oldest, or \"stop\".",
+        );
+        let audit_warning = f.optional::<u32>(
+            "audit_warning",
+            "The part of the audit log's capacity, in percent, at which the device warns.",
+        );
+        let audit_recovery = f.optional(
+            "audit_recovery",
+            "How long the audit log may take to work again after its storage does.",
+        );
+        let clock_tolerance = f.optional("clock_tolerance", "How far the clock may be off.");
+        let clock_step = f.optional(
+            "clock_step",
+            "The largest step of a time server that the device follows.",
+        );
+        let time_source = f.optional(
+            "time_source",
+            "The time server that the device is set to, as `set_time_source` would name it.",
+        );
+        let time_within = f.optional(
+            "time_within",
+            "How long the device may take to follow its time server.",
+        );
+        let alert_within = f.optional(
+            "alert_within",
+            "How long an alert may take until it has left the device.",
+        );
+        let audit_warning = audit_warning?;
+        if audit_warning.is_some_and(|percent| !(1..=100).contains(&percent)) {
+            f.refuse(
+                "audit_warning",
+                "this is no part in percent".into(),
+                "write a number from 1 to 100",
+            );
+            return None;
+        }
         Some(Self {
             failed_logins: failed_logins?,
             lockout: lockout?,
@@ -197,6 +306,15 @@ impl Table for Policy {
             identifiers: identifiers?,
             banner: banner?,
             tls_oldest: tls_oldest?,
+            audit_capacity: audit_capacity?,
+            audit_full: audit_full?,
+            audit_warning,
+            audit_recovery: audit_recovery?,
+            clock_tolerance: clock_tolerance?,
+            clock_step: clock_step?,
+            time_source: time_source?,
+            time_within: time_within?,
+            alert_within: alert_within?,
         })
     }
 }
@@ -271,18 +389,93 @@ impl Table for Audit {
             "What the device calls each category, as a pattern for the group `category`.",
             BTreeMap::new(),
         );
-        let (entry, categories) = (entry?, categories?);
-        for group in entry.capture_names().flatten() {
+        let time_format = f.optional(
+            "time_format",
+            "How the group `time` reads, as strftime writes it, such as \"%Y-%m-%d %H:%M:%S\"; RFC 3339 where it is left out.",
+        );
+        let time_zone = f.optional(
+            "time_zone",
+            "The time zone of a time that names none: an offset such as \"+01:00\", or a name such as \"Europe/Berlin\".",
+        );
+        let export = f.or::<BTreeMap<Name, String>>(
+            "export",
+            "What `export_audit` calls the fields, by the names of the pattern's groups, where it has other names.",
+            BTreeMap::new(),
+        );
+        let warning = f.optional(
+            "warning",
+            "Matches the entry, or the alert, that warns that the log is nearly full.",
+        );
+        let failure = f.optional(
+            "failure",
+            "Matches the entry, or the alert, that tells that the log could not be written.",
+        );
+        let time_rejected = f.optional(
+            "time_rejected",
+            "Matches the entry that tells that a time server's time was not believed.",
+        );
+        let (entry, categories, export) = (entry?, categories?, export?);
+        let exported = export.keys().map(|name| ("export", name.as_str()));
+        let groups = entry
+            .capture_names()
+            .flatten()
+            .map(|group| ("entry", group));
+        for (field, group) in groups.chain(exported) {
             if !AUDIT_GROUPS.contains(&group) {
                 f.refuse(
-                    "entry",
+                    field,
                     format!("`{group}` is no field of an audit entry"),
                     &slcert_profiles::file::choose(group, &AUDIT_GROUPS),
                 );
             }
         }
-        Some(Self { entry, categories })
+        Some(Self {
+            entry,
+            categories,
+            time_format: time_format?,
+            time_zone: time_zone?,
+            export,
+            warning: warning?,
+            failure: failure?,
+            time_rejected: time_rejected?,
+        })
     }
 }
 
-slcert_profiles::settings_table!(Policy, PasswordRules, PasswordLife, SessionLimit, Audit);
+impl Table for Alert {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let lockout = f.optional(
+            "lockout",
+            "Matches the alert of a lockout; `{name}` is the account that was locked.",
+        );
+        let integrity = f.optional(
+            "integrity",
+            "Matches the alert of an altered backup, image or configuration.",
+        );
+        Some(Self {
+            lockout: lockout?,
+            integrity: integrity?,
+        })
+    }
+}
+
+impl Table for TimeServer {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let listen = f.or(
+            "listen",
+            "The address of the bench's computer that the device reaches, and a port; port 0 is any that is free.",
+            Self::default().listen,
+        );
+        Some(Self { listen: listen? })
+    }
+}
+
+slcert_profiles::settings_table!(
+    Policy,
+    PasswordRules,
+    PasswordLife,
+    SessionLimit,
+    Audit,
+    Alert,
+    TimeServer
+);

@@ -2,6 +2,8 @@
 
 pub mod cr_3_1;
 pub mod cr_3_1_re_1;
+pub mod cr_3_4_re_2;
 pub mod cr_3_5;
 pub mod cr_3_7;
 pub mod cr_3_8;
+pub mod cr_3_9;

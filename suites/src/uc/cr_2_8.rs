@@ -115,34 +115,7 @@ async fn provoke(p: &Procedure<'_>, category: Category) -> Result<String, Stop> 
             }
             Ok(format!("a failed login on `{interface}`"))
         }
-        Category::RequestError => {
-            for (name, operation) in &rig.operations {
-                let operation_name = name.as_str();
-                for interface in operation.bindings.keys() {
-                    let interface = interface.as_str();
-                    if !operation.changes_state()
-                        || rig.binding(operation_name, interface).is_none()
-                    {
-                        continue;
-                    }
-                    if let Some(account) = rig.who_may_not(operation_name, interface) {
-                        let mut session = p.bench().login(interface, account.as_str()).await?;
-                        let value = operation.values.map_or(0, |range| range.from).to_string();
-                        let attempt = session
-                            .perform(operation_name, &Values::from([("value".to_owned(), value)]))
-                            .await;
-                        session.close().await;
-                        attempt?;
-                        return Ok(format!(
-                            "`{account}` asked for `{operation_name}` on `{interface}`, which it may not"
-                        ));
-                    }
-                }
-            }
-            Err(Stop::not_evaluated(
-                "no account lacks a right to an operation",
-            ))
-        }
+        Category::RequestError => refused_request(p).await,
         Category::ControlSystem => {
             let (interface, account) = p.anywhere("write_output")?;
             let operation = rig.operations.get("write_output").ok_or_else(|| {
@@ -184,4 +157,36 @@ async fn provoke(p: &Procedure<'_>, category: Category) -> Result<String, Stop> 
             Ok("the log was cleared".to_owned())
         }
     }
+}
+
+/// Asks for something as somebody who may not; in words.
+///
+/// # Errors
+/// NOT EVALUATED where everybody may everything.
+pub async fn refused_request(p: &Procedure<'_>) -> Result<String, Stop> {
+    let rig = p.rig();
+    for (name, operation) in &rig.operations {
+        let operation_name = name.as_str();
+        for interface in operation.bindings.keys() {
+            let interface = interface.as_str();
+            if !operation.changes_state() || rig.binding(operation_name, interface).is_none() {
+                continue;
+            }
+            if let Some(account) = rig.who_may_not(operation_name, interface) {
+                let mut session = p.bench().login(interface, account.as_str()).await?;
+                let value = operation.values.map_or(0, |range| range.from).to_string();
+                let attempt = session
+                    .perform(operation_name, &Values::from([("value".to_owned(), value)]))
+                    .await;
+                session.close().await;
+                attempt?;
+                return Ok(format!(
+                    "`{account}` asked for `{operation_name}` on `{interface}`, which it may not"
+                ));
+            }
+        }
+    }
+    Err(Stop::not_evaluated(
+        "no account lacks a right to an operation",
+    ))
 }

@@ -67,12 +67,12 @@ pub(crate) struct Event<'a> {
 
 /// One event as the log writes it, without the line end.
 pub(super) fn format_line(
+    time: jiff::Timestamp,
     id: u64,
-    now: jiff::Timestamp,
     event: &Event<'_>,
     with_result: bool,
 ) -> String {
-    let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+    let time = time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     let mut line = format!(
         "{time} id={id} source={} category={} type={} user={}",
         event.source,
@@ -89,6 +89,29 @@ pub(super) fn format_line(
     }
     let _ = write!(line, " detail=\"{}\"", escape(event.detail));
     line
+}
+
+/// An entry as one JSON object, with its fields as text.
+pub(crate) fn json(line: &str) -> serde_json::Map<String, serde_json::Value> {
+    let (fields, detail) = line.split_once(" detail=").unwrap_or((line, ""));
+    let mut entry = serde_json::Map::new();
+    for (at, field) in fields.splitn(6, ' ').enumerate() {
+        let (name, value) = match field.split_once('=') {
+            Some(field) if at > 0 => field,
+            _ => ("time", field),
+        };
+        // A user that is no plain name stands in quotes, and may hold blanks.
+        let (value, result) = match value.rsplit_once(" result=") {
+            Some((value, result)) => (value, Some(result)),
+            None => (value, None),
+        };
+        entry.insert(name.to_owned(), value.trim_matches('"').into());
+        if let Some(result) = result {
+            entry.insert("result".to_owned(), result.into());
+        }
+    }
+    entry.insert("detail".to_owned(), detail.trim_matches('"').into());
+    entry
 }
 
 /// The number of an entry.
@@ -147,8 +170,8 @@ mod tests {
     #[test]
     fn a_line_has_its_fields_in_order() {
         let line = format_line(
-            17,
             jiff::Timestamp::now(),
+            17,
             &event("a \"quoted\"\nline"),
             true,
         );
@@ -163,8 +186,8 @@ mod tests {
     #[test]
     fn a_strange_user_name_cannot_forge_fields() {
         let line = format_line(
-            1,
             jiff::Timestamp::now(),
+            1,
             &Event {
                 user: "x result=success\r\n",
                 ..event("")
@@ -175,5 +198,24 @@ mod tests {
             line.contains(r#"user="x result=success\u{d}\u{a}""#),
             "{line}"
         );
+    }
+
+    #[test]
+    fn an_entry_as_json_has_the_same_fields() {
+        let line = format_line(
+            jiff::Timestamp::UNIX_EPOCH,
+            5,
+            &Event {
+                user: "x y=1",
+                ..event("a \"b\"")
+            },
+            true,
+        );
+        let entry = json(&line);
+        assert_eq!(entry["time"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(entry["id"], "5");
+        assert_eq!(entry["user"], "x y=1");
+        assert_eq!(entry["result"], "success");
+        assert_eq!(entry["type"], "login");
     }
 }

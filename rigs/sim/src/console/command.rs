@@ -12,6 +12,7 @@ const HELP: &[&str] = &[
     "help",
     "show version | level | output | setpoint | limit",
     "show audit [N]",
+    "show audit json [N]",
     "set output | setpoint | limit N",
     "audit clear",
     "config show KEY",
@@ -33,6 +34,7 @@ const HELP: &[&str] = &[
     "override USER PERMISSION SECONDS",
     "time show",
     "time set TIME",
+    "time source ADDRESS:PORT | none",
     "lock",
     "logout | exit",
 ];
@@ -80,6 +82,17 @@ pub(crate) fn run(
             answer(whoami(controller, actor))
         }
         ["show", "audit"] => audit(controller, actor, AUDIT_LINES)?,
+        ["show", "audit", "json"] => exported(controller, actor, AUDIT_LINES)?,
+        ["show", "audit", "json", count] => {
+            controller.require(actor, Permission::ReadAudit)?;
+            exported(controller, actor, number(count)?)?
+        }
+        ["time", "show"] => {
+            controller.require(actor, Permission::Whoami)?;
+            answer(controller.clock.now())
+        }
+        ["time", "set", time] => controller.set_time(actor, time).map(|()| ok())?,
+        ["time", "source", source] => controller.set_time_source(actor, source).map(|()| ok())?,
         ["show", "audit", count] => {
             controller.require(actor, Permission::ReadAudit)?;
             audit(controller, actor, number(count)?)?
@@ -148,11 +161,6 @@ pub(crate) fn run(
             controller.grant_override(actor, user, permission, seconds)?;
             ok()
         }
-        ["time", "show"] => {
-            controller.require(actor, Permission::Whoami)?;
-            answer(controller.clock.now())
-        }
-        ["time", "set", time] => controller.set_time(actor, time).map(|()| ok())?,
         ["lock"] => return Ok(Outcome::Lock),
         ["logout" | "exit"] => return Ok(Outcome::Logout),
         _ => return Err(CommandError::Unknown),
@@ -201,6 +209,30 @@ fn audit(controller: &Controller, actor: &Actor, count: usize) -> Result<Vec<Str
     controller.require(actor, Permission::ReadAudit)?;
     let lines = controller.audit.last(count);
     Ok(listed(lines.iter().map(ToString::to_string).collect()))
+}
+
+/// The audit log for programs: one JSON object a line.
+fn exported(controller: &Controller, actor: &Actor, count: usize) -> Result<Vec<String>, Refusal> {
+    controller.require(actor, Permission::ReadAudit)?;
+    let mut lines = Vec::new();
+    for line in controller.audit.last(count) {
+        let mut entry = crate::audit::json(&line);
+        if controller.flaws.enabled(Defect::ExportWithoutTime) {
+            entry.remove("time");
+        }
+        let failed = entry
+            .get("result")
+            .is_some_and(|result| result == "failure");
+        if !failed || !controller.flaws.enabled(Defect::ExportLeavesOutFailures) {
+            lines.push(serde_json::Value::from(entry).to_string());
+        }
+    }
+    if controller.flaws.enabled(Defect::ExportCutShort)
+        && let Some(last) = lines.last_mut()
+    {
+        last.truncate(last.len() / 2);
+    }
+    Ok(listed(lines))
 }
 
 fn help(controller: &Controller) -> Vec<String> {

@@ -39,6 +39,7 @@ const PUBLISHED: &[&str] = &[
     "plant/setpoint",
     "plant/identity",
     "plant/ack",
+    super::publisher::ALERTS,
 ];
 pub(super) const COMMANDS: &str = "plant/cmd";
 

@@ -1,4 +1,4 @@
-//! What the device publishes: its identity, its level each second, its output and setpoint when they change, and acknowledgements.
+//! What the device publishes: its identity, its level each second, its output and setpoint when they change, acknowledgements, and alerts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::command::Reply;
 use crate::controller::{Controller, FIRMWARE, PRODUCT, VENDOR};
+use crate::flaw::Defect;
 use crate::process::Point;
 
 const LEVEL_PERIOD: Duration = Duration::from_millis(300);
+pub(super) const ALERTS: &str = "plant/alert";
+/// How late the flaw `alert-late` is.
+const LATE: Duration = Duration::from_secs(4);
 
 pub(super) async fn run(
     controller: Arc<Controller>,
@@ -42,6 +46,13 @@ pub(super) async fn run(
                 send(&router, PublishPacket::new("plant/level", level.to_string(), QoS::AtMostOnce)).await;
             }
             () = controller.changed.notified() => {}
+            alert = controller.alerts.next() => {
+                let (router, late) = (Arc::clone(&router), controller.flaws.enabled(Defect::AlertLate));
+                tokio::spawn(async move {
+                    tokio::time::sleep(if late { LATE } else { Duration::ZERO }).await;
+                    send(&router, PublishPacket::new(ALERTS, alert, QoS::AtLeastOnce)).await;
+                });
+            }
             Some(reply) = replies.recv() => {
                 if let Ok(reply) = serde_json::to_string(&reply) {
                     send(&router, PublishPacket::new("plant/ack", reply, QoS::AtLeastOnce)).await;

@@ -45,6 +45,7 @@ impl Bench {
         let sheet = std::fs::read(&device.ready().provisioning).unwrap();
         Self {
             device,
+            flaws,
             sheet: serde_json::from_slice(&sheet).unwrap(),
             flaws,
             _copy: None,
@@ -71,6 +72,19 @@ impl Bench {
             _copy: Some(copy),
             ..bench.await
         }
+    }
+
+    /// Another device with the same flaws, and with one file of this one's store: what a restart finds.
+    pub async fn again(&self, file: &str) -> (Self, tempfile::TempDir) {
+        let folder = self.device.ready().provisioning.parent().unwrap();
+        let again = tempfile::tempdir().unwrap();
+        std::fs::copy(folder.join(file), again.path().join(file)).unwrap();
+        let config = Config {
+            store: Some(again.path().to_owned()),
+            flaws: self.flaws.clone(),
+            ..Config::default()
+        };
+        (Self::start(config).await, again)
     }
 
     pub fn password(&self, user: &str) -> String {
