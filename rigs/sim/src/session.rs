@@ -200,7 +200,7 @@ mod tests {
 
     fn sessions() -> Sessions {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::open(Store::open(dir.path()).unwrap()).unwrap();
+        let clock = Clock::open(Store::open(dir.path()).unwrap(), &FlawSet::none()).unwrap();
         Sessions::new(Arc::new(clock), &FlawSet::none())
     }
 

@@ -852,7 +852,7 @@ mod shows {
     }
 
     pub async fn clock_resets(bench: &Bench) -> bool {
-        let (again, _folder) = bench.again("clock.json").await;
+        let (again, _folder) = bench.again_with("clock.json").await;
         now() - stamps(&again).await[0] > 86_400_000
     }
 
@@ -947,7 +947,7 @@ mod shows {
     }
 
     pub async fn audit_volatile(bench: &Bench) -> bool {
-        let (again, _folder) = bench.again("audit.log").await;
+        let (again, _folder) = bench.again_with("audit.log").await;
         let log = log(&mut again.logged_in("ada").await).await;
         log.matches("type=start").count() < 2
     }

@@ -131,6 +131,19 @@ impl Rig {
         (!forbidden).then_some(command)
     }
 
+    /// Whether an operation reads something on `interface`, at once and without a value: it can be performed at any time, and
+    /// changes nothing.
+    pub fn only_reads(&self, operation: &str, interface: &str) -> bool {
+        let plain = self
+            .binding(operation, interface)
+            .is_some_and(|binding| binding.placeholders().is_empty());
+        let state = self
+            .operations
+            .get(operation)
+            .is_some_and(Operation::changes_state);
+        plain && !state && !operation::acts_or_waits(operation)
+    }
+
     /// Whether writing this Modbus item is forbidden.
     pub fn is_hazard(&self, interface: &str, area: Area, address: u16) -> bool {
         self.hazard.never_write.iter().any(|items| {

@@ -444,6 +444,14 @@ slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 /// What an operation on a file may use: its bytes in base64, its text, where it is on this machine, its length in bytes.
 const FILE: &[&str] = &["data", "text", "file", "size"];
 
+/// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
+const ACT_OR_WAIT: [&str; 4] = ["clear_audit", "break_audit", "mend_audit", "alerts"];
+
+/// Whether an operation acts, or waits for what may not come, though it takes no value.
+pub(super) fn acts_or_waits(operation: &str) -> bool {
+    ACT_OR_WAIT.contains(&operation)
+}
+
 /// The operations that cases ask for by name, and what each is. A rig may have others: they are part of the rights matrix.
 ///
 /// The last column lists the values that a binding may use as placeholders.

@@ -116,13 +116,9 @@ async fn use_everything(p: &Procedure<'_>) -> Result<Vec<String>, Stop> {
             let operations: Vec<_> = rig
                 .operations
                 .iter()
-                .filter(|(name, operation)| {
-                    !operation.changes_state()
+                .filter(|(name, _)| {
+                    rig.only_reads(name.as_str(), interface.as_str())
                         && rig.may(account, name.as_str())
-                        && name.as_str() != "clear_audit"
-                        && rig
-                            .binding(name.as_str(), interface.as_str())
-                            .is_some_and(|it| it.placeholders().is_empty())
                         && !used.contains(&format!("{name}@{interface}"))
                 })
                 .map(|(name, _)| name.as_str())

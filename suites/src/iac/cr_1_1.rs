@@ -83,14 +83,11 @@ async fn before_login(p: &mut Procedure<'_>) -> Result<(), Stop> {
 /// Operations that read, or that write a value which can be read back: they can be tried without doing harm.
 fn is_plain(p: &Procedure<'_>, operation: &str) -> bool {
     let rig = p.rig();
-    let Some(binding) = rig.binding(operation, p.name()) else {
-        return false;
-    };
     let writes = rig
         .operations
         .get(operation)
         .is_some_and(|it| it.changes_state());
-    writes || (binding.placeholders().is_empty() && operation != "clear_audit")
+    (writes && rig.binding(operation, p.name()).is_some()) || rig.only_reads(operation, p.name())
 }
 
 async fn wrong_credentials(p: &mut Procedure<'_>) -> Result<(), Stop> {

@@ -113,8 +113,7 @@ async fn refused(p: &mut Procedure<'_>, what: &str, who: &Who<'_>) -> Result<(),
                     .keys()
                     .map(|name| name.as_str())
                     .find(|operation| {
-                        rig.binding(operation, p.name())
-                            .is_some_and(|binding| binding.placeholders().is_empty())
+                        rig.only_reads(operation, p.name())
                             && rig.who_may_str(operation, p.name()).is_some()
                             && p.interface()
                                 .is_ok_and(|interface| !interface.is_open(operation))

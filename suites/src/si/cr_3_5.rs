@@ -478,13 +478,7 @@ fn readable(p: &Procedure<'_>) -> Result<(String, String), Stop> {
     let rig = p.rig();
     rig.operations
         .iter()
-        .filter(|(name, operation)| {
-            !operation.changes_state()
-                && name.as_str() != "clear_audit"
-                && rig
-                    .binding(name.as_str(), p.name())
-                    .is_some_and(|binding| binding.placeholders().is_empty())
-        })
+        .filter(|(name, _)| rig.only_reads(name.as_str(), p.name()))
         .find_map(|(name, _)| {
             Some((
                 rig.who_may_str(name.as_str(), p.name())?.to_owned(),

@@ -58,7 +58,7 @@ pub const CASES: &[Case] = &[
 
 async fn after_logout(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let rig = p.rig();
-    let found = rig.operations.iter().find_map(|(name, operation)| {
+    let found = rig.operations.keys().find_map(|name| {
         let Some(Binding::Console(binding)) = rig.binding(name.as_str(), p.name()) else {
             return None;
         };
@@ -66,7 +66,7 @@ async fn after_logout(p: &mut Procedure<'_>) -> Result<(), Stop> {
             return None;
         };
         let answer = binding.meaning.answer.as_ref()?;
-        let plain = !operation.changes_state() && command.names().next().is_none();
+        let plain = rig.only_reads(name.as_str(), p.name());
         let account = rig.who_may_str(name.as_str(), p.name())?;
         plain.then_some((name.as_str(), command, answer, account))
     });

@@ -231,7 +231,7 @@ fn stated(p: &Procedure<'_>) -> Result<Duration, Stop> {
 /// An account and a command that only reads.
 fn harmless<'r>(p: &Procedure<'r>) -> Result<(&'r str, String), Stop> {
     let rig = p.rig();
-    for (name, operation) in &rig.operations {
+    for name in rig.operations.keys() {
         let Some(Binding::Console(binding)) = rig.binding(name.as_str(), p.name()) else {
             continue;
         };
@@ -242,10 +242,7 @@ fn harmless<'r>(p: &Procedure<'r>) -> Result<(&'r str, String), Stop> {
         let [Step::Send(command)] = binding.steps.as_slice() else {
             continue;
         };
-        if operation.changes_state()
-            || command.names().next().is_some()
-            || name.as_str() == "clear_audit"
-        {
+        if !rig.only_reads(name.as_str(), p.name()) {
             continue;
         }
         if let Some(account) = rig.who_may_str(name.as_str(), p.name()) {

@@ -82,15 +82,10 @@ async fn rounds(p: &mut Procedure<'_>, limit: SessionLimit) -> Result<(), Stop> 
 /// An account, and an operation that reads: many sessions are asked, and none is to disturb another.
 fn reader<'r>(p: &Procedure<'r>) -> Result<(&'r str, &'r str), Stop> {
     let rig = p.rig();
-    let reads = |name: &str| {
-        rig.binding(name, p.name())
-            .is_some_and(|binding| binding.placeholders().is_empty())
-            && !rig.operations[name].changes_state()
-    };
     rig.operations
         .keys()
         .map(|name| name.as_str())
-        .filter(|name| reads(name))
+        .filter(|name| rig.only_reads(name, p.name()))
         .find_map(|name| Some((rig.who_may_str(name, p.name())?, name)))
         .ok_or_else(|| Stop::not_evaluated(format!("nobody may read anything on `{}`", p.name())))
 }

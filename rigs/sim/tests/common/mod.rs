@@ -47,7 +47,6 @@ impl Bench {
             device,
             flaws,
             sheet: serde_json::from_slice(&sheet).unwrap(),
-            flaws,
             _copy: None,
         }
     }
@@ -75,7 +74,7 @@ impl Bench {
     }
 
     /// Another device with the same flaws, and with one file of this one's store: what a restart finds.
-    pub async fn again(&self, file: &str) -> (Self, tempfile::TempDir) {
+    pub async fn again_with(&self, file: &str) -> (Self, tempfile::TempDir) {
         let folder = self.device.ready().provisioning.parent().unwrap();
         let again = tempfile::tempdir().unwrap();
         std::fs::copy(folder.join(file), again.path().join(file)).unwrap();
