@@ -293,20 +293,45 @@ async fn attempts(
 /// another interface reads where there is one, one that reads otherwise.
 pub fn deed<'r>(p: &Procedure<'r>, interface: &str, account: &str) -> Option<&'r str> {
     let rig = p.rig();
-    let shows = |name: &str| {
-        let (operation, binding) = (rig.operations.get(name)?, rig.binding(name, interface)?);
-        if !operation.changes_state() {
-            // Without a pattern for the answer, any words would count as one.
-            let told = binding.meaning().is_none_or(|it| it.answer.is_some());
-            return (told && binding.placeholders().iter().all(|it| it == "tag")).then_some(1);
+    let rank = |name: &str| {
+        rig.binding(name, interface)?;
+        if witnessed(rig, name, interface) {
+            return Some(0);
         }
-        witnessed(rig, name, interface).then_some(0)
+        reads(rig, name, interface)
     };
     let may = rig.operations.keys().map(|name| name.as_str());
     may.filter(|name| rig.may(account, name))
-        .filter_map(|name| Some((shows(name)?, name)))
+        .filter_map(|name| Some((rank(name)?, name)))
         .min()
         .map(|(_, name)| name)
+}
+
+/// Whether an operation only reads and tells that it did: 1 for a value that can be set and so is there at any time, 2 for
+/// others.
+pub fn reads(rig: &Rig, operation: &str, interface: &str) -> Option<u8> {
+    let binding = rig.binding(operation, interface)?;
+    // Without a pattern for the answer, any words would count as one.
+    let told = binding.meaning().is_none_or(|it| it.answer.is_some());
+    let plain = told && binding.placeholders().is_empty();
+    if !plain || rig.operations.get(operation)?.changes_state() {
+        return None;
+    }
+    let mut backs = rig
+        .operations
+        .values()
+        .filter_map(|it| it.read_back.as_ref());
+    Some(if backs.any(|name| name.as_str() == operation) {
+        1
+    } else {
+        2
+    })
+}
+
+/// Whether an account watches an essential function: its sessions are not the test's to end or to count.
+pub fn watches(rig: &Rig, account: &str) -> bool {
+    let mut accounts = rig.essential.values().filter_map(|it| it.account.as_ref());
+    accounts.any(|name| name.as_str() == account)
 }
 
 /// Whether what an operation changes can be read back on another interface, so that a session here need not end for it.
