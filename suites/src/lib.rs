@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod account;
+pub mod administrator;
 pub mod audit;
 pub mod case;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod plan;
 pub mod procedure;
 pub mod ra;
 pub mod rights;
+pub mod session;
 pub mod si;
 pub mod uc;
 

@@ -7,9 +7,10 @@ use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{InterfaceKind, Values};
 use tokio::time::{Instant, sleep};
 
-use crate::account::{acts, administer, deed, dies, number, put_back, try_set, watches};
+use crate::administrator::{administer, number, put_back, try_set};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
+use crate::session::{acts, deed, dies, watches};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[

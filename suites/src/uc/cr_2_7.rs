@@ -6,9 +6,10 @@ use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::{Excess, InterfaceKind, SessionLimit};
 use tokio::time::{Instant, sleep};
 
-use crate::account::{acts, number, put_back, reads, try_set, watches};
+use crate::administrator::{number, put_back, try_set};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
+use crate::session::{acts, reads, watches};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[Case {
