@@ -41,7 +41,7 @@ pub fn reads(rig: &Rig, operation: &str, interface: &str) -> Option<u8> {
     let binding = rig.binding(operation, interface)?;
     // Without a pattern for the answer, any words would count as one.
     let told = binding.meaning().is_none_or(|it| it.answer.is_some());
-    let plain = told && binding.placeholders().is_empty();
+    let plain = told && binding.placeholders().is_empty() && operation != "clear_audit";
     if !plain || rig.operations.get(operation)?.changes_state() {
         return None;
     }
