@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod account;
+pub mod administrator;
 pub mod alert;
 pub mod audit;
 pub mod case;
@@ -27,6 +28,7 @@ pub mod procedure;
 pub mod provoke;
 pub mod ra;
 pub mod rights;
+pub mod session;
 pub mod si;
 pub mod tre;
 pub mod uc;

@@ -51,6 +51,16 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "entries are gone before they are looked for a second time",
     ),
     (
+        "override-for-ever",
+        &["CR 2.8"],
+        "what the override has left permitted is no request error",
+    ),
+    (
+        "session-count-leaks",
+        &["CR 3.5"],
+        "who came and went too often is shut out",
+    ),
+    (
         "loop-stalls",
         &["CR 3.7", "CR 7.7"],
         "their cases send unknown functions as well",

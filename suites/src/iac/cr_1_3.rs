@@ -3,12 +3,12 @@
 use slcert_rigs::Secret;
 use slcert_rigs::bench::Session;
 
-use crate::account::{
-    Made, acts, administer, ask_all, deed, dies, needs, one_of_each_kind, restart, stays_open,
-};
+use crate::account::{Made, one_of_each_kind};
+use crate::administrator::{administer, ask_all, needs, restart};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::fresh;
 use crate::procedure::{Procedure, Stop};
+use crate::session::{acts, deed, dies, stays_open};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[

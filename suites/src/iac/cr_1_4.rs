@@ -6,7 +6,8 @@ use slcert_rigs::Secret;
 use slcert_rigs::bench::Who;
 use slcert_rigs::rig::{InterfaceKind, MqttVersion, Values};
 
-use crate::account::{Made, administer, ask, ask_all, needs, one_of_each_kind};
+use crate::account::{Made, one_of_each_kind};
+use crate::administrator::{administer, ask, ask_all, needs};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::effect::{Actor, Effect, attempt};
 use crate::fresh;

@@ -7,7 +7,8 @@ use slcert_rigs::Secret;
 use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{PasswordLife, User, Values};
 
-use crate::account::{Made, administer, ask, needs, number, put_back, try_set};
+use crate::account::Made;
+use crate::administrator::{administer, ask, needs, number, put_back, try_set};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::clock::{self, days};
 use crate::fresh;

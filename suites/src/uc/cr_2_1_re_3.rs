@@ -6,10 +6,11 @@ use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{Rig, Values};
 use tokio::time::{Instant, sleep};
 
-use crate::account::{acts, administer, witnessed};
+use crate::administrator::administer;
 use crate::audit;
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
+use crate::session::{acts, witnessed};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[Case {

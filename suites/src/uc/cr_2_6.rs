@@ -7,9 +7,10 @@ use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{InterfaceKind, Values};
 use tokio::time::{Instant, sleep};
 
-use crate::account::{acts, administer, deed, dies, number, put_back, try_set};
+use crate::administrator::{administer, number, put_back, try_set};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
+use crate::session::{acts, deed, dies, watches};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[
@@ -216,14 +217,16 @@ fn users<'r>(p: &Procedure<'r>) -> Result<Vec<(&'r str, &'r str, &'r str)>, Stop
             continue;
         }
         let name = name.as_str();
-        let telling = rig.accounts_on(name).filter_map(|(account, _)| {
+        let accounts = rig.accounts_on(name);
+        let accounts = accounts.filter(|(account, _)| !watches(rig, account.as_str()));
+        let telling = accounts.filter_map(|(account, _)| {
             let operation = deed(p, name, account.as_str())?;
             let reads = !rig.operations[operation].changes_state();
             Some((reads, account.as_str(), operation))
         });
         let (_, account, operation) = telling.min().ok_or_else(|| {
             Stop::not_evaluated(format!(
-                "no account on `{name}` may do anything that shows that its session is alive"
+                "no account on `{name}`, but one that watches an essential function, may do anything that shows that its session is alive"
             ))
         })?;
         users.push((name, account, operation));

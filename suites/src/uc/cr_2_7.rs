@@ -6,9 +6,10 @@ use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::{Excess, InterfaceKind, SessionLimit};
 use tokio::time::{Instant, sleep};
 
-use crate::account::{acts, number, put_back, try_set};
+use crate::administrator::{number, put_back, try_set};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
+use crate::session::{acts, reads, watches};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[Case {
@@ -82,12 +83,23 @@ async fn rounds(p: &mut Procedure<'_>, limit: SessionLimit) -> Result<(), Stop> 
 /// An account, and an operation that reads: many sessions are asked, and none is to disturb another.
 fn reader<'r>(p: &Procedure<'r>) -> Result<(&'r str, &'r str), Stop> {
     let rig = p.rig();
-    rig.operations
-        .keys()
-        .map(|name| name.as_str())
-        .filter(|name| rig.only_reads(name, p.name()))
-        .find_map(|name| Some((rig.who_may_str(name, p.name())?, name)))
-        .ok_or_else(|| Stop::not_evaluated(format!("nobody may read anything on `{}`", p.name())))
+    let mut found = Vec::new();
+    for operation in rig.operations.keys().map(|name| name.as_str()) {
+        let Some(rank) = reads(rig, operation, p.name()) else {
+            continue;
+        };
+        let accounts = rig.accounts_on(p.name()).map(|(name, _)| name.as_str());
+        let able = accounts.filter(|name| rig.may(name, operation) && !watches(rig, name));
+        found.extend(able.map(|account| (rank, account, operation)));
+    }
+    let best = found.into_iter().min();
+    best.map(|(_, account, operation)| (account, operation))
+        .ok_or_else(|| {
+            Stop::not_evaluated(format!(
+                "no account on `{}` may read anything, but one that watches an essential function",
+                p.name()
+            ))
+        })
 }
 
 /// Opens connections, and leaves every second one without a word; whether all were let in.
