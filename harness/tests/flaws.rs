@@ -43,6 +43,11 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "the rights matrix tries every operation",
     ),
     (
+        "audit-clear-unlogged",
+        &["CR 2.8"],
+        "clearing the log is the event that its case provokes",
+    ),
+    (
         "audit-read-by-operator",
         &["CR 2.1", "CR 3.9"],
         "the rights matrix tries every operation; reading is what CR 3.9 protects from as well",
