@@ -55,7 +55,7 @@ const RELATED: &[(&str, &[&str], &str)] = &[
     ("alert-late", &["CR 3.4 RE(2)"], "all alerts are late"),
     (
         "audit-reading-consumes",
-        &["CR 2.9", "CR 3.9", "CR 6.1 RE(1)"],
+        &["CR 2.9 RE(1)", "CR 3.9", "CR 6.1 RE(1)"],
         "entries are gone before they are looked for a second time",
     ),
 ];

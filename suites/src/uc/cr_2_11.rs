@@ -45,7 +45,7 @@ async fn across_a_power_cycle(
 ) -> Result<(), Stop> {
     let row = in_a_row(p, provoker, format, tolerance, "in a row").await?;
     provoker.leave().await;
-    power::cycle(p).await?;
+    provoker.remember(power::cycle(p).await?);
     let later = in_a_row(p, provoker, format, tolerance, "after a power cycle").await?;
     if let (Some(last), Some(first)) = (row.iter().max(), later.iter().min()) {
         p.check(
