@@ -70,9 +70,9 @@ async fn in_a_row(
     let done = provoker.events(p, ROW).await?;
     let to = Timestamp::now();
     let entries = provoker.fresh(p).await?;
-    if done < ROW || entries.len() < ROW as usize {
+    if done < ROW || entries.len() != ROW as usize {
         return Err(Stop::inconclusive(format!(
-            "{} was done {done} of {ROW} times and left {} entries: see CR 2.8",
+            "{} was done {done} of {ROW} times, and {} entries of it are new in the log: see CR 2.8 and CR 6.1",
             provoker.describe(),
             entries.len()
         )));
