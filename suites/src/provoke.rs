@@ -263,6 +263,11 @@ impl<'r> Provoker<'r> {
         Ok(self.mine(&before, now))
     }
 
+    /// Takes the log as it is now for what was read last: what stands in it is not fresh.
+    pub fn remember(&mut self, entries: Vec<AuditEntry>) {
+        self.seen = entries;
+    }
+
     /// The log as [`Self::find`] or [`Self::fresh`] read it last.
     pub fn seen(&self) -> &[AuditEntry] {
         &self.seen

@@ -40,6 +40,11 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "the rights matrix tries every operation",
     ),
     (
+        "audit-clear-unlogged",
+        &["CR 2.8"],
+        "clearing the log is the event that its case provokes",
+    ),
+    (
         "audit-read-by-operator",
         &["CR 2.1", "CR 3.9"],
         "the rights matrix tries every operation; reading is what CR 3.9 protects from as well",
@@ -47,7 +52,7 @@ const RELATED: &[(&str, &[&str], &str)] = &[
     ("alert-late", &["CR 3.4 RE(2)"], "all alerts are late"),
     (
         "audit-reading-consumes",
-        &["CR 2.9", "CR 3.9", "CR 6.1 RE(1)"],
+        &["CR 2.9 RE(1)", "CR 3.9", "CR 6.1 RE(1)"],
         "entries are gone before they are looked for a second time",
     ),
     (

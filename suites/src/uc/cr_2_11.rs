@@ -45,7 +45,7 @@ async fn across_a_power_cycle(
 ) -> Result<(), Stop> {
     let row = in_a_row(p, provoker, format, tolerance, "in a row").await?;
     provoker.leave().await;
-    power::cycle(p).await?;
+    provoker.remember(power::cycle(p).await?);
     let later = in_a_row(p, provoker, format, tolerance, "after a power cycle").await?;
     if let (Some(last), Some(first)) = (row.iter().max(), later.iter().min()) {
         p.check(
@@ -70,9 +70,9 @@ async fn in_a_row(
     let done = provoker.events(p, ROW).await?;
     let to = Timestamp::now();
     let entries = provoker.fresh(p).await?;
-    if done < ROW || entries.len() < ROW as usize {
+    if done < ROW || entries.len() != ROW as usize {
         return Err(Stop::inconclusive(format!(
-            "{} was done {done} of {ROW} times and left {} entries: see CR 2.8",
+            "{} was done {done} of {ROW} times, and {} entries of it are new in the log: see CR 2.8 and CR 6.1",
             provoker.describe(),
             entries.len()
         )));
