@@ -5,11 +5,13 @@
 
 #![deny(missing_docs)]
 
+pub mod alter;
 pub mod audit;
 pub mod case;
 pub mod dc;
 pub mod effect;
 pub mod fresh;
+pub mod hands;
 pub mod iac;
 pub mod leak;
 pub mod live;

@@ -100,6 +100,19 @@ pub fn arguments(
                 ("new_password".to_owned(), left.password.clone()),
             ]))
         }
+        "read_setting" | "change_setting" => {
+            let (name, recommended) = rig.baseline.iter().next()?;
+            Some(Values::from([
+                ("name".to_owned(), name.clone()),
+                ("value".to_owned(), recommended.value.clone()),
+            ]))
+        }
+        "set_output_on_loss" => Some(Values::from([(
+            "value".to_owned(),
+            policy.output_on_loss.as_ref()?.state.to_string(),
+        )])),
+        // They change what the device is, and need a file that it takes.
+        "install_update" | "import_configuration" | "restore" | "roll_back_update" => None,
         "set_banner" => Some(Values::from([(
             "text".to_owned(),
             "Authorized use only. Activity is recorded.".to_owned(),

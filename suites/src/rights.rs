@@ -217,6 +217,28 @@ impl Scratch {
             "set_failed_logins" => number(policy.failed_logins.map(u64::from)),
             "set_session_lock" => number(policy.session_lock.map(|period| period.0.as_secs())),
             "set_password_length" => number(policy.password.map(|rules| u64::from(rules.length))),
+            "read_setting" | "change_setting" => {
+                let (name, recommended) = p.rig().baseline.iter().next()?;
+                Some(Values::from([
+                    ("name".to_owned(), name.clone()),
+                    ("value".to_owned(), recommended.value.clone()),
+                ]))
+            }
+            "set_output_on_loss" => Some(Values::from([(
+                "value".to_owned(),
+                policy.output_on_loss.as_ref()?.state.to_string(),
+            )])),
+            // Files change what the device is: who may give it one is not tried here, and who may not has none to give.
+            "install_update" | "import_configuration" | "restore" | "roll_back_update"
+                if allowed =>
+            {
+                None
+            }
+            "install_update" | "import_configuration" | "restore" | "roll_back_update" => {
+                let mut values = p.bench().place(b"no file").ok()?;
+                values.insert("version".to_owned(), "0".to_owned());
+                Some(values)
+            }
             _ => Some(Values::new()),
         }
     }

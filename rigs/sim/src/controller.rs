@@ -9,7 +9,9 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Account;
 use crate::audit::{Audit, Category, Event, Source};
+use crate::firmware::{BadImage, Firmware};
 use crate::flaw::{Defect, FlawSet};
+use crate::loss::Master;
 use crate::password::{self, NoRandom};
 use crate::policy::{BadSetting, Policy, Weak};
 use crate::process::{Point, Process, Settings};
@@ -19,7 +21,6 @@ use crate::store::{Durability, Store, StoreError};
 
 pub(crate) const VENDOR: &str = "Example Controls";
 pub(crate) const PRODUCT: &str = "TC-100";
-pub(crate) const FIRMWARE: &str = "1.4.2";
 
 const STATE: &str = "state.json";
 const PROCESS: &str = "process.json";
@@ -34,6 +35,8 @@ pub(crate) enum Refusal {
     BadValue,
     #[error("bad value ({0})")]
     Setting(#[from] BadSetting),
+    #[error("bad image ({0})")]
+    Image(#[from] BadImage),
     #[error("password too weak ({0})")]
     Weak(#[from] Weak),
     #[error("storage failed")]
@@ -118,7 +121,10 @@ pub(crate) struct Controller {
     pub(crate) state: Mutex<State>,
     /// The password changed last: kept by two flaws only.
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
-    store: Store,
+    pub(crate) firmware: Mutex<Firmware>,
+    /// Who wrote the output last, where that is somebody whose loss can be told.
+    pub(crate) master: Mutex<Option<Master>>,
+    pub(crate) store: Store,
     saving: Mutex<()>,
 }
 
@@ -137,7 +143,7 @@ impl Controller {
                 plate
             }
         };
-        let state = match store.read(STATE)? {
+        let mut state = match store.read(STATE)? {
             Some(state) => state,
             None => {
                 let state = delivered(&plate.serial)?;
@@ -145,9 +151,16 @@ impl Controller {
                 state
             }
         };
-        let settings: Settings = store.read(PROCESS)?.unwrap_or_default();
+        forget(&mut state, &flaws);
+        let mut settings: Settings = store.read(PROCESS)?.unwrap_or_default();
+        if flaws.enabled(Defect::OutputFullAfterRestart) && store.path(PROCESS).exists() {
+            settings.output = 1000;
+        }
+        let audit = Audit::open(store.clone(), flaws.clone())?;
         Ok(Self {
-            audit: Audit::open(store.clone(), flaws.clone())?,
+            firmware: Mutex::new(Firmware::boot(&store, &flaws, &audit)?),
+            master: Mutex::new(None),
+            audit,
             process: Arc::new(Process::new(&settings)),
             sessions: Sessions::default(),
             plate,
@@ -267,6 +280,7 @@ impl Controller {
         self.store
             .write(PROCESS, &self.process.settings(), Durability::Written)?;
         drop(saving);
+        self.note_master(actor, writes);
         self.changed.notify_one();
         for write in writes {
             self.record(actor, Category::System, write.kind(), true, &write.detail());
@@ -276,9 +290,29 @@ impl Controller {
 
     pub(crate) fn setting(&self, actor: &Actor, key: &str) -> Result<String, Refusal> {
         self.require(actor, Permission::ReadConfig)?;
-        self.policy()
+        let policy = if self.flaws.enabled(Defect::SettingsReadDefaults) {
+            Policy::default()
+        } else {
+            self.policy()
+        };
+        policy
             .get(key)
             .ok_or(Refusal::Setting(BadSetting::Unknown))
+    }
+
+    /// All settings, as one line of JSON.
+    pub(crate) fn report(&self, actor: &Actor) -> Result<String, Refusal> {
+        self.require(actor, Permission::ReadConfig)?;
+        let policy = if self.flaws.enabled(Defect::ReportStale) {
+            Policy::default()
+        } else {
+            self.policy()
+        };
+        let settings: BTreeMap<_, _> = Policy::KEYS
+            .iter()
+            .filter_map(|key| Some((*key, policy.get(key)?)))
+            .collect();
+        serde_json::to_string(&settings).map_err(|_| Refusal::BadValue)
     }
 
     pub(crate) fn set_setting(&self, actor: &Actor, key: &str, value: &str) -> Result<(), Refusal> {
@@ -332,6 +366,18 @@ impl Controller {
     }
 }
 
+/// What the flaws `settings-lost` and `accounts-lost` do at a start.
+fn forget(state: &mut State, flaws: &FlawSet) {
+    if flaws.enabled(Defect::SettingsLost) {
+        state.policy = Policy::default();
+    }
+    if flaws.enabled(Defect::AccountsLost) {
+        state
+            .accounts
+            .retain(|name, _| crate::provisioning::is_delivered(name));
+    }
+}
+
 impl Plate {
     fn make() -> Result<Self, NoRandom> {
         let mut plate = Self {
@@ -369,6 +415,9 @@ pub enum StartError {
     /// The embedded MQTT broker did not start.
     #[error("MQTT broker: {0}")]
     Broker(String),
+    /// Neither slot has a firmware image that is sound.
+    #[error("no sound firmware image in either slot")]
+    Firmware,
     /// The address is not one of 127.0.0.0/8.
     #[error("{0} is not a loopback address of 127.0.0.0/8")]
     Address(std::net::Ipv4Addr),

@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 
 use crate::audit::{Category, Event, Source};
 use crate::console::Console;
-use crate::controller::{Controller, FIRMWARE, StartError};
+use crate::controller::{Controller, StartError};
 use crate::flaw::{Defect, FlawSet};
 use crate::password;
 use crate::provisioning;
 use crate::pty::Pty;
 use crate::store::{Durability, Store};
-use crate::{modbus, mqtt};
+use crate::{loss, modbus, mqtt};
 
 const MODBUS_TCP: u16 = 1502;
 const MODBUS_TLS: u16 = 1802;
@@ -58,7 +58,7 @@ pub struct Ready {
     /// Link to the Modbus RTU serial line.
     pub rtu: PathBuf,
     /// Firmware version.
-    pub firmware: &'static str,
+    pub firmware: String,
     /// The sheet with the first passwords and the certificates.
     pub provisioning: PathBuf,
     /// Process id.
@@ -100,7 +100,7 @@ impl Device {
             mqtt_tls: MQTT_TLS,
             console: store.link("console", console.name())?,
             rtu: store.link("rtu", rtu.name())?,
-            firmware: FIRMWARE,
+            firmware: controller.firmware_version().to_string(),
             provisioning: store.path(provisioning::SHEET),
             pid: std::process::id(),
         };
@@ -123,6 +123,7 @@ impl Device {
                 eprintln!("console: {error}");
             }
         });
+        tasks.spawn(loss::watch(Arc::clone(&controller)));
         tasks.spawn(sync_audit(Arc::clone(&controller)));
         if controller.flaws.enabled(Defect::DebugPort) {
             tasks.spawn(debug_port(listen(address, DEBUG).await?));
@@ -133,7 +134,7 @@ impl Device {
             kind: "start",
             user: "",
             success: true,
-            detail: FIRMWARE,
+            detail: &ready.firmware,
         });
         Ok(Self {
             ready,

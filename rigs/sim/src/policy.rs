@@ -9,6 +9,8 @@ use crate::password;
 
 /// The longest notice that is shown before login.
 const LONGEST_BANNER: usize = 200;
+/// The word for an output that stays where it is.
+const HOLD: &str = "hold";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Policy {
@@ -21,6 +23,9 @@ pub(crate) struct Policy {
     pub password_min: u32,
     pub password_classes: u32,
     pub banner: String,
+    /// What the output goes to when its master is gone; it holds where this is none.
+    #[serde(default)]
+    pub output_on_loss: Option<u16>,
 }
 
 impl Default for Policy {
@@ -34,6 +39,7 @@ impl Default for Policy {
             banner:
                 "TC-100 tank level controller. Authorised use only; use is monitored and recorded."
                     .into(),
+            output_on_loss: None,
         }
     }
 }
@@ -49,6 +55,8 @@ pub(crate) enum BadSetting {
         low: u32,
         high: u32,
     },
+    #[error("output_on_loss is hold or 0..1000")]
+    OutputOnLoss,
     #[error("banner is 1..{LONGEST_BANNER} printable ASCII characters")]
     Banner,
 }
@@ -73,6 +81,17 @@ impl fmt::Display for Weak {
 }
 
 impl Policy {
+    /// The names of the settings.
+    pub(crate) const KEYS: [&str; 7] = [
+        "failed_logins",
+        "lockout",
+        "session_lock",
+        "password_min",
+        "password_classes",
+        "banner",
+        "output_on_loss",
+    ];
+
     pub(crate) fn lockout(&self) -> Duration {
         Duration::from_secs(self.lockout.into())
     }
@@ -89,6 +108,9 @@ impl Policy {
             "password_min" => self.password_min.to_string(),
             "password_classes" => self.password_classes.to_string(),
             "banner" => self.banner.clone(),
+            "output_on_loss" => self
+                .output_on_loss
+                .map_or_else(|| HOLD.into(), |value| value.to_string()),
             _ => return None,
         })
     }
@@ -100,6 +122,13 @@ impl Policy {
             "session_lock" => self.session_lock = seconds("session_lock", value)?,
             "password_min" => self.password_min = number("password_min", value, 8, 32)?,
             "password_classes" => self.password_classes = number("password_classes", value, 1, 4)?,
+            "output_on_loss" => {
+                let number = value.parse().ok().filter(|number| *number <= 1000);
+                if number.is_none() && value != HOLD {
+                    return Err(BadSetting::OutputOnLoss);
+                }
+                self.output_on_loss = number;
+            }
             "banner" => {
                 let printable = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
                 if value.is_empty() || value.len() > LONGEST_BANNER || !printable {
@@ -115,15 +144,7 @@ impl Policy {
     /// Whether every value could have been set by [`Policy::set`].
     pub(crate) fn is_sane(&self) -> bool {
         let mut copy = Self::default();
-        [
-            "failed_logins",
-            "lockout",
-            "session_lock",
-            "password_min",
-            "password_classes",
-            "banner",
-        ]
-        .iter()
+        Self::KEYS.iter()
         .all(|key| {
             self.get(key)
                 .is_some_and(|value| copy.set(key, &value).is_ok())

@@ -48,6 +48,7 @@ permissions! {
     ClearAudit "clear_audit",
     Restore "restore",
     Subscribe "subscribe",
+    InstallUpdate "install_update",
 }
 
 use Permission::*;
@@ -71,6 +72,7 @@ const ADMINISTRATOR: &[Permission] = &[
     ReadConfig,
     ClearAudit,
     Restore,
+    InstallUpdate,
 ];
 
 /// What the accounts of a role are for: a process account has no console, a person no MQTT.

@@ -70,6 +70,9 @@ pub enum BenchError {
     /// The rig file lacks something.
     #[error("{0}")]
     Rig(String),
+    /// A command on this machine could not be run.
+    #[error("a command of the rig file failed: {0}")]
+    Command(String),
     /// The power could not be switched.
     #[error("the power command failed: {0}")]
     Power(String),

@@ -1,5 +1,6 @@
 //! The bench: the rig's device with its lines, and the verbs that cases are written in.
 
+mod command;
 mod console;
 mod error;
 mod modbus;
@@ -160,6 +161,53 @@ impl Bench {
         cycled
     }
 
+    /// Whether the rig can switch the device off, do something, and switch it on again.
+    pub fn can_switch_off(&self) -> bool {
+        match &self.rig.power {
+            Some(power) => power.off.is_some() && power.on.is_some(),
+            None => self.rig.start.is_some(),
+        }
+    }
+
+    /// Whether the rig can cut the device's power and give it back.
+    pub fn can_power_cycle(&self) -> bool {
+        self.rig.power.is_some() || self.rig.start.is_some()
+    }
+
+    /// Cuts the device's power, until [`Bench::switch_on`].
+    ///
+    /// # Errors
+    /// The rig cannot.
+    pub async fn switch_off(&self) -> Result<(), BenchError> {
+        self.recorder.note("power", "off");
+        self.down.store(true, Ordering::SeqCst);
+        if let Some(power) = &self.rig.power {
+            return self.switch(power.off.as_deref(), power.ready.0).await;
+        }
+        match self.process.lock().await.take() {
+            Some(mut process) => {
+                process.kill().await;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the device its power back.
+    ///
+    /// # Errors
+    /// The rig cannot, or the device does not start.
+    pub async fn switch_on(&self) -> Result<(), BenchError> {
+        self.recorder.note("power", "on");
+        if let Some(power) = &self.rig.power {
+            self.switch(power.on.as_deref(), power.ready.0).await?;
+        } else {
+            self.power_on().await?;
+        }
+        self.down.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
     /// Whether the bench itself has cut the power.
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::SeqCst)
@@ -167,26 +215,7 @@ impl Bench {
 
     async fn cycle(&self) -> Result<(), BenchError> {
         if let Some(power) = &self.rig.power {
-            let mut words = Vec::new();
-            for word in &power.cycle {
-                words.push(self.fill(word)?);
-            }
-            let ran = tokio::time::timeout(
-                power.ready.0,
-                tokio::process::Command::new(&words[0])
-                    .args(&words[1..])
-                    .kill_on_drop(true)
-                    .output(),
-            );
-            return match ran.await {
-                Ok(Ok(output)) if output.status.success() => Ok(()),
-                Ok(Ok(output)) => Err(BenchError::Power(output.status.to_string())),
-                Ok(Err(error)) => Err(BenchError::Power(error.to_string())),
-                Err(_) => Err(BenchError::Power(format!(
-                    "it took longer than {}",
-                    power.ready
-                ))),
-            };
+            return self.switch(Some(&power.cycle), power.ready.0).await;
         }
         let process = self.process.lock().await.take();
         let Some(mut process) = process else {

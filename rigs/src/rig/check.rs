@@ -42,6 +42,18 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
             known("account", account, &accounts);
         }
     }
+    for configuration in rig.configurations.values() {
+        for (name, value) in &configuration.sets {
+            let named = Located {
+                span: value.span.clone(),
+                value: name.clone(),
+            };
+            known("operation", &named, &operations);
+        }
+    }
+    if let Some(holds) = &rig.policy.backup_holds {
+        known("operation", holds, &operations);
+    }
     // Rights may name operations that this rig does not bind: they say what the role is meant to do.
     operations.extend(KNOWN.iter().map(|(name, _, _)| *name));
     for role in rig.roles.values() {

@@ -37,6 +37,10 @@ pub struct Start {
 pub struct Power {
     /// The command that switches the device off and on again.
     pub cycle: Vec<Template>,
+    /// The command that switches it off, for what is done while it is off.
+    pub off: Option<Vec<Template>>,
+    /// The command that switches it on.
+    pub on: Option<Vec<Template>>,
     /// How long the device may take until it answers again.
     pub ready: Period,
 }
@@ -179,6 +183,8 @@ impl Table for Power {
             "cycle",
             "The command that switches the device off and on again.",
         );
+        let off = f.optional("off", "The command that switches the device off.");
+        let on = f.optional("on", "The command that switches the device on.");
         let ready = f.or(
             "ready",
             "How long the device may take until it answers again.",
@@ -189,7 +195,12 @@ impl Table for Power {
             f.refuse("cycle", "the command is empty".into(), "name a program");
             return None;
         }
-        Some(Self { cycle, ready })
+        Some(Self {
+            cycle,
+            off: off?,
+            on: on?,
+            ready,
+        })
     }
 }
 

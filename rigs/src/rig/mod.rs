@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod dut;
+mod files;
 mod interface;
 mod name;
 mod operation;
@@ -16,16 +17,19 @@ use slcert_profiles::file::{Diagnostics, Fields, Schema, Source, Table, read, sc
 
 pub use account::{Account, Certificate, Role};
 pub use dut::{Dut, Essential, Expectation, Hazard, Items, Power, Start};
+pub use files::{FileFault, Recommended, VendorFile};
 pub use interface::{
     ConsoleManner, Interface, InterfaceKind, MqttVersion, Offers, Parity, SerialPort, Step, Tls,
     User,
 };
 pub use name::Name;
 pub use operation::{
-    AnswerPattern, Area, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding, MqttBinding,
+    AnswerPattern, Area, BenchCommand, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding, MqttBinding,
     Operation, Range,
 };
-pub use policy::{AUDIT_GROUPS, Audit, Category, PasswordRules, Policy, TlsVersion};
+pub use policy::{
+    AUDIT_GROUPS, Audit, Category, OutputOnLoss, OutputState, PasswordRules, Policy, TlsVersion,
+};
 pub use template::{NoValue, Template, Values};
 
 /// The rig file of the simulated device, which is built in.
@@ -52,6 +56,14 @@ pub struct Rig {
     pub policy: Policy,
     /// How the audit log reads.
     pub audit: Option<Audit>,
+    /// Firmware images that the vendor hands out.
+    pub images: BTreeMap<Name, VendorFile>,
+    /// Configurations that the vendor hands out.
+    pub configurations: BTreeMap<Name, VendorFile>,
+    /// Backups of other devices.
+    pub backups: BTreeMap<Name, VendorFile>,
+    /// The settings that the vendor recommends, by the device's own names.
+    pub baseline: BTreeMap<String, Recommended>,
     /// What must go on whatever happens.
     pub essential: BTreeMap<Name, Essential>,
     /// What no test may touch.
@@ -111,6 +123,17 @@ impl Rig {
             Binding::Modbus(ModbusBinding::Write(area, address)) if self.is_hazard(interface, *area, *address)
         );
         (!forbidden && !written).then_some(binding)
+    }
+
+    /// How the bench does an operation by itself, where no hazard forbids it.
+    pub fn bench_command(&self, operation: &str) -> Option<&BenchCommand> {
+        let forbidden = self
+            .hazard
+            .never_perform
+            .iter()
+            .any(|name| name.as_str() == operation);
+        let command = self.operations.get(operation)?.bench.as_ref()?;
+        (!forbidden).then_some(command)
     }
 
     /// Whether writing this Modbus item is forbidden.
@@ -192,6 +215,22 @@ impl Table for Rig {
         );
         let policy = f.or("policy", "What the device is set to.", Policy::default());
         let audit = f.optional("audit", "How the audit log reads.");
+        let images = f.or(
+            "image",
+            "Firmware images that the vendor hands out, sound ones and such as the device has to refuse.",
+            BTreeMap::new(),
+        );
+        let configurations = f.or(
+            "configuration",
+            "Configurations that the vendor hands out.",
+            BTreeMap::new(),
+        );
+        let backups = f.or("backup", "Backups of other devices.", BTreeMap::new());
+        let baseline = f.or(
+            "baseline",
+            "The settings that the vendor recommends, by the device's own names.",
+            BTreeMap::new(),
+        );
         let essential = f.or(
             "essential",
             "What the device must keep doing while it is attacked.",
@@ -223,6 +262,10 @@ impl Table for Rig {
             operations: operations?,
             policy: policy?,
             audit: audit?,
+            images: images?,
+            configurations: configurations?,
+            backups: backups?,
+            baseline: baseline?,
             essential: essential?,
             hazard: hazard?,
             surface: surface?,

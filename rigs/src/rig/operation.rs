@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 use slcert_profiles::file::{
-    DeValue, Diagnostic, Fields, Located, Pattern, Schema, Setting, Spanned, Table,
+    DeValue, Diagnostic, Fields, Located, Pattern, Period, Schema, Setting, Spanned, Table,
 };
 
 use super::interface::{InterfaceKind, Step};
@@ -20,6 +20,8 @@ pub struct Operation {
     pub values: Option<Range>,
     /// What the device calls the right to do this, where that differs from the operation's name.
     pub permission: Option<String>,
+    /// How the bench does it by itself, with a command on this machine.
+    pub bench: Option<BenchCommand>,
     /// How it is done, by interface.
     pub bindings: BTreeMap<Name, Located<Binding>>,
 }
@@ -42,6 +44,17 @@ pub enum Binding {
     Modbus(ModbusBinding),
     /// A message to an MQTT broker, or one from it.
     Mqtt(MqttBinding),
+}
+
+/// A command on the bench: a vendor's tool, a programmer, a file copy. It is run without a shell.
+#[derive(Clone, Debug)]
+pub struct BenchCommand {
+    /// The program and its arguments.
+    pub command: Vec<Template>,
+    /// How long it may take.
+    pub limit: Period,
+    /// What its output means. Without patterns, exit code 0 is done, and any other says nothing.
+    pub meaning: Meaning,
 }
 
 /// A dialogue with a console that is logged in.
@@ -220,12 +233,45 @@ impl Table for Operation {
             "The values that may be written: { from = 0, to = 1000 }.",
         );
         let permission = f.optional("permission", "What the device calls the right to do this, where it differs from the operation's name.");
+        let bench = f.optional("bench", "How the bench does it by itself: { command = [\"program\", \"{file}\"] }.");
         let bindings = f.rest("How it is done on the interface of this name.");
         Some(Self {
             read_back: read_back?,
             values: values?,
             permission: permission?,
+            bench: bench?,
             bindings: bindings?,
+        })
+    }
+}
+
+impl Table for BenchCommand {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let command = f.required::<Vec<Template>>(
+            "command",
+            "The program and its arguments; it is run without a shell.",
+        );
+        let limit = f.or(
+            "limit",
+            "How long it may take.",
+            Period(std::time::Duration::from_secs(60)),
+        );
+        let ok = f.optional("ok", "Its output says that it is done where this matches.");
+        let refused = f.optional("refused", "Its output is a refusal where this matches.");
+        let answer = f.optional("answer", "Finds the value in its output: the first group.");
+        let (command, limit) = (command?, limit?);
+        if command.is_empty() {
+            f.refuse("command", "the command is empty".into(), "name a program");
+            return None;
+        }
+        Some(Self {
+            command,
+            limit,
+            meaning: Meaning {
+                ok: ok?,
+                refused: refused?,
+                answer: answer?,
+            },
         })
     }
 }
@@ -373,7 +419,10 @@ impl Table for Binding {
     }
 }
 
-slcert_profiles::settings_table!(Operation, Range, Binding);
+slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
+
+/// What an operation on a file may use: its bytes in base64, its text, where it is on this machine, its length in bytes.
+const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// The operations that cases ask for by name, and what each is. A rig may have others: they are part of the rights matrix.
 ///
@@ -429,4 +478,39 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         &["value"],
     ),
     ("backup", "make a backup", &[]),
+    ("restore", "take a backup", FILE),
+    ("read_version", "tell the firmware's version", &[]),
+    ("install_update", "install a firmware image", FILE),
+    (
+        "roll_back_update",
+        "go back to the firmware before the last update",
+        &["version"],
+    ),
+    (
+        "read_stored_image",
+        "copy the stored firmware image into a file, while the power is off",
+        FILE,
+    ),
+    (
+        "store_image",
+        "put a file in the place of the stored firmware image, while the power is off",
+        FILE,
+    ),
+    (
+        "import_configuration",
+        "take a configuration that was made elsewhere",
+        FILE,
+    ),
+    ("read_setting", "read a setting", &["name"]),
+    ("change_setting", "change a setting", &["name", "value"]),
+    (
+        "report_settings",
+        "tell all settings in a form for machines",
+        &[],
+    ),
+    (
+        "set_output_on_loss",
+        "set what the output goes to when its master is gone",
+        &["value"],
+    ),
 ];

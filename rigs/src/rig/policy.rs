@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use slcert_profiles::file::{Fields, Pattern, Period, Table, Word};
+use slcert_profiles::file::{
+    DeValue, Diagnostic, Fields, Located, Pattern, Period, Schema, Setting, Spanned, Table, Word,
+};
+
+use super::name::Name;
 
 /// What the device is set to. What is left out is not judged: its cases are NOT EVALUATED.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +23,63 @@ pub struct Policy {
     pub banner: Option<Pattern>,
     /// The oldest version of TLS that may be offered.
     pub tls_oldest: Option<TlsVersion>,
+    /// What the output goes to when whoever writes it is gone.
+    pub output_on_loss: Option<OutputOnLoss>,
+    /// What the output goes to at a start.
+    pub output_on_restart: Option<OutputState>,
+    /// An operation whose value a backup holds, a restore brings back, and a power cut leaves as it is.
+    pub backup_holds: Option<Located<Name>>,
+}
+
+/// What the output goes to when whoever writes it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputOnLoss {
+    /// What it goes to.
+    pub state: OutputState,
+    /// How long that may take.
+    pub within: Period,
+}
+
+/// What an output goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutputState {
+    /// It stays what it was.
+    Hold,
+    /// It becomes this.
+    Value(u16),
+}
+
+/// The word for an output that stays what it was.
+const HOLD: &str = "hold";
+
+impl std::fmt::Display for OutputState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hold => f.write_str(HOLD),
+            Self::Value(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+impl Setting for OutputState {
+    fn schema() -> Schema {
+        serde_json::json!({ "type": "string", "pattern": "^(hold|[0-9]{1,5})$" })
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let text = String::read(value, faults)?;
+        let state = match text.parse() {
+            Ok(number) => Some(Self::Value(number)),
+            Err(_) => (text == HOLD).then_some(Self::Hold),
+        };
+        if state.is_none() {
+            faults.push(
+                Diagnostic::error(value.span(), format!("`{text}` is no state of an output"))
+                    .help("write \"hold\" or a value, such as \"0\""),
+            );
+        }
+        state
+    }
 }
 
 /// The rules for passwords.
@@ -51,6 +112,8 @@ pub struct Audit {
     pub entry: Pattern,
     /// What the device calls each category of CR 2.8, by ours.
     pub categories: BTreeMap<Category, Pattern>,
+    /// Matches an entry that tells that something altered was found or refused.
+    pub integrity: Option<Pattern>,
 }
 
 /// The categories of events that CR 2.8 names.
@@ -114,6 +177,18 @@ impl Table for Policy {
             "tls_oldest",
             "The oldest version of TLS that the device offers.",
         );
+        let output_on_loss = f.optional(
+            "output_on_loss",
+            "What the output goes to when whoever writes it is gone: { state = \"hold\", within = \"1s\" }.",
+        );
+        let output_on_restart = f.optional(
+            "output_on_restart",
+            "What the output goes to at a start: \"hold\" or a value.",
+        );
+        let backup_holds = f.optional(
+            "backup_holds",
+            "An operation whose value a backup holds, a restore brings back, and a power cut leaves as it is.",
+        );
         Some(Self {
             failed_logins: failed_logins?,
             lockout: lockout?,
@@ -121,6 +196,20 @@ impl Table for Policy {
             password: password?,
             banner: banner?,
             tls_oldest: tls_oldest?,
+            output_on_loss: output_on_loss?,
+            output_on_restart: output_on_restart?,
+            backup_holds: backup_holds?,
+        })
+    }
+}
+
+impl Table for OutputOnLoss {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let state = f.required("state", "What it goes to: \"hold\" or a value.");
+        let within = f.required("within", "How long that may take.");
+        Some(Self {
+            state: state?,
+            within: within?,
         })
     }
 }
@@ -160,6 +249,10 @@ impl Table for Audit {
             "What the device calls each category, as a pattern for the group `category`.",
             BTreeMap::new(),
         );
+        let integrity = f.optional(
+            "integrity",
+            "Matches an entry that tells that something altered was found or refused.",
+        );
         let (entry, categories) = (entry?, categories?);
         for group in entry.capture_names().flatten() {
             if !AUDIT_GROUPS.contains(&group) {
@@ -170,8 +263,12 @@ impl Table for Audit {
                 );
             }
         }
-        Some(Self { entry, categories })
+        Some(Self {
+            entry,
+            categories,
+            integrity: integrity?,
+        })
     }
 }
 
-slcert_profiles::settings_table!(Policy, PasswordRules, Audit);
+slcert_profiles::settings_table!(Policy, OutputOnLoss, PasswordRules, Audit);

@@ -1,6 +1,6 @@
 //! The commands of the console.
 
-use crate::controller::{Actor, Controller, FIRMWARE, PRODUCT, Refusal, VENDOR, Write};
+use crate::controller::{Actor, Controller, PRODUCT, Refusal, VENDOR, Write};
 use crate::flaw::Defect;
 use crate::process::Point;
 use crate::role::Permission;
@@ -12,10 +12,14 @@ const HELP: &[&str] = &[
     "help",
     "show version | level | output | setpoint | limit",
     "show audit [N]",
+    "show settings json",
     "set output | setpoint | limit N",
     "audit clear",
     "config show KEY",
     "config set KEY VALUE...",
+    "config import BASE64",
+    "update install BASE64",
+    "update rollback VERSION",
     "user list",
     "user add NAME ROLE",
     "user del | passwd | unlock | disable | enable NAME",
@@ -77,6 +81,7 @@ pub(crate) fn run(
             controller.require(actor, Permission::ReadAudit)?;
             audit(controller, actor, number(count)?)?
         }
+        ["show", "settings", "json"] => vec![controller.report(actor)?, "OK".into()],
         ["show", what] => answer(show(controller, actor, what)?),
         ["set", what, value] => {
             let point = point(what).ok_or(CommandError::Unknown)?;
@@ -87,6 +92,9 @@ pub(crate) fn run(
         }
         ["audit", "clear"] => controller.clear_audit(actor).map(|()| ok())?,
         ["config", "show", key] => answer(controller.setting(actor, key)?),
+        ["config", "import", data] => controller.import(actor, data).map(|()| ok())?,
+        ["update", "install", data] => controller.install_update(actor, data).map(|()| ok())?,
+        ["update", "rollback", version] => controller.roll_back(actor, version).map(|()| ok())?,
         ["config", "set", key, _, ..] => {
             let value = rest(line, 3);
             controller.set_setting(actor, key, value).map(|()| ok())?
@@ -168,7 +176,8 @@ fn show(controller: &Controller, actor: &Actor, what: &str) -> Result<String, Co
         ("level", _) => controller.process.level().to_string(),
         (_, Some(point)) => controller.process.get(point).to_string(),
         _ => format!(
-            "product={PRODUCT} vendor={VENDOR} firmware={FIRMWARE} serial={}",
+            "product={PRODUCT} vendor={VENDOR} firmware={} serial={}",
+            controller.firmware_version(),
             controller.plate.serial
         ),
     })
