@@ -28,6 +28,11 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "what is echoed comes back on the line",
     ),
     (
+        "password-in-backup",
+        &["CR 7.3"],
+        "a backup that holds a password holds a secret",
+    ),
+    (
         "loop-stalls",
         &["CR 3.7", "CR 7.7"],
         "their cases send unknown functions as well",
@@ -58,7 +63,7 @@ fn seen(flaw: &slcert_sim::Flaw) -> Result<Completion, Failed> {
         .replace(' ', "-");
     let own = format!("{own}/");
     let all = std::env::var_os("SLCERT_FLAWS").is_some_and(|value| value == "all");
-    let mut arguments = vec!["--flaw", flaw.name];
+    let mut arguments = vec!["--profile", "embedded-device-sl4", "--flaw", flaw.name];
     if !all {
         arguments.push(&own);
     }

@@ -12,8 +12,9 @@ pub struct Altered {
     pub bytes: Vec<u8>,
 }
 
-/// The bit that is flipped: one that no reader leaves out, be it of text, of hexadecimal or of base64 at its end.
-const BIT: u8 = 0x10;
+/// The bits of which one is flipped: the first that leaves text printable. No reader leaves it out, be it of hexadecimal or
+/// of base64 at its end.
+const BITS: [u8; 2] = [0x10, 0x04];
 /// The most numbers of a text that are changed.
 const NUMBERS: usize = 3;
 
@@ -69,11 +70,21 @@ fn flipped(file: &[u8]) -> Vec<Altered> {
     places.extend(last.checked_sub(12));
     places.sort_unstable();
     places.dedup();
+    let is_text = file
+        .iter()
+        .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
     places
         .into_iter()
-        .filter_map(|at| {
+        .filter_map(|place| {
+            // In text, white space may be left out, and other characters may be taken for commands of the line.
+            let printable = |at: &usize| !is_text || file[*at].is_ascii_graphic();
+            let at = (place..file.len()).chain(0..place).find(printable)?;
             let mut bytes = file.to_vec();
-            *bytes.get_mut(at)? ^= BIT;
+            let flipped = BITS.map(|bit| file[at] ^ bit);
+            let kept = flipped
+                .into_iter()
+                .find(|byte| !is_text || byte.is_ascii_graphic());
+            bytes[at] = kept?;
             Some(Altered {
                 how: format!("one bit of byte {at} of {} flipped", file.len()),
                 bytes,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use slcert_rigs::Attempt;
-use slcert_rigs::bench::{Session, Who};
+use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::{InterfaceKind, Values};
 use tokio::time::{Instant, sleep};
 
@@ -41,7 +41,8 @@ impl fmt::Display for Hand<'_> {
 }
 
 impl<'r> Hand<'r> {
-    fn interface(self) -> Option<&'r str> {
+    /// The interface; none for the bench.
+    pub fn interface(self) -> Option<&'r str> {
         match self {
             Self::Account { interface, .. } | Self::Anyone { interface } => Some(interface),
             Self::Bench => None,
@@ -138,8 +139,8 @@ impl<'r> Desk<'r> {
                     self.leave(interface).await;
                 }
                 match p.bench().enter(interface, &who).await? {
-                    slcert_rigs::bench::Entry::In(session) => session,
-                    slcert_rigs::bench::Entry::Refused(answer) => {
+                    Entry::In(session) => session,
+                    Entry::Refused(answer) => {
                         return Err(Stop::inconclusive(format!(
                             "{hand} was not let in: {}",
                             slcert_reports::excerpt(&answer.text, 200)
@@ -196,10 +197,7 @@ impl<'r> Desk<'r> {
         p: &Procedure<'r>,
         operation: &str,
     ) -> Result<String, Stop> {
-        let rig = p.rig();
-        let ready = rig.power.as_ref().map(|power| power.ready);
-        let ready = ready.or(rig.start.as_ref().map(|start| start.ready));
-        let deadline = Instant::now() + ready.map_or(Duration::from_secs(60), |ready| ready.0);
+        let deadline = Instant::now() + ready(p);
         loop {
             match self.read(p, operation).await {
                 Ok(value) => return Ok(value),
@@ -250,7 +248,43 @@ pub async fn restart(p: &Procedure<'_>, desk: &mut Desk<'_>) -> Result<(), Stop>
         ));
     }
     desk.close().await;
-    Ok(p.bench().power_cycle().await?)
+    p.bench().power_cycle().await?;
+    // A device that the bench starts has reported that it is ready.
+    match &p.rig().power {
+        Some(_) => answers(p).await,
+        None => Ok(()),
+    }
+}
+
+/// Waits until the device answers somebody.
+async fn answers(p: &Procedure<'_>) -> Result<(), Stop> {
+    let rig = p.rig();
+    let Some((interface, account)) = rig.interfaces.keys().find_map(|name| {
+        let (account, _) = rig.accounts_on(name.as_str()).next()?;
+        Some((name.as_str(), account.as_str()))
+    }) else {
+        return Ok(());
+    };
+    let deadline = Instant::now() + ready(p);
+    loop {
+        match p.bench().enter(interface, &Who::Account(account)).await {
+            Ok(Entry::In(session)) => {
+                session.close().await;
+                return Ok(());
+            }
+            Ok(Entry::Refused(_)) => return Ok(()),
+            Err(error) if Instant::now() >= deadline => return Err(error.into()),
+            Err(_) => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// How long the device may take until it answers after a start.
+fn ready(p: &Procedure<'_>) -> Duration {
+    let rig = p.rig();
+    let ready = rig.power.as_ref().map(|power| power.ready);
+    let ready = ready.or(rig.start.as_ref().map(|start| start.ready));
+    ready.map_or(Duration::from_secs(60), |ready| ready.0)
 }
 
 /// One value for an operation.

@@ -7,14 +7,18 @@
 
 pub mod alter;
 pub mod audit;
+pub mod baseline;
 pub mod case;
 pub mod dc;
 pub mod effect;
 pub mod fresh;
 pub mod hands;
+pub mod held;
 pub mod iac;
 pub mod leak;
 pub mod live;
+pub mod offer;
+pub mod own;
 pub mod plain;
 pub mod plan;
 pub mod procedure;
@@ -46,11 +50,18 @@ pub fn cases() -> Vec<&'static Case> {
         uc::cr_2_12::CASES,
         si::cr_3_1::CASES,
         si::cr_3_1_re_1::CASES,
+        si::cr_3_4::CASES,
         si::cr_3_5::CASES,
+        si::cr_3_6::CASES,
         si::cr_3_7::CASES,
         si::cr_3_8::CASES,
+        si::edr_3_10::CASES,
+        si::edr_3_14::CASES,
         dc::cr_4_1::CASES,
         dc::cr_4_3::CASES,
+        ra::cr_7_3::CASES,
+        ra::cr_7_4::CASES,
+        ra::cr_7_6::CASES,
         ra::cr_7_7::CASES,
         ra::cr_7_8::CASES,
     ]

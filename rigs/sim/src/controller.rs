@@ -152,6 +152,9 @@ impl Controller {
             }
         };
         forget(&mut state, &flaws);
+        if flaws.enabled(Defect::PasswordsReset) {
+            crate::provisioning::reset_passwords(&store, &mut state);
+        }
         let mut settings: Settings = store.read(PROCESS)?.unwrap_or_default();
         if flaws.enabled(Defect::OutputFullAfterRestart) && store.path(PROCESS).exists() {
             settings.output = 1000;

@@ -80,6 +80,7 @@ flaws! {
     RestoreRefusedButApplied "restore-refused-but-applied" "CR 7.3 RE(1)" "an altered backup is refused after its limit was taken";
     SettingsLost "settings-lost" "CR 7.4" "settings are back at their defaults after a restart";
     AccountsLost "accounts-lost" "CR 7.4" "accounts that were added are gone after a restart";
+    PasswordsReset "passwords-reset" "CR 7.4" "the delivered passwords are back after a restart";
     SettingsReadDefaults "settings-read-defaults" "CR 7.6" "the settings that are shown are the defaults, whatever is in force";
     ReportStale "report-stale" "CR 7.6 RE(1)" "the machine-readable report tells the defaults, whatever is in force";
     DebugPort "debug-port" "CR 7.7" "an undeclared debug service listens on TCP 2323";

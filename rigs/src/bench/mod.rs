@@ -208,7 +208,15 @@ impl Bench {
         Ok(())
     }
 
-    /// Whether the bench itself has cut the power.
+    /// Lets the device stop what it does for as long as what is handed back lives: it was asked for something that the
+    /// rig file says it may stop for.
+    pub fn excuse(&self) -> Excused<'_> {
+        self.recorder.note("bench", "the device may pause");
+        self.down.store(true, Ordering::SeqCst);
+        Excused(self)
+    }
+
+    /// Whether the bench itself has cut the power, or asked for something that the device may stop for.
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::SeqCst)
     }
@@ -547,6 +555,15 @@ impl Bench {
             None
         };
         Ok((user, password))
+    }
+}
+
+/// A time in which the device may stop what it does.
+pub struct Excused<'b>(&'b Bench);
+
+impl Drop for Excused<'_> {
+    fn drop(&mut self) {
+        self.0.down.store(false, Ordering::SeqCst);
     }
 }
 

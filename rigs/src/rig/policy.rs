@@ -27,6 +27,8 @@ pub struct Policy {
     pub output_on_loss: Option<OutputOnLoss>,
     /// What the output goes to at a start.
     pub output_on_restart: Option<OutputState>,
+    /// For how long the essential functions may stop while an update is installed; not at all where it is left out.
+    pub update_outage: Option<Period>,
     /// An operation whose value a backup holds, a restore brings back, and a power cut leaves as it is.
     pub backup_holds: Option<Located<Name>>,
 }
@@ -185,6 +187,10 @@ impl Table for Policy {
             "output_on_restart",
             "What the output goes to at a start: \"hold\" or a value.",
         );
+        let update_outage = f.optional(
+            "update_outage",
+            "For how long the essential functions may stop while an update is installed.",
+        );
         let backup_holds = f.optional(
             "backup_holds",
             "An operation whose value a backup holds, a restore brings back, and a power cut leaves as it is.",
@@ -198,6 +204,7 @@ impl Table for Policy {
             tls_oldest: tls_oldest?,
             output_on_loss: output_on_loss?,
             output_on_restart: output_on_restart?,
+            update_outage: update_outage?,
             backup_holds: backup_holds?,
         })
     }

@@ -76,6 +76,10 @@ pub(super) fn answer(
 mod tests {
     use super::*;
 
+    fn answer(flaws: &FlawSet, code: u8, object: u8) -> Result<Vec<u8>, Exception> {
+        super::answer(flaws, "1.4.2", code, object)
+    }
+
     #[test]
     fn the_basic_stream_has_vendor_product_and_revision() {
         let answer = answer(&FlawSet::none(), 1, 0).unwrap();

@@ -4,6 +4,7 @@
 
 pub mod mqtt;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use tokio_serial::{SerialPortBuilderExt, SerialStream};
 pub struct Bench {
     pub device: Device,
     pub sheet: Value,
+    flaws: FlawSet,
+    _copy: Option<tempfile::TempDir>,
 }
 
 impl Bench {
@@ -37,11 +40,43 @@ impl Bench {
     }
 
     pub async fn start(config: Config) -> Self {
+        let flaws = config.flaws.clone();
         let device = Device::start(config).await.unwrap();
         let sheet = std::fs::read(&device.ready().provisioning).unwrap();
         Self {
             device,
             sheet: serde_json::from_slice(&sheet).unwrap(),
+            flaws,
+            _copy: None,
+        }
+    }
+
+    /// The folder that the device keeps its state in.
+    pub fn store(&self) -> &Path {
+        self.device.ready().provisioning.parent().unwrap()
+    }
+
+    /// What the vendor hands out beside the device, in base64.
+    pub fn vendor(&self, name: &str) -> String {
+        use base64::Engine;
+        let bytes = std::fs::read(self.store().join("vendor").join(name)).unwrap();
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    }
+
+    /// A device that starts with a copy of what this one has stored, as this one would after a power cut.
+    pub async fn again(&self) -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(self.store(), copy.path());
+        // This one is still at the address.
+        std::fs::remove_file(copy.path().join("address.json")).unwrap();
+        let bench = Self::start(Config {
+            store: Some(copy.path().to_owned()),
+            flaws: self.flaws.clone(),
+            ..Config::default()
+        });
+        Self {
+            _copy: Some(copy),
+            ..bench.await
         }
     }
 
@@ -112,6 +147,19 @@ impl Bench {
             .add(CertificateDer::from_pem_file(ca).unwrap())
             .unwrap();
         roots
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (kind, place) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_files(&entry.path(), &place);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
     }
 }
 
