@@ -99,8 +99,9 @@ fn renumbered(file: &[u8]) -> Vec<Altered> {
         return Vec::new();
     };
     let bytes = text.as_bytes();
-    let letter =
-        |at: Option<&u8>| at.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/_".contains(byte));
+    let letter = |at: Option<&u8>| {
+        at.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/_".contains(byte))
+    };
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let mut found = Vec::new();
     let mut at = 0;
@@ -200,7 +201,10 @@ mod tests {
     #[test]
     fn a_version_is_changed_wherever_it_stands() {
         let (bytes, version) = renamed(b"..1.4.2..\01.4.2", "1.4.2").unwrap();
-        assert_eq!((&bytes[..], &version[..]), (&b"..1.4.3..\01.4.3"[..], "1.4.3"));
+        assert_eq!(
+            (&bytes[..], &version[..]),
+            (&b"..1.4.3..\01.4.3"[..], "1.4.3")
+        );
         assert_eq!(renamed(b"nothing here", "1.4.2"), None);
     }
 }

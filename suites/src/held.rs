@@ -29,7 +29,10 @@ impl<'r> Held<'r> {
             .iter()
             .find(|(name, _)| name.as_str() == write);
         let (name, described) = found.ok_or_else(|| unusable(write))?;
-        let read = described.read_back.as_ref().ok_or_else(|| unusable(write))?;
+        let read = described
+            .read_back
+            .as_ref()
+            .ok_or_else(|| unusable(write))?;
         Ok(Self {
             write: name.as_str(),
             read: read.value.as_str(),
@@ -44,7 +47,9 @@ impl<'r> Held<'r> {
     /// NOT EVALUATED where it does not say.
     pub fn in_backup(p: &Procedure<'r>) -> Result<Self, Stop> {
         let holds = p.rig().policy.backup_holds.as_ref().ok_or_else(|| {
-            Stop::not_evaluated("the rig file names no value that a backup holds (`policy.backup_holds`)")
+            Stop::not_evaluated(
+                "the rig file names no value that a backup holds (`policy.backup_holds`)",
+            )
         })?;
         Self::of(p, holds.as_str())
     }

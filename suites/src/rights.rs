@@ -235,7 +235,7 @@ impl Scratch {
                 None
             }
             "install_update" | "import_configuration" | "restore" | "roll_back_update" => {
-                let mut values = p.bench().place(b"no file").ok()?;
+                let mut values = p.bench().place(b"nothing").ok()?;
                 values.insert("version".to_owned(), "0".to_owned());
                 Some(values)
             }

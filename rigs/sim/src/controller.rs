@@ -298,9 +298,7 @@ impl Controller {
         } else {
             self.policy()
         };
-        policy
-            .get(key)
-            .ok_or(Refusal::Setting(BadSetting::Unknown))
+        policy.get(key).ok_or(Refusal::Setting(BadSetting::Unknown))
     }
 
     /// All settings, as one line of JSON.

@@ -144,7 +144,10 @@ fn inspect(image: &[u8], vendor: &[u8], scrutiny: Scrutiny) -> Result<Version, B
     let (body, signature) = image.split_at(image.len() - SIGNATURE);
     let key = UnparsedPublicKey::new(&ED25519, signer);
     let genuine = if scrutiny.head_only {
-        let (head, of_head) = (&body[..HEAD.min(body.len())], &body[body.len() - SIGNATURE..]);
+        let (head, of_head) = (
+            &body[..HEAD.min(body.len())],
+            &body[body.len() - SIGNATURE..],
+        );
         key.verify(head, of_head).is_ok() || key.verify(body, signature).is_ok()
     } else {
         key.verify(body, signature).is_ok()
@@ -222,7 +225,9 @@ impl Firmware {
     /// Starts the active slot's image, or the other one where that is not sound.
     pub(crate) fn boot(store: &Store, flaws: &FlawSet, audit: &Audit) -> Result<Self, StartError> {
         let vendor: Vec<u8> = store.read(VENDOR_KEY)?.unwrap_or_default();
-        let active = store.read::<Boot>(BOOT)?.map_or(Slot::A, |boot| boot.active);
+        let active = store
+            .read::<Boot>(BOOT)?
+            .map_or(Slot::A, |boot| boot.active);
         let scrutiny = Scrutiny {
             signature: !flaws.enabled(Defect::BootsAltered),
             signer: !flaws.enabled(Defect::BootsForeign),

@@ -144,8 +144,7 @@ impl Policy {
     /// Whether every value could have been set by [`Policy::set`].
     pub(crate) fn is_sane(&self) -> bool {
         let mut copy = Self::default();
-        Self::KEYS.iter()
-        .all(|key| {
+        Self::KEYS.iter().all(|key| {
             self.get(key)
                 .is_some_and(|value| copy.set(key, &value).is_ok())
         })

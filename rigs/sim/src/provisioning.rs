@@ -79,7 +79,10 @@ fn vendor_files(store: &Store) -> Result<(), StartError> {
         let text = import::sealed(&format!("limit={limit}\nlockout=2s"), signer);
         write(&format!("{name}.cfg"), text.as_bytes())?;
     }
-    write("other-device.backup", backup::of_another_device()?.as_bytes())?;
+    write(
+        "other-device.backup",
+        backup::of_another_device()?.as_bytes(),
+    )?;
     Ok(())
 }
 

@@ -395,7 +395,15 @@ mod shows {
     }
 
     async fn answer(bench: &Bench, user: &str, command: &str) -> String {
-        bench.logged_in(user).await.answer(command).await
+        let mut console = bench.logged_in(user).await;
+        let answer = console.answer(command).await;
+        leave(console).await;
+        answer
+    }
+
+    async fn leave(mut console: super::common::Console) {
+        console.send("logout").await;
+        console.expect("login: ").await;
     }
 
     async fn version(bench: &Bench) -> String {
@@ -507,7 +515,10 @@ mod shows {
     }
 
     async fn answer_all(bench: &Bench, command: &str) -> String {
-        bench.logged_in("ada").await.ask(command).await.join("\n")
+        let mut console = bench.logged_in("ada").await;
+        let lines = console.ask(command).await;
+        leave(console).await;
+        lines.join("\n")
     }
 
     /// The device's backup, and what `restore` says to it after the limit was changed to 700, with the limit then.
@@ -516,8 +527,7 @@ mod shows {
         let mut console = bench.logged_in("erik").await;
         let backup = console.ask("backup").await.remove(0);
         assert_eq!(console.answer("set limit 700").await, "OK");
-        console.send("logout").await;
-        drop(console);
+        leave(console).await;
         let mut bytes = engine.decode(backup).unwrap();
         alter(&mut bytes);
         let mut console = bench.logged_in("ada").await;

@@ -24,8 +24,8 @@ pub use interface::{
 };
 pub use name::Name;
 pub use operation::{
-    AnswerPattern, Area, BenchCommand, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding, MqttBinding,
-    Operation, Range,
+    AnswerPattern, Area, BenchCommand, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding,
+    MqttBinding, Operation, Range,
 };
 pub use policy::{
     AUDIT_GROUPS, Audit, Category, OutputOnLoss, OutputState, PasswordRules, Policy, TlsVersion,

@@ -233,7 +233,10 @@ impl Table for Operation {
             "The values that may be written: { from = 0, to = 1000 }.",
         );
         let permission = f.optional("permission", "What the device calls the right to do this, where it differs from the operation's name.");
-        let bench = f.optional("bench", "How the bench does it by itself: { command = [\"program\", \"{file}\"] }.");
+        let bench = f.optional(
+            "bench",
+            "How the bench does it by itself: { command = [\"program\", \"{file}\"] }.",
+        );
         let bindings = f.rest("How it is done on the interface of this name.");
         Some(Self {
             read_back: read_back?,

@@ -105,7 +105,12 @@ impl<'r> Changed<'r> {
         if let Some((held, _, other)) = &self.held {
             let now = desk.read_after_restart(p, held.read).await?;
             let met = now == *other;
-            p.check(format!("`{}` after the power cut", held.read), other, now, met);
+            p.check(
+                format!("`{}` after the power cut", held.read),
+                other,
+                now,
+                met,
+            );
         }
         for (name, _, other) in &self.settings {
             let now = read(p, desk, name).await?;
@@ -133,7 +138,9 @@ async fn accounts(p: &mut Procedure<'_>) -> Result<(), Stop> {
         return restart(p, &mut desk).await;
     }
     let Hand::Account { interface, account } = hand(p, "create_account")? else {
-        return Err(Stop::not_evaluated("nothing shows where an added account logs in"));
+        return Err(Stop::not_evaluated(
+            "nothing shows where an added account logs in",
+        ));
     };
     let maker = Hand::Account { interface, account };
     let added = Added::make(p, &mut desk, maker, interface).await?;
@@ -235,7 +242,9 @@ impl<'r> Added<'r> {
             other => {
                 added.remove(p, desk).await?;
                 other?;
-                Err(Stop::inconclusive("the added account is not let in, before the power cut"))
+                Err(Stop::inconclusive(
+                    "the added account is not let in, before the power cut",
+                ))
             }
         }
     }

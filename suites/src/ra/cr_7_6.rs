@@ -66,11 +66,21 @@ async fn change_each<'r>(p: &mut Procedure<'r>, desk: &mut Desk<'r>) -> Result<(
         change(p, desk, name, &baseline[name].value).await?;
         let seen = seen?;
         let met = seen == other;
-        p.check(format!("`{name}` after it was set to {other}"), other, seen, met);
+        p.check(
+            format!("`{name}` after it was set to {other}"),
+            other,
+            seen,
+            met,
+        );
         let back = read(p, desk, name).await?;
         if back != before {
             let wanted = &baseline[name].value;
-            p.check(format!("`{name}` after it was put back"), wanted, &back, back == *wanted);
+            p.check(
+                format!("`{name}` after it was put back"),
+                wanted,
+                &back,
+                back == *wanted,
+            );
         }
     }
     Ok(())

@@ -61,7 +61,10 @@ async fn foreign_configuration(p: &mut Procedure<'_>) -> Result<(), Stop> {
     for (name, file) in &p.rig().configurations {
         if let Some(fault) = file.fault {
             let bytes = p.bench().file(&file.file)?;
-            files.push((format!("the configuration `{name}`, {}", fault.words()), bytes));
+            files.push((
+                format!("the configuration `{name}`, {}", fault.words()),
+                bytes,
+            ));
         }
     }
     if files.is_empty() {
@@ -154,10 +157,7 @@ async fn offer_all<'r>(
 }
 
 /// The audit log, where the rig file says how it tells of something altered.
-async fn log<'r>(
-    p: &Procedure<'r>,
-    desk: &mut Desk<'r>,
-) -> Result<Vec<audit::AuditEntry>, Stop> {
+async fn log<'r>(p: &Procedure<'r>, desk: &mut Desk<'r>) -> Result<Vec<audit::AuditEntry>, Stop> {
     if audit::format(p)?.integrity.is_none() {
         return Err(Stop::not_evaluated(
             "the rig file does not say how the audit log tells of something altered (`audit.integrity`)",
@@ -219,9 +219,9 @@ async fn move_away<'r>(
 
 /// NOT EVALUATED where the settings could not be put back.
 fn can_be_put_back(p: &Procedure<'_>, before: &Settings) -> Result<(), Stop> {
-    let stuck = before
-        .iter()
-        .find(|(name, value)| Held::read_by(p, name).is_none() && undoing(p, name, value).is_none());
+    let stuck = before.iter().find(|(name, value)| {
+        Held::read_by(p, name).is_none() && undoing(p, name, value).is_none()
+    });
     match stuck {
         None => Ok(()),
         Some((name, _)) => Err(Stop::not_evaluated(format!(

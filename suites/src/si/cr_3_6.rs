@@ -128,16 +128,19 @@ async fn in_each_state<'r>(
         }
     }
     let declared = value(declared.state.to_string());
-    desk.must(p, setter, "set_output_on_loss", &declared).await?;
+    desk.must(p, setter, "set_output_on_loss", &declared)
+        .await?;
     tried
 }
 
 /// A value of the output that is not the declared state.
 fn another(p: &Procedure<'_>, declared: &OutputState) -> Result<u16, Stop> {
     let described = p.rig().operations.get("write_output");
-    let range = described.and_then(|described| described.values).ok_or_else(|| {
-        Stop::not_evaluated("the rig file gives no values for `write_output` (`values`)")
-    })?;
+    let range = described
+        .and_then(|described| described.values)
+        .ok_or_else(|| {
+            Stop::not_evaluated("the rig file gives no values for `write_output` (`values`)")
+        })?;
     Ok(if *declared == OutputState::Value(range.from) {
         range.to
     } else {
@@ -176,12 +179,19 @@ async fn lose<'r>(
     let (now, took) = watch(p, desk, output, state, &wanted, within).await?;
     let name = format!("the output after the loss of {master}");
     let expected = format!("{wanted} ({state}) within {} ms", within.as_millis());
-    let observed = format!("{now} after {} ms, where {written} was written", took.as_millis());
-    let shared = p.rig().essential.values().any(|essential| {
-        Some(essential.interface.as_str()) == master.interface()
-    });
+    let observed = format!(
+        "{now} after {} ms, where {written} was written",
+        took.as_millis()
+    );
+    let shared = p
+        .rig()
+        .essential
+        .values()
+        .any(|essential| Some(essential.interface.as_str()) == master.interface());
     if now != wanted && shared {
-        let why = format!("{observed}; the bench itself is still connected there, to watch an essential function");
+        let why = format!(
+            "{observed}; the bench itself is still connected there, to watch an essential function"
+        );
         p.cannot_tell(name, expected, why);
     } else {
         p.check(name, expected, observed, now == wanted);
@@ -219,7 +229,9 @@ async fn write<'r>(
     let Entry::In(mut session) = p.bench().enter(interface, &who).await? else {
         return Err(Stop::inconclusive(format!("{master} was not let in")));
     };
-    session.perform("write_output", &value(written.clone())).await?;
+    session
+        .perform("write_output", &value(written.clone()))
+        .await?;
     // MQTT 3.1.1 has no word for done: the read-back tells.
     let deadline = Instant::now() + Duration::from_secs(2);
     while output.now(p, desk).await? != written {

@@ -121,8 +121,16 @@ impl<'r> Update<'r> {
         if let Some(outage) = outage
             && began.elapsed() > outage.0
         {
-            let words = format!("the device answered again after {} s", began.elapsed().as_secs());
-            p.check("the pause for the update", format!("at most {outage}"), words, false);
+            let words = format!(
+                "the device answered again after {} s",
+                began.elapsed().as_secs()
+            );
+            p.check(
+                "the pause for the update",
+                format!("at most {outage}"),
+                words,
+                false,
+            );
         }
         if version != self.before || !said.is_done() || !p.bench().can_power_cycle() {
             return Ok((said, version));

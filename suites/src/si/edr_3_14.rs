@@ -197,7 +197,8 @@ fn judge(p: &mut Procedure<'_>, bad: &Bad, before: &str, seen: &Seen) {
                 Some(entry) => format!("; the audit log tells: {entry}"),
                 None => String::new(),
             };
-            let observed = format!("the device tells version {version}, before it was {before}{log}");
+            let observed =
+                format!("the device tells version {version}, before it was {before}{log}");
             let runs = bad.version.as_ref() == Some(version) && version != before;
             if runs && told.is_some() {
                 let why = format!("the device contradicts itself: {observed}");

@@ -96,6 +96,10 @@ impl Bench {
             stream,
             read: String::new(),
         };
+        // A device that has just started shows its login; one that was used before shows it when it is asked.
+        if !console.shows("login: ", Duration::from_millis(300)).await {
+            console.send("").await;
+        }
         console.expect("login: ").await;
         console
     }
@@ -150,7 +154,7 @@ impl Bench {
     }
 }
 
-fn copy_files(from: &Path, to: &Path) {
+pub fn copy_files(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -194,6 +198,21 @@ impl Console {
             self.read
                 .push_str(&String::from_utf8_lossy(&buffer[..count]));
         }
+    }
+
+    /// Whether a text comes within a time; it is not taken.
+    async fn shows(&mut self, text: &str, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        let mut buffer = [0; 1024];
+        while !self.read.contains(text) {
+            match timeout_at(deadline, self.stream.read(&mut buffer)).await {
+                Ok(count) => self
+                    .read
+                    .push_str(&String::from_utf8_lossy(&buffer[..count.unwrap()])),
+                Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// What comes within a time.
