@@ -51,9 +51,7 @@ pub async fn change<'r>(
 }
 
 /// The settings whose change can be tried, with another value for each.
-pub fn changeable<'r>(
-    baseline: &'r BTreeMap<String, Recommended>,
-) -> impl Iterator<Item = (&'r str, &'r str)> {
+pub fn changeable(baseline: &BTreeMap<String, Recommended>) -> impl Iterator<Item = (&str, &str)> {
     baseline
         .iter()
         .filter_map(|(name, one)| Some((name.as_str(), one.other.as_deref()?)))

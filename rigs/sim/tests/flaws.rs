@@ -522,7 +522,7 @@ mod shows {
     }
 
     /// The device's backup, and what `restore` says to it after the limit was changed to 700, with the limit then.
-    async fn restored(bench: &Bench, alter: impl Fn(&mut Vec<u8>)) -> (String, String) {
+    async fn restored(bench: &Bench, alter: impl Fn(&mut [u8])) -> (String, String) {
         let engine = base64::engine::general_purpose::STANDARD;
         let mut console = bench.logged_in("erik").await;
         let backup = console.ask("backup").await.remove(0);
@@ -538,7 +538,7 @@ mod shows {
     }
 
     /// Alters the seal of a backup, which is at its end.
-    fn break_seal(bytes: &mut Vec<u8>) {
+    fn break_seal(bytes: &mut [u8]) {
         let at = bytes.len() - 12;
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
     }

@@ -111,8 +111,8 @@ async fn can_be_restored<'r>(
 
 async fn altered_backups(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let mut desk = Desk::default();
-    let held = Held::in_backup(p)?;
     let (maker, restorers) = (hand(p, "backup")?, hands(p, "restore")?);
+    let held = Held::in_backup(p)?;
     let before = held.now(p, &mut desk).await?;
     let tried = offer_all(p, &mut desk, held, &before, maker, &restorers).await;
     let back = match held.now(p, &mut desk).await {
