@@ -28,6 +28,16 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "what is echoed comes back on the line",
     ),
     (
+        "import-any-signer",
+        &["EDR 3.13"],
+        "the owner's configuration is taken before the owner is known",
+    ),
+    (
+        "import-refused-but-applied",
+        &["EDR 3.13"],
+        "its case is made with configurations as well",
+    ),
+    (
         "password-in-backup",
         &["CR 7.3"],
         "a backup that holds a password holds a secret",

@@ -9,6 +9,7 @@ pub mod alter;
 pub mod audit;
 pub mod baseline;
 pub mod case;
+pub mod configured;
 pub mod dc;
 pub mod effect;
 pub mod fresh;
@@ -56,6 +57,7 @@ pub fn cases() -> Vec<&'static Case> {
         si::cr_3_7::CASES,
         si::cr_3_8::CASES,
         si::edr_3_10::CASES,
+        si::edr_3_13::CASES,
         si::edr_3_14::CASES,
         dc::cr_4_1::CASES,
         dc::cr_4_3::CASES,

@@ -5,6 +5,7 @@ use slcert_rigs::rig::{Rig, Values};
 
 use crate::effect::other_value;
 use crate::fresh;
+use crate::offer;
 
 /// What the bindings that were tried have made, and what has to be put back.
 #[derive(Debug, Default)]
@@ -112,7 +113,7 @@ pub fn arguments(
             policy.output_on_loss.as_ref()?.state.to_string(),
         )])),
         // They change what the device is, and need a file that it takes.
-        "install_update" | "import_configuration" | "restore" | "roll_back_update" => None,
+        _ if offer::CHANGE_THE_DEVICE.contains(&operation) => None,
         "set_banner" => Some(Values::from([(
             "text".to_owned(),
             "Authorized use only. Activity is recorded.".to_owned(),

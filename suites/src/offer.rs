@@ -6,6 +6,16 @@ use slcert_rigs::rig::VendorFile;
 use crate::hands::{Desk, Hand};
 use crate::procedure::{Procedure, Stop};
 
+/// The operations that change what the device is, most of them by a file.
+pub const CHANGE_THE_DEVICE: [&str; 6] = [
+    "install_update",
+    "roll_back_update",
+    "import_configuration",
+    "restore",
+    "provision_trust",
+    "remove_trust",
+];
+
 /// What the device said to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
@@ -84,9 +94,11 @@ pub fn has_to_be_refused(
     false
 }
 
-/// The sound ones of a vendor's files, in the order of their names.
+/// The ones of a vendor's files that the device takes as it is delivered, in the order of their names.
 pub fn sound<'r>(
     files: impl IntoIterator<Item = &'r VendorFile>,
 ) -> impl Iterator<Item = &'r VendorFile> {
-    files.into_iter().filter(|file| file.fault.is_none())
+    files
+        .into_iter()
+        .filter(|file| file.fault.is_none() && file.trust.is_none())
 }

@@ -5,6 +5,7 @@ use slcert_rigs::rig::{InterfaceKind, Values};
 
 use crate::effect::{Actor, Effect, attempt_with};
 use crate::fresh;
+use crate::offer;
 use crate::procedure::{Procedure, Stop};
 
 /// Operations that change who the actor is; CR 1.5 has a case of its own for them.
@@ -228,16 +229,12 @@ impl Scratch {
                 "value".to_owned(),
                 policy.output_on_loss.as_ref()?.state.to_string(),
             )])),
-            // Files change what the device is: who may give it one is not tried here, and who may not has none to give.
-            "install_update" | "import_configuration" | "restore" | "roll_back_update"
-                if allowed =>
-            {
-                None
-            }
-            "install_update" | "import_configuration" | "restore" | "roll_back_update" => {
+            // They change what the device is: who may is not tried here, and who may not has nothing of worth to give.
+            _ if offer::CHANGE_THE_DEVICE.contains(&operation) => {
                 let mut values = p.bench().place(b"nothing").ok()?;
                 values.insert("version".to_owned(), "0".to_owned());
-                Some(values)
+                values.insert("name".to_owned(), "nobody".to_owned());
+                (!allowed).then_some(values)
             }
             _ => Some(Values::new()),
         }

@@ -152,6 +152,9 @@ impl Controller {
             }
         };
         forget(&mut state, &flaws);
+        if flaws.enabled(Defect::OwnerRootForgotten) {
+            crate::import::forget_owners(&store)?;
+        }
         if flaws.enabled(Defect::PasswordsReset) {
             crate::provisioning::reset_passwords(&store, &mut state);
         }

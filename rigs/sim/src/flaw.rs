@@ -69,6 +69,9 @@ flaws! {
     UpdateAnySigner "update-any-signer" "EDR 3.10 RE(1)" "an image may be signed by anybody";
     UpdateDowngrade "update-downgrade" "EDR 3.10 RE(1)" "an older image is installed";
     UpdateRefusedButStored "update-refused-but-stored" "EDR 3.10 RE(1)" "a refused image is stored, and started after a restart";
+    OwnerRootIgnored "owner-root-ignored" "EDR 3.13" "a root of trust of the owner's is acknowledged and not used";
+    OwnerRootByAnyone "owner-root-by-anyone" "EDR 3.13" "every role may provision a root of trust";
+    OwnerRootForgotten "owner-root-forgotten" "EDR 3.13" "the owner's roots of trust are gone after a restart";
     BootsAltered "boots-altered" "EDR 3.14" "a stored image that was altered is started";
     BootsForeign "boots-foreign" "EDR 3.14 RE(1)" "a stored image that somebody else has signed is started";
     PasswordInBackup "password-in-backup" "CR 4.1" "a backup holds the password that was changed last, in clear";

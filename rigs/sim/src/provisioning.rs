@@ -60,7 +60,8 @@ pub(crate) fn reset_passwords(store: &Store, state: &mut State) {
 
 /// What the vendor hands to a lab beside the device: firmware images, configurations, and a backup of another device.
 fn vendor_files(store: &Store) -> Result<(), StartError> {
-    let (vendor, station, foreign) = (Signer::make()?, Signer::make()?, Signer::make()?);
+    let (vendor, station) = (Signer::make()?, Signer::make()?);
+    let (owner, foreign) = (Signer::make()?, Signer::make()?);
     firmware::deliver(store, &vendor)?;
     import::trust(store, &station)?;
     let images = [
@@ -75,10 +76,15 @@ fn vendor_files(store: &Store) -> Result<(), StartError> {
     for (name, image) in &images {
         write(&format!("{name}.img"), image)?;
     }
-    for (name, limit, signer) in [("site", 850, &station), ("foreign", 870, &foreign)] {
+    for (name, limit, signer) in [
+        ("site", 850, &station),
+        ("owner", 860, &owner),
+        ("foreign", 870, &foreign),
+    ] {
         let text = import::sealed(&format!("limit={limit}\nlockout=2s"), signer);
         write(&format!("{name}.cfg"), text.as_bytes())?;
     }
+    write("owner.key", owner.public())?;
     write(
         "other-device.backup",
         backup::of_another_device()?.as_bytes(),

@@ -49,6 +49,7 @@ permissions! {
     Restore "restore",
     Subscribe "subscribe",
     InstallUpdate "install_update",
+    ManageTrust "manage_trust",
 }
 
 use Permission::*;
@@ -73,6 +74,7 @@ const ADMINISTRATOR: &[Permission] = &[
     ClearAudit,
     Restore,
     InstallUpdate,
+    ManageTrust,
 ];
 
 /// What the accounts of a role are for: a process account has no console, a person no MQTT.

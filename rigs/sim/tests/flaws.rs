@@ -70,6 +70,9 @@ shown! {
     update_any_signer "update-any-signer";
     update_downgrade "update-downgrade";
     update_refused_but_stored "update-refused-but-stored";
+    owner_root_ignored "owner-root-ignored";
+    owner_root_by_anyone "owner-root-by-anyone";
+    owner_root_forgotten "owner-root-forgotten";
     boots_altered "boots-altered";
     boots_foreign "boots-foreign";
     password_in_backup "password-in-backup";
@@ -494,6 +497,31 @@ mod shows {
     pub async fn update_refused_but_stored(bench: &Bench) -> bool {
         assert!(!installs(bench, &bench.vendor("old.img")).await);
         version(&bench.again().await).await == "1.3.0"
+    }
+
+    /// Adds the owner's root, and tells whether the owner's configuration is taken.
+    async fn owner_is_trusted(bench: &Bench, by: &str) -> bool {
+        let root = format!("trust add plant {}", bench.vendor("owner.key"));
+        let said = answer(bench, by, &root).await;
+        let import = format!("config import {}", bench.vendor("owner.cfg"));
+        let taken = answer(bench, "ada", &import).await == "OK";
+        assert!(said == "OK" || !taken);
+        taken
+    }
+
+    pub async fn owner_root_ignored(bench: &Bench) -> bool {
+        !owner_is_trusted(bench, "ada").await
+    }
+
+    pub async fn owner_root_by_anyone(bench: &Bench) -> bool {
+        owner_is_trusted(bench, "otto").await
+    }
+
+    pub async fn owner_root_forgotten(bench: &Bench) -> bool {
+        assert!(owner_is_trusted(bench, "ada").await);
+        let again = bench.again().await;
+        let import = format!("config import {}", bench.vendor("owner.cfg"));
+        answer(&again, "ada", &import).await != "OK"
     }
 
     pub async fn boots_altered(bench: &Bench) -> bool {

@@ -42,7 +42,11 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
             known("account", account, &accounts);
         }
     }
+    let trusts: Vec<&str> = rig.trusts.keys().map(Name::as_str).collect();
     for configuration in rig.configurations.values() {
+        if let Some(trust) = &configuration.trust {
+            known("root of trust", trust, &trusts);
+        }
         for (name, value) in &configuration.sets {
             let named = Located {
                 span: value.span.clone(),

@@ -1,4 +1,5 @@
-//! What a vendor hands to a lab beside the device: firmware images, configurations, backups; and the settings it recommends.
+//! What a vendor hands to a lab beside the device: firmware images, configurations, backups, roots of trust; and the
+//! settings it recommends.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,8 @@ pub struct VendorFile {
     pub fault: Option<FileFault>,
     /// Images: the version that the device tells when it runs it.
     pub version: Option<String>,
+    /// Configurations: the owner's root of trust that makes the device take it.
+    pub trust: Option<Located<Name>>,
     /// Configurations: what reads back what, once it is taken.
     pub sets: BTreeMap<Name, Located<String>>,
 }
@@ -84,6 +87,10 @@ impl Table for VendorFile {
             "version",
             "Images: the version that the device tells when it runs it.",
         );
+        let trust = f.optional(
+            "trust",
+            "Configurations: the owner's root of trust that makes the device take it.",
+        );
         let sets = f.or(
             "sets",
             "Configurations: the operations that read back what it sets, and what they read then.",
@@ -93,6 +100,7 @@ impl Table for VendorFile {
             file: file?,
             fault: fault?,
             version: version?,
+            trust: trust?,
             sets: sets?,
         })
     }

@@ -62,6 +62,8 @@ pub struct Rig {
     pub configurations: BTreeMap<Name, VendorFile>,
     /// Backups of other devices.
     pub backups: BTreeMap<Name, VendorFile>,
+    /// Roots of trust of an owner.
+    pub trusts: BTreeMap<Name, VendorFile>,
     /// The settings that the vendor recommends, by the device's own names.
     pub baseline: BTreeMap<String, Recommended>,
     /// What must go on whatever happens.
@@ -226,6 +228,11 @@ impl Table for Rig {
             BTreeMap::new(),
         );
         let backups = f.or("backup", "Backups of other devices.", BTreeMap::new());
+        let trusts = f.or(
+            "trust",
+            "Roots of trust of an owner, that the device can be given.",
+            BTreeMap::new(),
+        );
         let baseline = f.or(
             "baseline",
             "The settings that the vendor recommends, by the device's own names.",
@@ -265,6 +272,7 @@ impl Table for Rig {
             images: images?,
             configurations: configurations?,
             backups: backups?,
+            trusts: trusts?,
             baseline: baseline?,
             essential: essential?,
             hazard: hazard?,

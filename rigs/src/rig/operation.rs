@@ -504,6 +504,16 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "take a configuration that was made elsewhere",
         FILE,
     ),
+    (
+        "provision_trust",
+        "take a root of trust of the owner's",
+        &["name", "data", "text", "file", "size"],
+    ),
+    (
+        "remove_trust",
+        "forget a root of trust of the owner's",
+        &["name"],
+    ),
     ("read_setting", "read a setting", &["name"]),
     ("change_setting", "change a setting", &["name", "value"]),
     (

@@ -1,15 +1,13 @@
 //! CR 3.4: software and information integrity, and RE(1), its authenticity: configurations that come from elsewhere.
 
-use std::collections::BTreeMap;
-
-use slcert_rigs::rig::VendorFile;
-
 use crate::alter::alterations;
 use crate::audit;
 use crate::case::{Case, Kind, Run, Scope, Svv};
+use crate::configured::{
+    Settings, can_be_put_back, move_away, put_back, read, vendors, wanted, words,
+};
 use crate::hands::{Desk, Hand, hands};
-use crate::held::Held;
-use crate::offer::{has_to_be_refused, offer, sound};
+use crate::offer::{has_to_be_refused, offer};
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of these requirements.
@@ -41,8 +39,6 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-/// What the settings read, by the operations that read them.
-type Settings = BTreeMap<String, String>;
 /// A file that has to be refused, with its name in words.
 type File = (String, Vec<u8>);
 
@@ -75,17 +71,6 @@ async fn foreign_configuration(p: &mut Procedure<'_>) -> Result<(), Stop> {
     run(p, files, false).await
 }
 
-/// The vendor's configuration.
-fn vendors<'r>(p: &Procedure<'r>) -> Result<(&'r VendorFile, Vec<u8>), Stop> {
-    let file = sound(p.rig().configurations.values()).find(|file| !file.sets.is_empty());
-    let file = file.ok_or_else(|| {
-        Stop::not_evaluated(
-            "the rig file names no configuration of the vendor, or not what it sets (`configuration.NAME.sets`)",
-        )
-    })?;
-    Ok((file, p.bench().file(&file.file)?))
-}
-
 /// Offers files that have to be refused, and the vendor's own after them; then puts the settings back.
 async fn run(p: &mut Procedure<'_>, files: Vec<File>, recorded: bool) -> Result<(), Stop> {
     let (vendors, _) = vendors(p)?;
@@ -108,11 +93,7 @@ async fn offer_all<'r>(
     recorded: bool,
 ) -> Result<(), Stop> {
     let (vendors, bytes) = vendors(p)?;
-    let wanted: Settings = vendors
-        .sets
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), value.value.clone()))
-        .collect();
+    let wanted = wanted(vendors);
     let mut unread = Ok(());
     for &importer in importers {
         move_away(p, desk, &wanted).await?;
@@ -193,89 +174,4 @@ async fn is_recorded<'r>(
         told.is_some(),
     );
     Ok(())
-}
-
-/// Sees to it that a configuration would change something.
-async fn move_away<'r>(
-    p: &Procedure<'r>,
-    desk: &mut Desk<'r>,
-    wanted: &Settings,
-) -> Result<(), Stop> {
-    for (name, value) in wanted {
-        if desk.read(p, name).await? != *value {
-            return Ok(());
-        }
-    }
-    for (name, value) in wanted {
-        if let Some(held) = Held::read_by(p, name) {
-            held.change(p, desk, value).await?;
-            return Ok(());
-        }
-    }
-    Err(Stop::inconclusive(
-        "the device is set as the vendor's configuration sets it: nothing would show whether it is taken",
-    ))
-}
-
-/// NOT EVALUATED where the settings could not be put back.
-fn can_be_put_back(p: &Procedure<'_>, before: &Settings) -> Result<(), Stop> {
-    let stuck = before.iter().find(|(name, value)| {
-        Held::read_by(p, name).is_none() && undoing(p, name, value).is_none()
-    });
-    match stuck {
-        None => Ok(()),
-        Some((name, _)) => Err(Stop::not_evaluated(format!(
-            "what `{name}` reads could not be put back: the rig file names no operation that writes it, and no configuration that sets it so"
-        ))),
-    }
-}
-
-/// A sound configuration that sets this.
-fn undoing<'r>(p: &Procedure<'r>, read: &str, value: &str) -> Option<&'r VendorFile> {
-    sound(p.rig().configurations.values())
-        .find(|file| file.sets.get(read).is_some_and(|sets| sets.value == value))
-}
-
-async fn put_back<'r>(
-    p: &Procedure<'r>,
-    desk: &mut Desk<'r>,
-    vendors: &VendorFile,
-    before: &Settings,
-) -> Result<(), Stop> {
-    let now = read(p, desk, vendors).await?;
-    for (name, value) in before {
-        if now.get(name) == Some(value) {
-            continue;
-        }
-        if let Some(held) = Held::read_by(p, name) {
-            held.set(p, desk, value).await?;
-        } else if let Some(file) = undoing(p, name, value) {
-            let bytes = p.bench().file(&file.file)?;
-            for importer in hands(p, "import_configuration")?.into_iter().take(1) {
-                offer(p, desk, importer, "import_configuration", &bytes).await?;
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn read<'r>(
-    p: &Procedure<'r>,
-    desk: &mut Desk<'r>,
-    vendors: &VendorFile,
-) -> Result<Settings, Stop> {
-    let mut settings = Settings::new();
-    for name in vendors.sets.keys() {
-        let value = desk.read_after_restart(p, name.as_str()).await?;
-        settings.insert(name.as_str().to_owned(), value);
-    }
-    Ok(settings)
-}
-
-fn words(settings: &Settings) -> String {
-    let all: Vec<_> = settings
-        .iter()
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    all.join(", ")
 }

@@ -8,4 +8,5 @@ pub mod cr_3_6;
 pub mod cr_3_7;
 pub mod cr_3_8;
 pub mod edr_3_10;
+pub mod edr_3_13;
 pub mod edr_3_14;

@@ -20,6 +20,8 @@ const HELP: &[&str] = &[
     "config import BASE64",
     "update install BASE64",
     "update rollback VERSION",
+    "trust add NAME BASE64",
+    "trust remove NAME",
     "user list",
     "user add NAME ROLE",
     "user del | passwd | unlock | disable | enable NAME",
@@ -95,6 +97,8 @@ pub(crate) fn run(
         ["config", "import", data] => controller.import(actor, data).map(|()| ok())?,
         ["update", "install", data] => controller.install_update(actor, data).map(|()| ok())?,
         ["update", "rollback", version] => controller.roll_back(actor, version).map(|()| ok())?,
+        ["trust", "add", name, data] => controller.add_root(actor, name, data).map(|()| ok())?,
+        ["trust", "remove", name] => controller.remove_root(actor, name).map(|()| ok())?,
         ["config", "set", key, _, ..] => {
             let value = rest(line, 3);
             controller.set_setting(actor, key, value).map(|()| ok())?
