@@ -249,16 +249,18 @@ pub async fn restart(p: &Procedure<'_>, desk: &mut Desk<'_>) -> Result<(), Stop>
     }
     desk.close().await;
     p.bench().power_cycle().await?;
-    // A device that the bench starts has reported that it is ready.
-    match &p.rig().power {
-        Some(_) => answers(p).await,
-        None => Ok(()),
-    }
+    answers(p).await
 }
 
-/// Waits until the device answers somebody.
-async fn answers(p: &Procedure<'_>) -> Result<(), Stop> {
+/// Waits until the device answers somebody. One that the bench starts has reported that it is ready.
+///
+/// # Errors
+/// It does not in the time that the rig file gives it.
+pub async fn answers(p: &Procedure<'_>) -> Result<(), Stop> {
     let rig = p.rig();
+    if rig.power.is_none() {
+        return Ok(());
+    }
     let Some((interface, account)) = rig.interfaces.keys().find_map(|name| {
         let (account, _) = rig.accounts_on(name.as_str()).next()?;
         Some((name.as_str(), account.as_str()))

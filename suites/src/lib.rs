@@ -5,6 +5,7 @@
 
 #![deny(missing_docs)]
 
+pub mod added;
 pub mod alter;
 pub mod audit;
 pub mod baseline;
@@ -60,6 +61,7 @@ pub fn cases() -> Vec<&'static Case> {
         si::edr_3_13::CASES,
         si::edr_3_14::CASES,
         dc::cr_4_1::CASES,
+        dc::cr_4_2::CASES,
         dc::cr_4_3::CASES,
         ra::cr_7_3::CASES,
         ra::cr_7_4::CASES,

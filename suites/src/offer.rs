@@ -7,7 +7,8 @@ use crate::hands::{Desk, Hand};
 use crate::procedure::{Procedure, Stop};
 
 /// The operations that change what the device is, most of them by a file.
-pub const CHANGE_THE_DEVICE: [&str; 6] = [
+pub const CHANGE_THE_DEVICE: [&str; 7] = [
+    "decommission",
     "install_update",
     "roll_back_update",
     "import_configuration",

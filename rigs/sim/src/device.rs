@@ -18,14 +18,14 @@ use crate::password;
 use crate::provisioning;
 use crate::pty::Pty;
 use crate::store::{Durability, Store};
-use crate::{loss, modbus, mqtt};
+use crate::{loss, modbus, mqtt, purge};
 
 const MODBUS_TCP: u16 = 1502;
 const MODBUS_TLS: u16 = 1802;
 const MQTT_TLS: u16 = 8883;
 const DEBUG: u16 = 2323;
 
-const ADDRESS: &str = "address.json";
+pub(crate) const ADDRESS: &str = "address.json";
 /// Addresses tried for a new device before giving up.
 const TRIES: usize = 50;
 /// How often the audit log is brought to the disk.
@@ -87,6 +87,7 @@ impl Device {
         // The ports first: whoever cannot have them must not touch the store of the device that has.
         let plain = listen(address, MODBUS_TCP).await?;
         let tls = listen(address, MODBUS_TLS).await?;
+        purge::carry_out(&store, &config.flaws)?;
         let delivered = |serial: &str| provisioning::provision(&store, serial, address);
         let controller = Controller::open(store.clone(), config.flaws, delivered)?;
         let controller = Arc::new(controller);

@@ -76,6 +76,9 @@ flaws! {
     BootsForeign "boots-foreign" "EDR 3.14 RE(1)" "a stored image that somebody else has signed is started";
     PasswordInBackup "password-in-backup" "CR 4.1" "a backup holds the password that was changed last, in clear";
     SecretInNotice "secret-in-notice" "CR 4.1" "a notice on the console prints a changed password";
+    PurgeKeepsAccounts "purge-keeps-accounts" "CR 4.2" "a purge erases values and the log, and keeps the accounts";
+    PurgeKeepsLog "purge-keeps-log" "CR 4.2" "a purge keeps the audit log";
+    PurgeLeavesTraces "purge-leaves-traces" "CR 4.2" "a purge hides what is stored, and does not erase it";
     Tls10 "tls-1.0" "CR 4.3" "the Modbus/TLS port goes along with TLS 1.0 and a CBC suite";
     ExpiredClientCertificate "expired-client-certificate" "CR 4.3" "Modbus/TLS takes an expired client certificate";
     RestoreIncomplete "restore-incomplete" "CR 7.3" "a restore says that it is done, and leaves the limit as it is";

@@ -41,6 +41,7 @@ mod policy;
 mod process;
 mod provisioning;
 mod pty;
+mod purge;
 mod role;
 mod session;
 mod store;

@@ -50,6 +50,7 @@ permissions! {
     Subscribe "subscribe",
     InstallUpdate "install_update",
     ManageTrust "manage_trust",
+    Purge "purge",
 }
 
 use Permission::*;
@@ -75,6 +76,7 @@ const ADMINISTRATOR: &[Permission] = &[
     Restore,
     InstallUpdate,
     ManageTrust,
+    Purge,
 ];
 
 /// What the accounts of a role are for: a process account has no console, a person no MQTT.

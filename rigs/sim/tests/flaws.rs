@@ -77,6 +77,9 @@ shown! {
     boots_foreign "boots-foreign";
     password_in_backup "password-in-backup";
     secret_in_notice "secret-in-notice";
+    purge_keeps_accounts "purge-keeps-accounts";
+    purge_keeps_log "purge-keeps-log";
+    purge_leaves_traces "purge-leaves-traces";
     tls_1_0 "tls-1.0";
     expired_client_certificate "expired-client-certificate";
     restore_incomplete "restore-incomplete";
@@ -344,6 +347,42 @@ mod shows {
             .expect_within("*** level", Duration::from_secs(6))
             .await;
         console.listen(SHORT).await.contains(NEW)
+    }
+
+    /// The device after a purge that follows on an account added for nina.
+    async fn purged(bench: &Bench) -> Bench {
+        let mut console = bench.logged_in("ada").await;
+        console.new_password("user add nina viewer", NEW).await;
+        assert!(console.answer("purge ada").await.starts_with("OK"));
+        drop(console);
+        bench.again().await
+    }
+
+    pub async fn purge_keeps_accounts(bench: &Bench) -> bool {
+        let mut console = purged(bench).await.console().await;
+        console.try_login("nina", NEW).await
+    }
+
+    pub async fn purge_keeps_log(bench: &Bench) -> bool {
+        let again = purged(bench).await;
+        answer_all(&again, "show audit").await.contains("nina")
+    }
+
+    pub async fn purge_leaves_traces(bench: &Bench) -> bool {
+        let again = purged(bench).await;
+        assert!(!answer_all(&again, "show audit").await.contains("nina"));
+        let mut folders = vec![again.store().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if std::fs::read(&path).is_ok_and(|it| it.windows(4).any(|w| w == b"nina")) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     pub async fn tls_1_0(bench: &Bench) -> bool {

@@ -514,6 +514,21 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "forget a root of trust of the owner's",
         &["name"],
     ),
+    (
+        "decommission",
+        "erase everything that came from the owner, before the device leaves its place",
+        &[],
+    ),
+    (
+        "recommission",
+        "bring a decommissioned device back to what this file says",
+        &[],
+    ),
+    (
+        "read_storage",
+        "copy all that the device has stored into a file",
+        FILE,
+    ),
     ("read_setting", "read a setting", &["name"]),
     ("change_setting", "change a setting", &["name", "value"]),
     (

@@ -1,12 +1,12 @@
 //! CR 7.4: control system recovery and reconstitution.
 
 use slcert_rigs::Secret;
-use slcert_rigs::rig::Values;
 
+use crate::added::Added;
 use crate::baseline::{change, changeable, read};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::fresh;
-use crate::hands::{Desk, Hand, hand, restart};
+use crate::hands::{Desk, hand, restart};
 use crate::held::Held;
 use crate::own::{bearer, lets_in, set_password};
 use crate::procedure::{Procedure, Stop};
@@ -137,14 +137,8 @@ async fn accounts(p: &mut Procedure<'_>) -> Result<(), Stop> {
     if !p.bench().can_power_cycle() {
         return restart(p, &mut desk).await;
     }
-    let Hand::Account { interface, account } = hand(p, "create_account")? else {
-        return Err(Stop::not_evaluated(
-            "nothing shows where an added account logs in",
-        ));
-    };
-    let maker = Hand::Account { interface, account };
-    let added = Added::make(p, &mut desk, maker, interface).await?;
-    let tried = match bearer(p, maker) {
+    let added = Added::make(p, &mut desk).await?;
+    let tried = match bearer(p, added.maker) {
         Ok(bearer) => with_changed_password(p, &mut desk, &added, bearer).await,
         Err(stop) => Err(stop),
     };
@@ -189,72 +183,4 @@ async fn with_changed_password<'r>(
         p.check(name, words(wanted), words(let_in), let_in == wanted);
     }
     back
-}
-
-/// An account that was added.
-struct Added<'r> {
-    interface: &'r str,
-    name: String,
-    password: Secret,
-}
-
-impl<'r> Added<'r> {
-    /// Adds an account with the fewest rights that there are, and sees it let in.
-    async fn make(
-        p: &Procedure<'r>,
-        desk: &mut Desk<'r>,
-        maker: Hand<'r>,
-        interface: &'r str,
-    ) -> Result<Self, Stop> {
-        hand(p, "delete_account")?;
-        let rig = p.rig();
-        let least = rig
-            .accounts_on(interface)
-            .filter_map(|(_, account)| {
-                let name = &account.role.value;
-                Some((name.as_str(), rig.roles.get(name)?))
-            })
-            .min_by_key(|(_, role)| role.may.len());
-        let (role_name, role) = least.ok_or_else(|| {
-            Stop::not_evaluated(format!("the rig file lists no account on `{interface}`"))
-        })?;
-        // Letters alone: the prompt that the rig file describes may hold the name.
-        let letters = fresh::tag().replace(|c: char| !c.is_ascii_lowercase(), "");
-        let name = format!("tmp{}", letters.chars().take(8).collect::<String>());
-        let password = fresh::strong_password();
-        let values = Values::from([
-            ("name".to_owned(), name.clone()),
-            (
-                "role".to_owned(),
-                role.called.clone().unwrap_or_else(|| role_name.to_owned()),
-            ),
-            ("new_password".to_owned(), password.clone()),
-        ]);
-        desk.must(p, maker, "create_account", &values).await?;
-        let added = Self {
-            interface,
-            name,
-            password: Secret::new(password),
-        };
-        desk.close().await;
-        match lets_in(p, interface, &added.name, &added.password).await {
-            Ok(true) => Ok(added),
-            other => {
-                added.remove(p, desk).await?;
-                other?;
-                Err(Stop::inconclusive(
-                    "the added account is not let in, before the power cut",
-                ))
-            }
-        }
-    }
-
-    async fn remove(&self, p: &Procedure<'r>, desk: &mut Desk<'r>) -> Result<(), Stop> {
-        let values = Values::from([("name".to_owned(), self.name.clone())]);
-        // It may be gone already: then the device refuses.
-        let remover = hand(p, "delete_account")?;
-        desk.perform(p, remover, "delete_account", &values)
-            .await
-            .map(|_| ())
-    }
 }

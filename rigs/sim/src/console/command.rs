@@ -31,6 +31,7 @@ const HELP: &[&str] = &[
     "role grant | revoke ROLE PERMISSION",
     "backup",
     "restore BASE64",
+    "purge OWN-NAME",
     "session list",
     "lock",
     "logout | exit",
@@ -138,6 +139,9 @@ pub(crate) fn run(
         }
         ["backup"] => vec![controller.backup(actor)?, "OK".into()],
         ["restore", line] => controller.restore(actor, line).map(|()| ok())?,
+        ["purge", name] => controller
+            .purge(actor, name)
+            .map(|()| answer("erased at the next start"))?,
         ["session", "list"] => {
             controller.require(actor, Permission::ManageAccounts)?;
             listed(controller.sessions.lines())
