@@ -34,8 +34,13 @@ const RELATED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "import-refused-but-applied",
-        &["EDR 3.13"],
-        "its case is made with configurations as well",
+        &["CR 3.4 RE(1)", "EDR 3.13"],
+        "what any refused configuration sets is taken",
+    ),
+    (
+        "settings-read-defaults",
+        &["CR 7.6 RE(1)"],
+        "the report tells what is in force, and what is shown does not",
     ),
     (
         "password-in-backup",

@@ -111,8 +111,17 @@ pub fn reader<'r>(p: &Procedure<'r>, operation: &str) -> Result<Hand<'r>, Stop> 
 /// Sessions that stay open from one operation to the next: one for each who has come.
 #[derive(Default)]
 pub struct Desk<'r> {
-    open: Vec<(Hand<'r>, Session)>,
+    open: Vec<Open<'r>>,
 }
+
+struct Open<'r> {
+    hand: Hand<'r>,
+    session: Session,
+    used: Instant,
+}
+
+/// How long a session may idle until another one is opened, where the rig file does not say when it would lock.
+const IDLE: Duration = Duration::from_secs(10);
 
 impl<'r> Desk<'r> {
     /// Performs an operation.
@@ -132,6 +141,7 @@ impl<'r> Desk<'r> {
             Hand::Anyone { interface } => (interface, Who::Nobody),
         };
         let kind = p.rig().interface(interface).map(|it| it.kind);
+        self.leave_idle(p).await;
         let mut session = match self.take(hand) {
             Some(session) => session,
             None => {
@@ -154,7 +164,12 @@ impl<'r> Desk<'r> {
         if kind == Some(InterfaceKind::Mqtt) {
             session.close().await;
         } else if attempt.is_ok() && !session.is_over() {
-            self.open.push((hand, session));
+            let used = Instant::now();
+            self.open.push(Open {
+                hand,
+                session,
+                used,
+            });
         }
         Ok(attempt?)
     }
@@ -209,21 +224,13 @@ impl<'r> Desk<'r> {
 
     /// Ends the sessions on an interface.
     pub async fn leave(&mut self, interface: &str) {
-        let (here, rest) = std::mem::take(&mut self.open)
-            .into_iter()
-            .partition(|(hand, _)| hand.interface() == Some(interface));
-        self.open = rest;
-        let here: Vec<(Hand<'r>, Session)> = here;
-        for (_, session) in here {
-            session.close().await;
-        }
+        self.end(|open| open.hand.interface() == Some(interface))
+            .await;
     }
 
     /// Ends all sessions.
     pub async fn close(&mut self) {
-        for (_, session) in std::mem::take(&mut self.open) {
-            session.close().await;
-        }
+        self.end(|_| true).await;
     }
 
     /// Forgets the sessions, which a power cut has ended.
@@ -231,9 +238,27 @@ impl<'r> Desk<'r> {
         self.open.clear();
     }
 
+    /// Ends the sessions that would lock before long.
+    async fn leave_idle(&mut self, p: &Procedure<'r>) {
+        let lock = p.rig().policy.session_lock.map(|period| period.0 / 2);
+        let longest = lock.unwrap_or(IDLE).min(IDLE);
+        self.end(|open| open.used.elapsed() > longest).await;
+    }
+
+    async fn end(&mut self, over: impl Fn(&Open<'r>) -> bool) {
+        let mut at = 0;
+        while at < self.open.len() {
+            if over(&self.open[at]) {
+                self.open.swap_remove(at).session.close().await;
+            } else {
+                at += 1;
+            }
+        }
+    }
+
     fn take(&mut self, hand: Hand<'r>) -> Option<Session> {
-        let at = self.open.iter().position(|(whose, _)| *whose == hand)?;
-        Some(self.open.swap_remove(at).1)
+        let at = self.open.iter().position(|open| open.hand == hand)?;
+        Some(self.open.swap_remove(at).session)
     }
 }
 

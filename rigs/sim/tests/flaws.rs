@@ -374,10 +374,17 @@ mod shows {
         let mut folders = vec![again.store().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if std::fs::read(&path).is_ok_and(|it| it.windows(4).any(|w| w == b"nina")) {
+                let entry = entry.unwrap();
+                // Only files: the console's line would be waited for.
+                let kind = entry.file_type().unwrap();
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file()
+                    && std::fs::read(entry.path())
+                        .unwrap()
+                        .windows(4)
+                        .any(|bytes| bytes == b"nina")
+                {
                     return true;
                 }
             }

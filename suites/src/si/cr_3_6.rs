@@ -121,6 +121,8 @@ async fn in_each_state<'r>(
     let state = OutputState::Value(another(p, &declared.state)?);
     let set = value(state.to_string());
     desk.must(p, setter, "set_output_on_loss", &set).await?;
+    // The waits below are longer than a session may idle.
+    desk.close().await;
     let mut tried = Ok(());
     for (at, &master) in masters.iter().enumerate() {
         if tried.is_ok() {
