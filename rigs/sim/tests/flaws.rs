@@ -359,7 +359,8 @@ mod shows {
     }
 
     pub async fn purge_keeps_accounts(bench: &Bench) -> bool {
-        let mut console = purged(bench).await.console().await;
+        let again = purged(bench).await;
+        let mut console = again.console().await;
         console.try_login("nina", NEW).await
     }
 
