@@ -5,6 +5,7 @@ use slcert_rigs::bench::{Entry, Who};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::effect::{Actor, Effect, attempt};
 use crate::fresh;
+use crate::offer::CHANGE_THE_DEVICE;
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -89,7 +90,8 @@ fn is_plain(p: &Procedure<'_>, operation: &str) -> bool {
         .operations
         .get(operation)
         .is_some_and(|it| it.changes_state());
-    writes || (binding.placeholders().is_empty() && operation != "clear_audit")
+    let harms = operation == "clear_audit" || CHANGE_THE_DEVICE.contains(&operation);
+    writes || (binding.placeholders().is_empty() && !harms)
 }
 
 async fn wrong_credentials(p: &mut Procedure<'_>) -> Result<(), Stop> {

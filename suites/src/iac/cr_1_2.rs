@@ -7,6 +7,7 @@ use slcert_rigs::tls::pki::Fault;
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::effect::{Actor, attempt};
 use crate::fresh;
+use crate::offer::CHANGE_THE_DEVICE;
 use crate::plain;
 use crate::procedure::{Procedure, Stop};
 
@@ -115,6 +116,7 @@ async fn refused(p: &mut Procedure<'_>, what: &str, who: &Who<'_>) -> Result<(),
                     .find(|operation| {
                         rig.binding(operation, p.name())
                             .is_some_and(|binding| binding.placeholders().is_empty())
+                            && !CHANGE_THE_DEVICE.contains(operation)
                             && rig.who_may_str(operation, p.name()).is_some()
                             && p.interface()
                                 .is_ok_and(|interface| !interface.is_open(operation))

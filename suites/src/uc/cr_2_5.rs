@@ -7,6 +7,7 @@ use slcert_rigs::rig::{Binding, Step, Values};
 use tokio::time::sleep;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::offer::CHANGE_THE_DEVICE;
 use crate::procedure::{Procedure, Stop};
 use crate::rights::by_whoever_may;
 
@@ -230,6 +231,7 @@ fn harmless<'r>(p: &Procedure<'r>) -> Result<(&'r str, String), Stop> {
         if operation.changes_state()
             || command.names().next().is_some()
             || ["clear_audit", "backup"].contains(&name.as_str())
+            || CHANGE_THE_DEVICE.contains(&name.as_str())
         {
             continue;
         }
