@@ -135,7 +135,7 @@ impl Rig {
             .iter()
             .any(|name| name.as_str() == operation);
         let command = self.operations.get(operation)?.bench.as_ref()?;
-        (!forbidden).then_some(command)
+        (!forbidden).then_some(&command.value)
     }
 
     /// Whether writing this Modbus item is forbidden.

@@ -21,7 +21,7 @@ pub struct Operation {
     /// What the device calls the right to do this, where that differs from the operation's name.
     pub permission: Option<String>,
     /// How the bench does it by itself, with a command on this machine.
-    pub bench: Option<BenchCommand>,
+    pub bench: Option<Located<BenchCommand>>,
     /// How it is done, by interface.
     pub bindings: BTreeMap<Name, Located<Binding>>,
 }
@@ -480,7 +480,7 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "set the least length of a password",
         &["value"],
     ),
-    ("backup", "make a backup", &[]),
+    ("backup", "make a backup", &["file"]),
     ("restore", "take a backup", FILE),
     ("read_version", "tell the firmware's version", &[]),
     ("install_update", "install a firmware image", FILE),
