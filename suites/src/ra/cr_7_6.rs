@@ -63,23 +63,21 @@ async fn change_each<'r>(p: &mut Procedure<'r>, desk: &mut Desk<'r>) -> Result<(
         let before = read(p, desk, name).await?;
         change(p, desk, name, other).await?;
         let seen = read(p, desk, name).await;
-        change(p, desk, name, &baseline[name].value).await?;
-        let seen = seen?;
-        let met = seen == other;
+        change(p, desk, name, &before).await?;
+        let (seen, back) = (seen?, read(p, desk, name).await?);
+        let (is_other, is_before) = (seen == other, back == before);
         p.check(
             format!("`{name}` after it was set to {other}"),
             other,
             seen,
-            met,
+            is_other,
         );
-        let back = read(p, desk, name).await?;
-        if back != before {
-            let wanted = &baseline[name].value;
+        if !is_before {
             p.check(
                 format!("`{name}` after it was put back"),
-                wanted,
-                &back,
-                back == *wanted,
+                before,
+                back,
+                false,
             );
         }
     }
@@ -93,10 +91,11 @@ async fn report(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let first = changeable(baseline).next();
     let changed = match (&agrees, first) {
         (Ok(()), Some((name, other))) if hand(p, "change_setting").is_ok() => {
+            let before = read(p, &mut desk, name).await?;
             change(p, &mut desk, name, other).await?;
-            let name_of_it = format!("the report after `{name}` was set to {other}");
-            let seen = self::agrees(p, &mut desk, &name_of_it).await;
-            change(p, &mut desk, name, &baseline[name].value).await?;
+            let what = format!("the report after `{name}` was set to {other}");
+            let seen = self::agrees(p, &mut desk, &what).await;
+            change(p, &mut desk, name, &before).await?;
             seen
         }
         (Ok(()), _) => Err(Stop::not_evaluated(
