@@ -6,20 +6,28 @@
 #![deny(missing_docs)]
 
 pub mod account;
+pub mod added;
 pub mod administrator;
 pub mod alert;
+pub mod alter;
 pub mod audit;
+pub mod baseline;
 pub mod case;
 pub mod clock;
+pub mod configured;
 pub mod coverage;
 pub mod dc;
 pub mod effect;
 pub mod fresh;
+pub mod hands;
+pub mod held;
 pub mod iac;
 pub mod inspection;
 pub mod leak;
 pub mod live;
 pub mod modbus;
+pub mod offer;
+pub mod own;
 pub mod password;
 pub mod plain;
 pub mod plan;
@@ -73,15 +81,24 @@ pub fn cases() -> Vec<&'static Case> {
         si::cr_3_1::CASES,
         si::cr_3_1_re_1::CASES,
         si::cr_3_4_re_2::CASES,
+        si::cr_3_4::CASES,
         si::cr_3_5::CASES,
+        si::cr_3_6::CASES,
         si::cr_3_7::CASES,
         si::cr_3_8::CASES,
         si::cr_3_9::CASES,
+        si::edr_3_10::CASES,
+        si::edr_3_13::CASES,
+        si::edr_3_14::CASES,
         dc::cr_4_1::CASES,
+        dc::cr_4_2::CASES,
         dc::cr_4_3::CASES,
         tre::cr_6_1::CASES,
         tre::cr_6_1_re_1::CASES,
         tre::cr_6_2::CASES,
+        ra::cr_7_3::CASES,
+        ra::cr_7_4::CASES,
+        ra::cr_7_6::CASES,
         ra::cr_7_7::CASES,
         ra::cr_7_8::CASES,
         inspection::CASES,

@@ -6,6 +6,7 @@ use slcert_rigs::rig::{Rig, Values};
 use crate::clock::{self, days};
 use crate::effect::other_value;
 use crate::fresh;
+use crate::offer;
 use crate::rights::override_values;
 
 /// What the bindings that were tried have made, and what has to be put back.
@@ -102,6 +103,19 @@ pub fn arguments(
                 ("new_password".to_owned(), left.password.clone()),
             ]))
         }
+        "read_setting" | "change_setting" => {
+            let (name, recommended) = rig.baseline.iter().next()?;
+            Some(Values::from([
+                ("name".to_owned(), name.clone()),
+                ("value".to_owned(), recommended.value.clone()),
+            ]))
+        }
+        "set_output_on_loss" => Some(Values::from([(
+            "value".to_owned(),
+            policy.output_on_loss.as_ref()?.state.to_string(),
+        )])),
+        // They change what the device is, and need a file that it takes.
+        _ if offer::CHANGE_THE_DEVICE.contains(&operation) => None,
         "set_banner" => Some(Values::from([(
             "text".to_owned(),
             "Authorized use only. Activity is recorded.".to_owned(),

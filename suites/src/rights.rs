@@ -6,6 +6,7 @@ use slcert_rigs::rig::{InterfaceKind, Rig, Values};
 use crate::clock::{self, days};
 use crate::effect::{Actor, Effect, attempt_with};
 use crate::fresh;
+use crate::offer;
 use crate::procedure::{Procedure, Stop};
 use crate::uc::cr_2_1_re_3::lacking;
 
@@ -254,6 +255,24 @@ impl Scratch {
             "set_remote_idle" => number(policy.remote_idle.map(|period| period.0.as_secs())),
             "set_password_history" => number(policy.password_life?.history.map(u64::from)),
             "set_password_minimum_age" => Some(days(policy.password_life?.minimum_days?)),
+            "read_setting" | "change_setting" => {
+                let (name, recommended) = p.rig().baseline.iter().next()?;
+                Some(Values::from([
+                    ("name".to_owned(), name.clone()),
+                    ("value".to_owned(), recommended.value.clone()),
+                ]))
+            }
+            "set_output_on_loss" => Some(Values::from([(
+                "value".to_owned(),
+                policy.output_on_loss.as_ref()?.state.to_string(),
+            )])),
+            // They change what the device is: who may is not tried here, and who may not has nothing of worth to give.
+            _ if offer::CHANGE_THE_DEVICE.contains(&operation) => {
+                let mut values = p.bench().place(b"nothing").ok()?;
+                values.insert("version".to_owned(), "0".to_owned());
+                values.insert("name".to_owned(), "nobody".to_owned());
+                (!allowed).then_some(values)
+            }
             _ => Some(Values::new()),
         }
     }

@@ -66,6 +66,26 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "who came and went too often is shut out",
     ),
     (
+        "import-any-signer",
+        &["EDR 3.13"],
+        "the owner's configuration is taken before the owner is known",
+    ),
+    (
+        "import-refused-but-applied",
+        &["CR 3.4 RE(1)", "EDR 3.13"],
+        "what any refused configuration sets is taken",
+    ),
+    (
+        "settings-read-defaults",
+        &["CR 7.6 RE(1)"],
+        "the report tells what is in force, and what is shown does not",
+    ),
+    (
+        "password-in-backup",
+        &["CR 7.3"],
+        "a backup that holds a password holds a secret",
+    ),
+    (
         "loop-stalls",
         &["CR 3.7", "CR 7.7"],
         "their cases send unknown functions as well",

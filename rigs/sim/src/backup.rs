@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Category;
 use crate::controller::{Actor, Controller, PRODUCT, Refusal, Write};
 use crate::flaw::Defect;
+use crate::password::{self, NoRandom};
 use crate::policy::Policy;
 use crate::process::Point;
 use crate::role::{Permission, Roles};
@@ -73,21 +74,20 @@ impl Controller {
             accounts: state.accounts.into_iter().map(listed).collect(),
             note,
         };
-        let content = serde_json::to_string(&content).map_err(|_| Refusal::BadValue)?;
-        let mac = hmac::sign(&self.backup_key(), content.as_bytes());
-        let sealed = Sealed {
-            content,
-            mac: BASE64.encode(mac),
-        };
-        let line = serde_json::to_vec(&sealed).map_err(|_| Refusal::BadValue)?;
+        let line = seal(&content, &self.backup_key()).map_err(|_| Refusal::BadValue)?;
         self.record(actor, Category::Backup, "backup", true, "");
-        Ok(BASE64.encode(line))
+        Ok(line)
     }
 
     /// Takes the policy, the roles, the setpoint and the limit of a backup of this device; accounts stay as they are.
     pub(crate) fn restore(&self, actor: &Actor, line: &str) -> Result<(), Refusal> {
         self.require(actor, Permission::Restore)?;
         let Some(content) = self.open_backup(line) else {
+            if self.flaws.enabled(Defect::RestoreRefusedButApplied)
+                && let Some(content) = content_of(line)
+            {
+                self.apply(actor, &[Write::Point(Point::Limit, content.limit)])?;
+            }
             self.record(
                 actor,
                 Category::Backup,
@@ -102,11 +102,11 @@ impl Controller {
             state.roles = content.roles;
             Ok(())
         })?;
-        let setpoint = Write::Point(Point::Setpoint, content.setpoint);
-        self.apply(
-            actor,
-            &[setpoint, Write::Point(Point::Limit, content.limit)],
-        )?;
+        let mut points = vec![Write::Point(Point::Setpoint, content.setpoint)];
+        if !self.flaws.enabled(Defect::RestoreIncomplete) {
+            points.push(Write::Point(Point::Limit, content.limit));
+        }
+        self.apply(actor, &points)?;
         self.record(actor, Category::Backup, "restore", true, "");
         Ok(())
     }
@@ -114,12 +114,46 @@ impl Controller {
     fn open_backup(&self, line: &str) -> Option<Content> {
         let sealed: Sealed = serde_json::from_slice(&BASE64.decode(line).ok()?).ok()?;
         let mac = BASE64.decode(&sealed.mac).ok()?;
-        hmac::verify(&self.backup_key(), sealed.content.as_bytes(), &mac).ok()?;
-        let content: Content = serde_json::from_str(&sealed.content).ok()?;
-        let sane = content.policy.is_sane()
-            && content.roles.is_sane()
-            && Point::Setpoint.accepts(content.setpoint)
-            && Point::Limit.accepts(content.limit);
-        sane.then_some(content)
+        let whole = hmac::verify(&self.backup_key(), sealed.content.as_bytes(), &mac).is_ok();
+        if !whole && !self.flaws.enabled(Defect::RestoreUnchecked) {
+            return None;
+        }
+        content_of(line)
     }
+}
+
+/// What a backup holds, whoever sealed it.
+fn content_of(line: &str) -> Option<Content> {
+    let sealed: Sealed = serde_json::from_slice(&BASE64.decode(line).ok()?).ok()?;
+    let content: Content = serde_json::from_str(&sealed.content).ok()?;
+    let sane = content.policy.is_sane()
+        && content.roles.is_sane()
+        && Point::Setpoint.accepts(content.setpoint)
+        && Point::Limit.accepts(content.limit);
+    sane.then_some(content)
+}
+
+/// A backup as another device of this type makes it, with another limit.
+pub(crate) fn of_another_device() -> Result<String, NoRandom> {
+    let content = Content {
+        product: PRODUCT.into(),
+        setpoint: 500,
+        limit: 777,
+        policy: Policy::default(),
+        roles: Roles::default(),
+        accounts: Vec::new(),
+        note: None,
+    };
+    let mut key = [0; 32];
+    password::random(&mut key)?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+    seal(&content, &key).map_err(|_| NoRandom)
+}
+
+/// The content and its seal as one line of base64.
+fn seal(content: &Content, key: &hmac::Key) -> serde_json::Result<String> {
+    let content = serde_json::to_string(content)?;
+    let mac = BASE64.encode(hmac::sign(key, content.as_bytes()));
+    let line = serde_json::to_vec(&Sealed { content, mac })?;
+    Ok(BASE64.encode(line))
 }

@@ -12,7 +12,9 @@ use crate::alert::Alerts;
 use crate::approval::Interlock;
 use crate::audit::{Audit, Category, Event, Source};
 use crate::clock::Clock;
+use crate::firmware::{BadImage, Firmware};
 use crate::flaw::{Defect, FlawSet};
+use crate::loss::Master;
 use crate::password::{self, Hash, NoRandom};
 use crate::policy::{BadSetting, Policy, Weak};
 use crate::process::{Point, Process, Settings};
@@ -23,7 +25,6 @@ use crate::supervisor::Override;
 
 pub(crate) const VENDOR: &str = "Example Controls";
 pub(crate) const PRODUCT: &str = "TC-100";
-pub(crate) const FIRMWARE: &str = "1.4.2";
 
 const STATE: &str = "state.json";
 const PROCESS: &str = "process.json";
@@ -38,6 +39,8 @@ pub(crate) enum Refusal {
     BadValue,
     #[error("bad value ({0})")]
     Setting(#[from] BadSetting),
+    #[error("bad image ({0})")]
+    Image(#[from] BadImage),
     #[error("password too weak ({0})")]
     Weak(#[from] Weak),
     #[error("password was used before")]
@@ -133,7 +136,10 @@ pub(crate) struct Controller {
     pub(crate) interlock: Mutex<Interlock>,
     /// The password changed last: kept by two flaws only.
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
-    store: Store,
+    pub(crate) firmware: Mutex<Firmware>,
+    /// Who wrote the output last, where that is somebody whose loss can be told.
+    pub(crate) master: Mutex<Option<Master>>,
+    pub(crate) store: Store,
     saving: Mutex<()>,
 }
 
@@ -160,8 +166,18 @@ impl Controller {
                 state
             }
         };
-        let state = started(state, &flaws);
-        let settings: Settings = store.read(PROCESS)?.unwrap_or_default();
+        let mut state = started(state, &flaws);
+        forget(&mut state, &flaws);
+        if flaws.enabled(Defect::OwnerRootForgotten) {
+            crate::import::forget_owners(&store)?;
+        }
+        if flaws.enabled(Defect::PasswordsReset) {
+            crate::provisioning::reset_passwords(&store, &mut state);
+        }
+        let mut settings: Settings = store.read(PROCESS)?.unwrap_or_default();
+        if flaws.enabled(Defect::OutputFullAfterRestart) && store.path(PROCESS).exists() {
+            settings.output = 1000;
+        }
         let clock = Arc::new(Clock::open(store.clone(), &flaws)?);
         let alerts = Arc::new(Alerts::default());
         let audit = Audit::open(
@@ -172,6 +188,8 @@ impl Controller {
             &state.policy,
         )?;
         Ok(Self {
+            firmware: Mutex::new(Firmware::boot(&store, &flaws, &audit)?),
+            master: Mutex::new(None),
             audit,
             alerts,
             process: Arc::new(Process::new(&settings)),
@@ -321,6 +339,7 @@ impl Controller {
         self.store
             .write(PROCESS, &self.process.settings(), Durability::Written)?;
         drop(saving);
+        self.note_master(actor, writes);
         self.changed.notify_one();
         for write in writes {
             self.record(actor, Category::System, write.kind(), true, &write.detail());
@@ -351,9 +370,27 @@ impl Controller {
 
     pub(crate) fn setting(&self, actor: &Actor, key: &str) -> Result<String, Refusal> {
         self.require(actor, Permission::ReadConfig)?;
-        self.policy()
-            .get(key)
-            .ok_or(Refusal::Setting(BadSetting::Unknown))
+        let policy = if self.flaws.enabled(Defect::SettingsReadDefaults) {
+            Policy::default()
+        } else {
+            self.policy()
+        };
+        policy.get(key).ok_or(Refusal::Setting(BadSetting::Unknown))
+    }
+
+    /// All settings, as one line of JSON.
+    pub(crate) fn report(&self, actor: &Actor) -> Result<String, Refusal> {
+        self.require(actor, Permission::ReadConfig)?;
+        let policy = if self.flaws.enabled(Defect::ReportStale) {
+            Policy::default()
+        } else {
+            self.policy()
+        };
+        let settings: BTreeMap<_, _> = Policy::KEYS
+            .iter()
+            .filter_map(|key| Some((*key, policy.get(key)?)))
+            .collect();
+        serde_json::to_string(&settings).map_err(|_| Refusal::BadValue)
     }
 
     pub(crate) fn set_setting(&self, actor: &Actor, key: &str, value: &str) -> Result<(), Refusal> {
@@ -434,6 +471,18 @@ fn started(mut state: State, flaws: &FlawSet) -> State {
     state
 }
 
+/// What the flaws `settings-lost` and `accounts-lost` do at a start.
+fn forget(state: &mut State, flaws: &FlawSet) {
+    if flaws.enabled(Defect::SettingsLost) {
+        state.policy = Policy::default();
+    }
+    if flaws.enabled(Defect::AccountsLost) {
+        state
+            .accounts
+            .retain(|name, _| crate::provisioning::is_delivered(name));
+    }
+}
+
 impl Plate {
     fn make() -> Result<Self, NoRandom> {
         let mut plate = Self {
@@ -471,6 +520,9 @@ pub enum StartError {
     /// The embedded MQTT broker did not start.
     #[error("MQTT broker: {0}")]
     Broker(String),
+    /// Neither slot has a firmware image that is sound.
+    #[error("no sound firmware image in either slot")]
+    Firmware,
     /// The address is not one of 127.0.0.0/8.
     #[error("{0} is not a loopback address of 127.0.0.0/8")]
     Address(std::net::Ipv4Addr),

@@ -12,20 +12,20 @@ use tokio::task::JoinSet;
 
 use crate::audit::{Category, Event, Source};
 use crate::console::Console;
-use crate::controller::{Controller, FIRMWARE, StartError};
+use crate::controller::{Controller, StartError};
 use crate::flaw::{Defect, FlawSet};
 use crate::password;
 use crate::provisioning;
 use crate::pty::Pty;
 use crate::store::{Durability, Store};
-use crate::{clock, modbus, mqtt};
+use crate::{clock, loss, modbus, mqtt, purge};
 
 const MODBUS_TCP: u16 = 1502;
 const MODBUS_TLS: u16 = 1802;
 const MQTT_TLS: u16 = 8883;
 const DEBUG: u16 = 2323;
 
-const ADDRESS: &str = "address.json";
+pub(crate) const ADDRESS: &str = "address.json";
 /// Addresses tried for a new device before giving up.
 const TRIES: usize = 50;
 /// How often the audit log is brought to the disk.
@@ -60,7 +60,7 @@ pub struct Ready {
     /// Link to the Modbus RTU serial line.
     pub rtu: PathBuf,
     /// Firmware version.
-    pub firmware: &'static str,
+    pub firmware: String,
     /// The sheet with the first passwords and the certificates.
     pub provisioning: PathBuf,
     /// Process id.
@@ -89,6 +89,7 @@ impl Device {
         // The ports first: whoever cannot have them must not touch the store of the device that has.
         let plain = listen(address, MODBUS_TCP).await?;
         let tls = listen(address, MODBUS_TLS).await?;
+        purge::carry_out(&store, &config.flaws)?;
         let delivered = |serial: &str| provisioning::provision(&store, serial, address);
         let controller = Controller::open(store.clone(), config.flaws, delivered)?;
         let controller = Arc::new(controller);
@@ -102,7 +103,7 @@ impl Device {
             mqtt_tls: MQTT_TLS,
             console: store.link("console", console.name())?,
             rtu: store.link("rtu", rtu.name())?,
-            firmware: FIRMWARE,
+            firmware: controller.firmware_version().to_string(),
             provisioning: store.path(provisioning::SHEET),
             pid: std::process::id(),
         };
@@ -125,6 +126,7 @@ impl Device {
                 eprintln!("console: {error}");
             }
         });
+        tasks.spawn(loss::watch(Arc::clone(&controller)));
         tasks.spawn(sync_audit(Arc::clone(&controller)));
         tasks.spawn(follow_time(Arc::clone(&controller)));
         if controller.flaws.enabled(Defect::DebugPort) {
@@ -136,7 +138,7 @@ impl Device {
             kind: "start",
             user: "",
             success: true,
-            detail: FIRMWARE,
+            detail: &ready.firmware,
         });
         Ok(Self {
             ready,

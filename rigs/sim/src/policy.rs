@@ -13,6 +13,8 @@ const LONGEST_BANNER: usize = 200;
 const DAY: u32 = 86_400;
 /// Passwords of an account that are remembered.
 pub(crate) const MOST_PASSWORDS: usize = 10;
+/// The word for an output that stays where it is.
+const HOLD: &str = "hold";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,6 +44,9 @@ pub(crate) struct Policy {
     pub audit_warning: u32,
     /// The time server, as an address and a port, or `none`.
     pub time_source: String,
+    /// What the output goes to when its master is gone; it holds where this is none.
+    #[serde(default)]
+    pub output_on_loss: Option<u16>,
 }
 
 impl Default for Policy {
@@ -63,6 +68,7 @@ impl Default for Policy {
             audit_capacity: 10_000,
             audit_warning: 90,
             time_source: "none".into(),
+            output_on_loss: None,
         }
     }
 }
@@ -78,6 +84,8 @@ pub(crate) enum BadSetting {
         low: u32,
         high: u32,
     },
+    #[error("output_on_loss is hold or 0..1000")]
+    OutputOnLoss,
     #[error("banner is 1..{LONGEST_BANNER} printable ASCII characters")]
     Banner,
     #[error("a time source is none or an IPv4 address and a port")]
@@ -104,6 +112,17 @@ impl fmt::Display for Weak {
 }
 
 impl Policy {
+    /// The names of the settings.
+    pub(crate) const KEYS: [&str; 7] = [
+        "failed_logins",
+        "lockout",
+        "session_lock",
+        "password_min",
+        "password_classes",
+        "banner",
+        "output_on_loss",
+    ];
+
     pub(crate) fn lockout(&self) -> Duration {
         Duration::from_secs(self.lockout.into())
     }
@@ -132,6 +151,9 @@ impl Policy {
             "audit_capacity" => self.audit_capacity.to_string(),
             "audit_warning" => self.audit_warning.to_string(),
             "time_source" => self.time_source.clone(),
+            "output_on_loss" => self
+                .output_on_loss
+                .map_or_else(|| HOLD.into(), |value| value.to_string()),
             _ => return None,
         })
     }
@@ -151,6 +173,13 @@ impl Policy {
             "password_max_age" => self.password_max_age = age("password_max_age", value)?,
             "sessions" => self.sessions = number("sessions", value, 1, 32)?,
             "remote_idle" => self.remote_idle = seconds("remote_idle", value)?,
+            "output_on_loss" => {
+                let number = value.parse().ok().filter(|number| *number <= 1000);
+                if number.is_none() && value != HOLD {
+                    return Err(BadSetting::OutputOnLoss);
+                }
+                self.output_on_loss = number;
+            }
             "banner" => {
                 let printable = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
                 if value.is_empty() || value.len() > LONGEST_BANNER || !printable {
@@ -176,24 +205,7 @@ impl Policy {
     /// Whether every value could have been set by [`Policy::set`].
     pub(crate) fn is_sane(&self) -> bool {
         let mut copy = Self::default();
-        [
-            "failed_logins",
-            "lockout",
-            "session_lock",
-            "password_min",
-            "password_classes",
-            "password_history",
-            "password_min_age",
-            "password_max_age",
-            "sessions",
-            "remote_idle",
-            "banner",
-            "audit_capacity",
-            "audit_warning",
-            "time_source",
-        ]
-        .iter()
-        .all(|key| {
+        Self::KEYS.iter().all(|key| {
             self.get(key)
                 .is_some_and(|value| copy.set(key, &value).is_ok())
         })

@@ -6,7 +6,10 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use crate::account::Account;
-use crate::controller::{StartError, State};
+use crate::backup;
+use crate::controller::{PRODUCT, StartError, State};
+use crate::firmware::{self, Signer, Version};
+use crate::import;
 use crate::password::{self, Hash};
 use crate::pki::{self, Issued};
 use crate::store::{Durability, Store};
@@ -37,6 +40,58 @@ struct Credential<'a> {
     password: String,
 }
 
+/// Whether an account is one of those that the device is delivered with.
+pub(crate) fn is_delivered(name: &str) -> bool {
+    ACCOUNTS.iter().any(|(known, _)| *known == name)
+}
+
+/// What the flaw `passwords-reset` does at a start: the accounts get the passwords of the sheet.
+pub(crate) fn reset_passwords(store: &Store, state: &mut State) {
+    let sheet: Option<serde_json::Value> = store.read(SHEET).ok().flatten();
+    for (name, account) in &mut state.accounts {
+        let password = sheet
+            .as_ref()
+            .and_then(|sheet| sheet["accounts"][name]["password"].as_str());
+        if let Some(Ok(hash)) = password.map(Hash::of) {
+            account.hash = hash;
+        }
+    }
+}
+
+/// What the vendor hands to a lab beside the device: firmware images, configurations, and a backup of another device.
+fn vendor_files(store: &Store) -> Result<(), StartError> {
+    let (vendor, station) = (Signer::make()?, Signer::make()?);
+    let (owner, foreign) = (Signer::make()?, Signer::make()?);
+    firmware::deliver(store, &vendor)?;
+    import::trust(store, &station)?;
+    let images = [
+        ("next", vendor.image(PRODUCT, Version([1, 5, 0]))?),
+        ("old", vendor.image(PRODUCT, Version([1, 3, 0]))?),
+        ("foreign", foreign.image(PRODUCT, Version([1, 6, 0]))?),
+        ("other-product", vendor.image("TC-200", Version([1, 7, 0]))?),
+    ];
+    let write = |name: &str, bytes: &[u8]| {
+        store.write_bytes(&format!("vendor/{name}"), bytes, Durability::Written)
+    };
+    for (name, image) in &images {
+        write(&format!("{name}.img"), image)?;
+    }
+    for (name, limit, signer) in [
+        ("site", 850, &station),
+        ("owner", 860, &owner),
+        ("foreign", 870, &foreign),
+    ] {
+        let text = import::sealed(&format!("limit={limit}\nlockout=2s"), signer);
+        write(&format!("{name}.cfg"), text.as_bytes())?;
+    }
+    write("owner.key", owner.public())?;
+    write(
+        "other-device.backup",
+        backup::of_another_device()?.as_bytes(),
+    )?;
+    Ok(())
+}
+
 /// Makes the delivered state.
 pub(crate) fn provision(
     store: &Store,
@@ -53,6 +108,7 @@ pub(crate) fn provision(
         accounts.insert(*name, Credential { role, password });
     }
     let issued = pki::issue(store, serial, address)?;
+    vendor_files(store)?;
     store.write(SHEET, &Sheet { accounts, issued }, Durability::Synced)?;
     Ok(state)
 }

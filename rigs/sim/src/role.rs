@@ -52,6 +52,9 @@ permissions! {
     Override "override",
     Interlock "interlock",
     EndSessions "end_sessions",
+    InstallUpdate "install_update",
+    ManageTrust "manage_trust",
+    Purge "purge",
 }
 
 use Permission::*;
@@ -77,6 +80,9 @@ const ADMINISTRATOR: &[Permission] = &[
     Restore,
     SetTime,
     EndSessions,
+    InstallUpdate,
+    ManageTrust,
+    Purge,
 ];
 
 /// What the accounts of a role are for: a process account has no console, a person no MQTT.

@@ -118,6 +118,15 @@ impl Sessions {
             .count()
     }
 
+    /// Whether a user has a session on an interface.
+    pub(crate) fn has(&self, user: &str, source: Source) -> bool {
+        let table = self.lock();
+        table
+            .open
+            .values()
+            .any(|entry| entry.user == user && entry.source == source)
+    }
+
     /// One line a session.
     pub(crate) fn lines(&self) -> Vec<String> {
         let line = |(id, entry): (&u64, &Entry)| {

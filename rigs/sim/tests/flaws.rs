@@ -103,9 +103,14 @@ shown! {
     plain_write "plain-write";
     no_integrity_alert "no-integrity-alert";
     integrity_alert_always "integrity-alert-always";
+    tampering_unrecorded "tampering-unrecorded";
+    import_refused_but_applied "import-refused-but-applied";
+    import_any_signer "import-any-signer";
     over_limit_read "over-limit-read";
     dies_on_long_line "dies-on-long-line";
     loop_stalls "loop-stalls";
+    output_holds_on_loss "output-holds-on-loss";
+    output_full_after_restart "output-full-after-restart";
     stack_trace "stack-trace";
     inherited_client_id "inherited-client-id";
     logout_keeps_session "logout-keeps-session";
@@ -113,8 +118,22 @@ shown! {
     audit_cleared_anyway "audit-cleared-anyway";
     audit_clear_unlogged "audit-clear-unlogged";
     audit_volatile "audit-volatile";
+    update_forgotten "update-forgotten";
+    update_unchecked "update-unchecked";
+    update_head_only "update-head-only";
+    update_any_signer "update-any-signer";
+    update_downgrade "update-downgrade";
+    update_refused_but_stored "update-refused-but-stored";
+    owner_root_ignored "owner-root-ignored";
+    owner_root_by_anyone "owner-root-by-anyone";
+    owner_root_forgotten "owner-root-forgotten";
+    boots_altered "boots-altered";
+    boots_foreign "boots-foreign";
     password_in_backup "password-in-backup";
     secret_in_notice "secret-in-notice";
+    purge_keeps_accounts "purge-keeps-accounts";
+    purge_keeps_log "purge-keeps-log";
+    purge_leaves_traces "purge-leaves-traces";
     tls_1_0 "tls-1.0";
     expired_client_certificate "expired-client-certificate";
     audit_read_by_operator "audit-read-by-operator";
@@ -125,6 +144,14 @@ shown! {
     no_lockout_alert "no-lockout-alert";
     alert_late "alert-late";
     alert_not_for_mqtt "alert-not-for-mqtt";
+    restore_incomplete "restore-incomplete";
+    restore_unchecked "restore-unchecked";
+    restore_refused_but_applied "restore-refused-but-applied";
+    settings_lost "settings-lost";
+    accounts_lost "accounts-lost";
+    passwords_reset "passwords-reset";
+    settings_read_defaults "settings-read-defaults";
+    report_stale "report-stale";
     debug_port "debug-port";
     debug_command "debug-command";
     wrong_revision "wrong-revision";
@@ -696,6 +723,50 @@ mod shows {
         console.listen(SHORT).await.contains(NEW)
     }
 
+    /// The device after a purge that follows on an account added for nina.
+    async fn purged(bench: &Bench) -> Bench {
+        let mut console = bench.logged_in("ada").await;
+        console.new_password("user add nina viewer", NEW).await;
+        assert!(console.answer("purge ada").await.starts_with("OK"));
+        drop(console);
+        bench.again().await
+    }
+
+    pub async fn purge_keeps_accounts(bench: &Bench) -> bool {
+        let again = purged(bench).await;
+        let mut console = again.console().await;
+        console.try_login("nina", NEW).await
+    }
+
+    pub async fn purge_keeps_log(bench: &Bench) -> bool {
+        let again = purged(bench).await;
+        answer_all(&again, "show audit").await.contains("nina")
+    }
+
+    pub async fn purge_leaves_traces(bench: &Bench) -> bool {
+        let again = purged(bench).await;
+        assert!(!answer_all(&again, "show audit").await.contains("nina"));
+        let mut folders = vec![again.store().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                // Only files: the console's line would be waited for.
+                let kind = entry.file_type().unwrap();
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file()
+                    && std::fs::read(entry.path())
+                        .unwrap()
+                        .windows(4)
+                        .any(|bytes| bytes == b"nina")
+                {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     pub async fn tls_1_0(bench: &Bench) -> bool {
         let ready = bench.device.ready();
         let mut stream = TcpStream::connect((ready.address, ready.modbus_tls))
@@ -1040,5 +1111,243 @@ mod shows {
 
     pub async fn alert_not_for_mqtt(bench: &Bench) -> bool {
         !lockout_told(bench, true, 1000).await
+    }
+
+    /// A file of the vendor's with one byte altered, in base64.
+    fn altered(bench: &Bench, name: &str, at: usize) -> String {
+        let engine = base64::engine::general_purpose::STANDARD;
+        let mut bytes = engine.decode(bench.vendor(name)).unwrap();
+        bytes[at] ^= 0x10;
+        engine.encode(bytes)
+    }
+
+    async fn answer(bench: &Bench, user: &str, command: &str) -> String {
+        let mut console = bench.logged_in(user).await;
+        let answer = console.answer(command).await;
+        leave(console).await;
+        answer
+    }
+
+    async fn leave(mut console: super::common::Console) {
+        console.send("logout").await;
+        console.expect("login: ").await;
+    }
+
+    async fn version(bench: &Bench) -> String {
+        let answer = answer(bench, "vera", "show version").await;
+        let version = answer
+            .split_once("firmware=")
+            .and_then(|(_, rest)| rest.split(' ').next());
+        version.unwrap().to_owned()
+    }
+
+    /// What a console that is asked for an image of these bytes says, and the version after it.
+    async fn installs(bench: &Bench, data: &str) -> bool {
+        let said = answer(bench, "ada", &format!("update install {data}")).await;
+        let done = said == "OK";
+        assert_eq!(done, version(bench).await != "1.4.2", "{said}");
+        done
+    }
+
+    pub async fn tampering_unrecorded(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        let data = altered(bench, "site.cfg", 90);
+        assert_eq!(
+            console.answer(&format!("config import {data}")).await,
+            "error: bad value"
+        );
+        let log = console.ask("show audit").await.join("\n");
+        !log.contains("type=integrity user=ada result=failure")
+    }
+
+    pub async fn import_refused_but_applied(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        let end = "TC-100 configuration\nlimit=850\nlockout=2s\nsigner=".len() + 60;
+        let data = altered(bench, "site.cfg", end);
+        assert_eq!(
+            console.answer(&format!("config import {data}")).await,
+            "error: bad value"
+        );
+        console.answer("show limit").await == "OK 850"
+    }
+
+    pub async fn import_any_signer(bench: &Bench) -> bool {
+        let data = bench.vendor("foreign.cfg");
+        answer(bench, "ada", &format!("config import {data}")).await == "OK"
+    }
+
+    pub async fn output_holds_on_loss(bench: &Bench) -> bool {
+        answer(bench, "ada", "config set output_on_loss 0").await;
+        let mut master = gateway(bench, "gw-control").await;
+        master
+            .publish("plant/cmd", r#"{"id":"x","set_output":7}"#)
+            .await;
+        let mut witness = bench.tcp().await;
+        sleep(SHORT).await;
+        assert_eq!(witness.ask(&[3, 0, 1, 0, 1]).await.unwrap(), [3, 2, 0, 7]);
+        drop(master);
+        sleep(SHORT).await;
+        witness.ask(&[3, 0, 1, 0, 1]).await.unwrap() != [3, 2, 0, 0]
+    }
+
+    pub async fn output_full_after_restart(bench: &Bench) -> bool {
+        assert_eq!(answer(bench, "otto", "set output 7").await, "OK");
+        answer(&bench.again().await, "vera", "show output").await != "OK 7"
+    }
+
+    pub async fn update_forgotten(bench: &Bench) -> bool {
+        assert!(installs(bench, &bench.vendor("next.img")).await);
+        version(&bench.again().await).await != "1.5.0"
+    }
+
+    pub async fn update_unchecked(bench: &Bench) -> bool {
+        installs(bench, &altered(bench, "next.img", 100)).await
+    }
+
+    pub async fn update_head_only(bench: &Bench) -> bool {
+        assert!(!installs(bench, &altered(bench, "next.img", 100)).await);
+        installs(bench, &altered(bench, "next.img", 700)).await
+    }
+
+    pub async fn update_any_signer(bench: &Bench) -> bool {
+        assert!(!installs(bench, &altered(bench, "foreign.img", 100)).await);
+        installs(bench, &bench.vendor("foreign.img")).await
+    }
+
+    pub async fn update_downgrade(bench: &Bench) -> bool {
+        installs(bench, &bench.vendor("old.img")).await
+    }
+
+    pub async fn update_refused_but_stored(bench: &Bench) -> bool {
+        assert!(!installs(bench, &bench.vendor("old.img")).await);
+        version(&bench.again().await).await == "1.3.0"
+    }
+
+    /// Adds the owner's root, and tells whether the owner's configuration is taken.
+    async fn owner_is_trusted(bench: &Bench, by: &str) -> bool {
+        let root = format!("trust add plant {}", bench.vendor("owner.key"));
+        let said = answer(bench, by, &root).await;
+        let import = format!("config import {}", bench.vendor("owner.cfg"));
+        let taken = answer(bench, "ada", &import).await == "OK";
+        assert!(said == "OK" || !taken);
+        taken
+    }
+
+    pub async fn owner_root_ignored(bench: &Bench) -> bool {
+        !owner_is_trusted(bench, "ada").await
+    }
+
+    pub async fn owner_root_by_anyone(bench: &Bench) -> bool {
+        owner_is_trusted(bench, "otto").await
+    }
+
+    pub async fn owner_root_forgotten(bench: &Bench) -> bool {
+        assert!(owner_is_trusted(bench, "ada").await);
+        let again = bench.again().await;
+        let import = format!("config import {}", bench.vendor("owner.cfg"));
+        answer(&again, "ada", &import).await != "OK"
+    }
+
+    pub async fn boots_altered(bench: &Bench) -> bool {
+        let path = bench.store().join("firmware/a.img");
+        let mut image = std::fs::read(&path).unwrap();
+        image[700] ^= 1;
+        std::fs::write(&path, image).unwrap();
+        let again = bench.again().await;
+        let log = answer_all(&again, "show audit").await;
+        let told = log.contains("type=integrity user=- result=failure");
+        assert_eq!(told, version(&again).await == "1.4.1");
+        !told
+    }
+
+    pub async fn boots_foreign(bench: &Bench) -> bool {
+        let image = bench.store().join("vendor/foreign.img");
+        std::fs::copy(image, bench.store().join("firmware/a.img")).unwrap();
+        version(&bench.again().await).await == "1.6.0"
+    }
+
+    async fn answer_all(bench: &Bench, command: &str) -> String {
+        let mut console = bench.logged_in("ada").await;
+        let lines = console.ask(command).await;
+        leave(console).await;
+        lines.join("\n")
+    }
+
+    /// The device's backup, and what `restore` says to it after the limit was changed to 700, with the limit then.
+    async fn restored(bench: &Bench, alter: impl Fn(&mut [u8])) -> (String, String) {
+        let engine = base64::engine::general_purpose::STANDARD;
+        let mut console = bench.logged_in("erik").await;
+        let backup = console.ask("backup").await.remove(0);
+        assert_eq!(console.answer("set limit 700").await, "OK");
+        leave(console).await;
+        let mut bytes = engine.decode(backup).unwrap();
+        alter(&mut bytes);
+        let mut console = bench.logged_in("ada").await;
+        let said = console
+            .answer(&format!("restore {}", engine.encode(bytes)))
+            .await;
+        (said, console.answer("show limit").await)
+    }
+
+    /// Alters the seal of a backup, which is at its end.
+    fn break_seal(bytes: &mut [u8]) {
+        let at = bytes.len() - 12;
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+    }
+
+    pub async fn restore_incomplete(bench: &Bench) -> bool {
+        let (said, limit) = restored(bench, |_| {}).await;
+        assert_eq!(said, "OK");
+        limit == "OK 700"
+    }
+
+    pub async fn restore_unchecked(bench: &Bench) -> bool {
+        restored(bench, break_seal).await.0 == "OK"
+    }
+
+    pub async fn restore_refused_but_applied(bench: &Bench) -> bool {
+        let (said, limit) = restored(bench, break_seal).await;
+        assert_eq!(said, "error: bad value");
+        limit == "OK 900"
+    }
+
+    pub async fn settings_lost(bench: &Bench) -> bool {
+        assert_eq!(
+            answer(bench, "ada", "config set failed_logins 5").await,
+            "OK"
+        );
+        answer(&bench.again().await, "ada", "config show failed_logins").await == "OK 3"
+    }
+
+    pub async fn accounts_lost(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        console.new_password("user add nina viewer", NEW).await;
+        drop(console);
+        let again = bench.again().await;
+        let mut console = again.console().await;
+        !console.try_login("nina", NEW).await
+    }
+
+    pub async fn passwords_reset(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        console.new_password("user passwd vera", NEW).await;
+        drop(console);
+        let again = bench.again().await;
+        let mut console = again.console().await;
+        console.try_login("vera", &bench.password("vera")).await
+    }
+
+    pub async fn settings_read_defaults(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        assert_eq!(console.answer("config set lockout 5").await, "OK");
+        console.answer("config show lockout").await == "OK 2s"
+    }
+
+    pub async fn report_stale(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        assert_eq!(console.answer("config set lockout 5").await, "OK");
+        let report = console.ask("show settings json").await.remove(0);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        report["lockout"] == "2s"
     }
 }

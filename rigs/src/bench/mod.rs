@@ -10,7 +10,7 @@ mod process;
 mod session;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub struct Bench {
     values: Mutex<Values>,
     /// Set while the bench itself has cut the power.
     down: AtomicBool,
+    /// How many times in which the device may stop are not over.
+    excused: AtomicUsize,
 }
 
 impl Bench {
@@ -96,6 +98,7 @@ impl Bench {
             fixed,
             process: tokio::sync::Mutex::new(None),
             down: AtomicBool::new(false),
+            excused: AtomicUsize::new(0),
         };
         bench.power_on().await?;
         bench.conceal_secrets();
@@ -213,13 +216,13 @@ impl Bench {
     /// rig file says it may stop for.
     pub fn excuse(&self) -> Excused<'_> {
         self.recorder.note("bench", "the device may pause");
-        self.down.store(true, Ordering::SeqCst);
+        self.excused.fetch_add(1, Ordering::SeqCst);
         Excused(self)
     }
 
     /// Whether the bench itself has cut the power, or asked for something that the device may stop for.
     pub fn is_down(&self) -> bool {
-        self.down.load(Ordering::SeqCst)
+        self.down.load(Ordering::SeqCst) || self.excused.load(Ordering::SeqCst) > 0
     }
 
     /// Starts the bench's time server where the rig file says that the device reaches it.
@@ -579,7 +582,7 @@ pub struct Excused<'b>(&'b Bench);
 
 impl Drop for Excused<'_> {
     fn drop(&mut self) {
-        self.0.down.store(false, Ordering::SeqCst);
+        self.0.excused.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What has to agree across the tables of a rig file.
 
+use std::ops::Range;
+
 use slcert_profiles::file::{Diagnostic, Located, choose};
 
 use super::name::Name;
@@ -41,6 +43,22 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
         if let Some(account) = &essential.account {
             known("account", account, &accounts);
         }
+    }
+    let trusts: Vec<&str> = rig.trusts.keys().map(Name::as_str).collect();
+    for configuration in rig.configurations.values() {
+        if let Some(trust) = &configuration.trust {
+            known("root of trust", trust, &trusts);
+        }
+        for (name, value) in &configuration.sets {
+            let named = Located {
+                span: value.span.clone(),
+                value: name.clone(),
+            };
+            known("operation", &named, &operations);
+        }
+    }
+    if let Some(holds) = &rig.policy.backup_holds {
+        known("operation", holds, &operations);
     }
     // Rights may name operations that this rig does not bind: they say what the role is meant to do.
     operations.extend(KNOWN.iter().map(|(name, _, _)| *name));
@@ -90,28 +108,41 @@ fn bindings(rig: &Rig, interfaces: &[&str], faults: &mut Vec<Diagnostic>) {
                 ),
                 Some(_) => {}
             }
-            let Some((_, _, takes)) = KNOWN
-                .iter()
-                .find(|(known, _, _)| *known == operation.as_str())
-            else {
-                continue;
-            };
-            for placeholder in binding.placeholders() {
-                let general = ["user", "password", "tag", "work", "rig"]
-                    .contains(&placeholder.as_str())
-                    || placeholder.starts_with("start.");
-                if !general && !takes.contains(&placeholder.as_str()) {
-                    faults.push(
-                        Diagnostic::error(
-                            binding.span.clone(),
-                            format!(
-                                "the operation `{operation}` has no value for `{{{placeholder}}}`"
-                            ),
-                        )
-                        .help(choose(&placeholder, takes)),
-                    );
-                }
-            }
+            placeholders(operation, binding.placeholders(), &binding.span, faults);
+        }
+        if let Some(bench) = &described.bench {
+            let names = bench.command.iter().flat_map(|word| word.names());
+            let names = names.map(str::to_owned).collect();
+            placeholders(operation, names, &bench.span, faults);
+        }
+    }
+}
+
+/// What an operation that cases know has no value for.
+fn placeholders(
+    operation: &Name,
+    names: Vec<String>,
+    span: &Range<usize>,
+    faults: &mut Vec<Diagnostic>,
+) {
+    let known = KNOWN
+        .iter()
+        .find(|(known, ..)| *known == operation.as_str());
+    let Some((_, _, takes)) = known else {
+        return;
+    };
+    for placeholder in names {
+        let general = ["user", "password", "tag", "work", "rig", "slcert"]
+            .contains(&placeholder.as_str())
+            || placeholder.starts_with("start.");
+        if !general && !takes.contains(&placeholder.as_str()) {
+            faults.push(
+                Diagnostic::error(
+                    span.clone(),
+                    format!("the operation `{operation}` has no value for `{{{placeholder}}}`"),
+                )
+                .help(choose(&placeholder, takes)),
+            );
         }
     }
 }
@@ -220,6 +251,50 @@ mod tests {
     fn a_placeholder_without_a_value_is_told() {
         let told = faults(|text| text.replace("user del {name}", "user del {nmae}"));
         assert!(told.contains("did you mean `name`?"), "{told}");
+    }
+
+    #[test]
+    fn what_a_configuration_sets_and_whom_it_needs_are_checked() {
+        let told = faults(|text| {
+            text.replace(
+                "sets = { read_limit = \"850\" }",
+                "sets = { read_limt = \"850\" }",
+            )
+            .replace("trust = \"plant\"", "trust = \"plan\"")
+            .replace(
+                "backup_holds = \"write_limit\"",
+                "backup_holds = \"write_limits\"",
+            )
+            .replace("state = \"hold\", within", "state = \"stay\", within")
+        });
+        // What does not read is told alone.
+        assert!(told.contains("`stay` is no state of an output"), "{told}");
+        let told = faults(|text| {
+            text.replace(
+                "sets = { read_limit = \"850\" }",
+                "sets = { read_limt = \"850\" }",
+            )
+            .replace("trust = \"plant\"", "trust = \"plan\"")
+            .replace(
+                "backup_holds = \"write_limit\"",
+                "backup_holds = \"write_limits\"",
+            )
+        });
+        for expected in [
+            "there is no operation `read_limt` in this file; did you mean `read_limit`?",
+            "there is no root of trust `plan` in this file; did you mean `plant`?",
+            "there is no operation `write_limits` in this file; did you mean `write_limit`?",
+        ] {
+            assert!(told.contains(expected), "{expected} is not in\n{told}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_the_bench_has_a_program() {
+        let told = faults(|text| text.replace("command = [\"true\"]", "command = []"));
+        assert!(told.contains("the command is empty"), "{told}");
+        let told = faults(|text| text.replace("[\"cp\", \"{file}\"", "[\"cp\", \"{fiel}\""));
+        assert!(told.contains("did you mean `file`?"), "{told}");
     }
 
     #[test]

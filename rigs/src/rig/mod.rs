@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod dut;
+mod files;
 mod interface;
 mod name;
 mod operation;
@@ -16,6 +17,7 @@ use slcert_profiles::file::{Diagnostics, Fields, Schema, Source, Table, read, sc
 
 pub use account::{Account, Certificate, Role};
 pub use dut::{Dut, Essential, Expectation, Hazard, Items, Power, Start};
+pub use files::{FileFault, Recommended, VendorFile};
 pub use interface::{
     ConsoleManner, Interface, InterfaceKind, MqttVersion, Offers, Parity, SerialPort, Step, Tls,
     User,
@@ -26,8 +28,8 @@ pub use operation::{
     MqttBinding, Operation, Range,
 };
 pub use policy::{
-    AUDIT_GROUPS, Alert, Audit, AuditFull, Category, Excess, PasswordLife, PasswordRules, Policy,
-    SessionLimit, TimeServer, TlsVersion,
+    AUDIT_GROUPS, Alert, Audit, AuditFull, Category, Excess, OutputOnLoss, OutputState,
+    PasswordLife, PasswordRules, Policy, SessionLimit, TimeServer, TlsVersion,
 };
 pub use template::{NoValue, Template, Values};
 
@@ -59,6 +61,16 @@ pub struct Rig {
     pub alert: Alert,
     /// Where the bench's time server is for the device.
     pub time_server: TimeServer,
+    /// Firmware images that the vendor hands out.
+    pub images: BTreeMap<Name, VendorFile>,
+    /// Configurations that the vendor hands out.
+    pub configurations: BTreeMap<Name, VendorFile>,
+    /// Backups of other devices.
+    pub backups: BTreeMap<Name, VendorFile>,
+    /// Roots of trust of an owner.
+    pub trusts: BTreeMap<Name, VendorFile>,
+    /// The settings that the vendor recommends, by the device's own names.
+    pub baseline: BTreeMap<String, Recommended>,
     /// What must go on whatever happens.
     pub essential: BTreeMap<Name, Essential>,
     /// What no test may touch.
@@ -128,7 +140,7 @@ impl Rig {
             .iter()
             .any(|name| name.as_str() == operation);
         let command = self.operations.get(operation)?.bench.as_ref()?;
-        (!forbidden).then_some(command)
+        (!forbidden).then_some(&command.value)
     }
 
     /// Whether an operation reads something on `interface`, at once and without a value: it can be performed at any time, and
@@ -233,6 +245,27 @@ impl Table for Rig {
             "Where the bench's time server is for the device.",
             TimeServer::default(),
         );
+        let images = f.or(
+            "image",
+            "Firmware images that the vendor hands out, sound ones and such as the device has to refuse.",
+            BTreeMap::new(),
+        );
+        let configurations = f.or(
+            "configuration",
+            "Configurations that the vendor hands out.",
+            BTreeMap::new(),
+        );
+        let backups = f.or("backup", "Backups of other devices.", BTreeMap::new());
+        let trusts = f.or(
+            "trust",
+            "Roots of trust of an owner, that the device can be given.",
+            BTreeMap::new(),
+        );
+        let baseline = f.or(
+            "baseline",
+            "The settings that the vendor recommends, by the device's own names.",
+            BTreeMap::new(),
+        );
         let essential = f.or(
             "essential",
             "What the device must keep doing while it is attacked.",
@@ -262,6 +295,11 @@ impl Table for Rig {
             audit: audit?,
             alert: alert?,
             time_server: time_server?,
+            images: images?,
+            configurations: configurations?,
+            backups: backups?,
+            trusts: trusts?,
+            baseline: baseline?,
             essential: essential?,
             hazard: hazard?,
             surface: surface?,

@@ -21,7 +21,7 @@ pub struct Operation {
     /// What the device calls the right to do this, where that differs from the operation's name.
     pub permission: Option<String>,
     /// How the bench does it by itself, with a command on this machine.
-    pub bench: Option<BenchCommand>,
+    pub bench: Option<Located<BenchCommand>>,
     /// How it is done, by interface.
     pub bindings: BTreeMap<Name, Located<Binding>>,
 }
@@ -445,7 +445,17 @@ slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
-const ACT_OR_WAIT: [&str; 4] = ["clear_audit", "break_audit", "mend_audit", "alerts"];
+const ACT_OR_WAIT: [&str; 9] = [
+    "alerts",
+    "backup",
+    "break_audit",
+    "clear_audit",
+    "decommission",
+    "mend_audit",
+    "recommission",
+    "roll_back_update",
+    "remove_trust",
+];
 
 /// Whether an operation acts, or waits for what may not come, though it takes no value.
 pub(super) fn acts_or_waits(operation: &str) -> bool {
@@ -569,8 +579,67 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "set the least length of a password",
         &["value"],
     ),
-    ("backup", "make a backup", &[]),
+    ("backup", "make a backup", &["file"]),
     ("restore", "take a backup", FILE),
+    ("read_version", "tell the firmware's version", &[]),
+    ("install_update", "install a firmware image", FILE),
+    (
+        "roll_back_update",
+        "go back to the firmware before the last update",
+        &["version"],
+    ),
+    (
+        "read_stored_image",
+        "copy the stored firmware image into a file, while the power is off",
+        FILE,
+    ),
+    (
+        "store_image",
+        "put a file in the place of the stored firmware image, while the power is off",
+        FILE,
+    ),
+    (
+        "import_configuration",
+        "take a configuration that was made elsewhere",
+        FILE,
+    ),
+    (
+        "provision_trust",
+        "take a root of trust of the owner's",
+        &["name", "data", "text", "file", "size"],
+    ),
+    (
+        "remove_trust",
+        "forget a root of trust of the owner's",
+        &["name"],
+    ),
+    (
+        "decommission",
+        "erase everything that came from the owner, before the device leaves its place",
+        &[],
+    ),
+    (
+        "recommission",
+        "bring a decommissioned device back to what this file says",
+        &[],
+    ),
+    (
+        "read_storage",
+        "copy all that the device has stored into a file",
+        FILE,
+    ),
+    ("read_setting", "read a setting", &["name"]),
+    ("change_setting", "change a setting", &["name", "value"]),
+    (
+        "report_settings",
+        "tell all settings in a form for machines",
+        &[],
+    ),
+    (
+        "set_output_on_loss",
+        "set what the output goes to when its master is gone",
+        &["value"],
+    ),
     (
         "export_audit",
         "tell the newest entries of the audit log in JSON: an object a line, or an array",

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use slcert_profiles::file::{Fields, Located, Pattern, Period, Table, Word};
+use slcert_profiles::file::{
+    DeValue, Diagnostic, Fields, Located, Pattern, Period, Schema, Setting, Spanned, Table, Word,
+};
 
 use super::name::Name;
 use super::operation::AnswerPattern;
@@ -50,6 +52,65 @@ pub struct Policy {
     pub time_within: Option<Period>,
     /// How long an alert may take until it has left the device.
     pub alert_within: Option<Period>,
+    /// What the output goes to when whoever writes it is gone.
+    pub output_on_loss: Option<OutputOnLoss>,
+    /// What the output goes to at a start.
+    pub output_on_restart: Option<OutputState>,
+    /// For how long the essential functions may stop while an update is installed; not at all where it is left out.
+    pub update_outage: Option<Period>,
+    /// An operation whose value a backup holds, a restore brings back, and a power cut leaves as it is.
+    pub backup_holds: Option<Located<Name>>,
+}
+
+/// What the output goes to when whoever writes it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputOnLoss {
+    /// What it goes to.
+    pub state: OutputState,
+    /// How long that may take.
+    pub within: Period,
+}
+
+/// What an output goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutputState {
+    /// It stays what it was.
+    Hold,
+    /// It becomes this.
+    Value(u16),
+}
+
+/// The word for an output that stays what it was.
+const HOLD: &str = "hold";
+
+impl std::fmt::Display for OutputState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hold => f.write_str(HOLD),
+            Self::Value(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+impl Setting for OutputState {
+    fn schema() -> Schema {
+        serde_json::json!({ "type": "string", "pattern": "^(hold|[0-9]{1,5})$" })
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
+        let text = String::read(value, faults)?;
+        let state = match text.parse() {
+            Ok(number) => Some(Self::Value(number)),
+            Err(_) => (text == HOLD).then_some(Self::Hold),
+        };
+        if state.is_none() {
+            faults.push(
+                Diagnostic::error(value.span(), format!("`{text}` is no state of an output"))
+                    .help("write \"hold\" or a value, such as \"0\""),
+            );
+        }
+        state
+    }
 }
 
 /// What a full audit log does with a new entry.
@@ -170,6 +231,8 @@ pub struct Audit {
     pub failure: Option<Pattern>,
     /// Matches the entry that tells that a time server's time was not believed.
     pub time_rejected: Option<Pattern>,
+    /// Matches an entry that tells that something altered was found or refused.
+    pub integrity: Option<Pattern>,
 }
 
 /// The categories of events that CR 2.8 names.
@@ -294,6 +357,22 @@ impl Table for Policy {
             );
             return None;
         }
+        let output_on_loss = f.optional(
+            "output_on_loss",
+            "What the output goes to when whoever writes it is gone: { state = \"hold\", within = \"1s\" }.",
+        );
+        let output_on_restart = f.optional(
+            "output_on_restart",
+            "What the output goes to at a start: \"hold\" or a value.",
+        );
+        let update_outage = f.optional(
+            "update_outage",
+            "For how long the essential functions may stop while an update is installed.",
+        );
+        let backup_holds = f.optional(
+            "backup_holds",
+            "An operation whose value a backup holds, a restore brings back, and a power cut leaves as it is.",
+        );
         Some(Self {
             failed_logins: failed_logins?,
             lockout: lockout?,
@@ -315,6 +394,21 @@ impl Table for Policy {
             time_source: time_source?,
             time_within: time_within?,
             alert_within: alert_within?,
+            output_on_loss: output_on_loss?,
+            output_on_restart: output_on_restart?,
+            update_outage: update_outage?,
+            backup_holds: backup_holds?,
+        })
+    }
+}
+
+impl Table for OutputOnLoss {
+    fn fields(f: &mut impl Fields) -> Option<Self> {
+        let state = f.required("state", "What it goes to: \"hold\" or a value.");
+        let within = f.required("within", "How long that may take.");
+        Some(Self {
+            state: state?,
+            within: within?,
         })
     }
 }
@@ -414,6 +508,10 @@ impl Table for Audit {
             "time_rejected",
             "Matches the entry that tells that a time server's time was not believed.",
         );
+        let integrity = f.optional(
+            "integrity",
+            "Matches an entry that tells that something altered was found or refused.",
+        );
         let (entry, categories, export) = (entry?, categories?, export?);
         let exported = export.keys().map(|name| ("export", name.as_str()));
         let groups = entry
@@ -438,6 +536,7 @@ impl Table for Audit {
             warning: warning?,
             failure: failure?,
             time_rejected: time_rejected?,
+            integrity: integrity?,
         })
     }
 }
@@ -472,6 +571,7 @@ impl Table for TimeServer {
 
 slcert_profiles::settings_table!(
     Policy,
+    OutputOnLoss,
     PasswordRules,
     PasswordLife,
     SessionLimit,

@@ -125,7 +125,12 @@ async fn console(p: &Procedure<'_>) -> Result<Vec<(String, String)>, Stop> {
 async fn mqtt(p: &Procedure<'_>) -> Result<Vec<(String, String)>, Stop> {
     let mut said = vec![("a wrong password".to_owned(), wrong_login(p).await?)];
     for (name, operation) in &p.rig().operations {
-        if p.rig().binding(name.as_str(), p.name()).is_none() {
+        let Some(binding) = p.rig().binding(name.as_str(), p.name()) else {
+            continue;
+        };
+        // Only what takes a value, or nothing, can be asked for here.
+        let known = |name: &String| ["value", "tag", "user"].contains(&name.as_str());
+        if !binding.placeholders().iter().all(known) {
             continue;
         }
         if let Some(account) = p.rig().who_may_not(name.as_str(), p.name()) {

@@ -1,6 +1,6 @@
 //! The commands of the console.
 
-use crate::controller::{Actor, Controller, FIRMWARE, PRODUCT, Refusal, VENDOR, Write};
+use crate::controller::{Actor, Controller, PRODUCT, Refusal, VENDOR, Write};
 use crate::flaw::Defect;
 use crate::process::Point;
 use crate::role::Permission;
@@ -13,10 +13,16 @@ const HELP: &[&str] = &[
     "show version | level | output | setpoint | limit",
     "show audit [N]",
     "show audit json [N]",
+    "show settings json",
     "set output | setpoint | limit N",
     "audit clear",
     "config show KEY",
     "config set KEY VALUE...",
+    "config import BASE64",
+    "update install BASE64",
+    "update rollback VERSION",
+    "trust add NAME BASE64",
+    "trust remove NAME",
     "user list",
     "user add NAME ROLE",
     "user del | passwd | unlock | disable | enable NAME",
@@ -26,6 +32,7 @@ const HELP: &[&str] = &[
     "role grant | revoke ROLE PERMISSION",
     "backup",
     "restore BASE64",
+    "purge OWN-NAME",
     "session list",
     "session end ID",
     "interlock show",
@@ -97,6 +104,7 @@ pub(crate) fn run(
             controller.require(actor, Permission::ReadAudit)?;
             audit(controller, actor, number(count)?)?
         }
+        ["show", "settings", "json"] => vec![controller.report(actor)?, "OK".into()],
         ["show", what] => answer(show(controller, actor, what)?),
         ["set", what, value] => {
             let point = point(what).ok_or(CommandError::Unknown)?;
@@ -107,6 +115,11 @@ pub(crate) fn run(
         }
         ["audit", "clear"] => controller.clear_audit(actor).map(|()| ok())?,
         ["config", "show", key] => answer(controller.setting(actor, key)?),
+        ["config", "import", data] => controller.import(actor, data).map(|()| ok())?,
+        ["update", "install", data] => controller.install_update(actor, data).map(|()| ok())?,
+        ["update", "rollback", version] => controller.roll_back(actor, version).map(|()| ok())?,
+        ["trust", "add", name, data] => controller.add_root(actor, name, data).map(|()| ok())?,
+        ["trust", "remove", name] => controller.remove_root(actor, name).map(|()| ok())?,
         ["config", "set", key, _, ..] => {
             let value = rest(line, 3);
             controller.set_setting(actor, key, value).map(|()| ok())?
@@ -146,6 +159,9 @@ pub(crate) fn run(
         }
         ["backup"] => vec![controller.backup(actor)?, "OK".into()],
         ["restore", line] => controller.restore(actor, line).map(|()| ok())?,
+        ["purge", name] => controller
+            .purge(actor, name)
+            .map(|()| answer("erased at the next start"))?,
         ["session", "list"] => {
             controller.require(actor, Permission::ManageAccounts)?;
             listed(controller.sessions.lines())
@@ -199,7 +215,8 @@ fn show(controller: &Controller, actor: &Actor, what: &str) -> Result<String, Co
         ("level", _) => controller.process.level().to_string(),
         (_, Some(point)) => controller.process.get(point).to_string(),
         _ => format!(
-            "product={PRODUCT} vendor={VENDOR} firmware={FIRMWARE} serial={}",
+            "product={PRODUCT} vendor={VENDOR} firmware={} serial={}",
+            controller.firmware_version(),
             controller.plate.serial
         ),
     })

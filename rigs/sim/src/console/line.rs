@@ -2,8 +2,8 @@
 
 /// Bytes a line may have.
 const LONGEST: usize = 256;
-/// The one command that takes more, and how much more.
-const LONG_COMMAND: &[u8] = b"restore ";
+/// The commands that take more: one word of base64.
+const LONG_COMMANDS: [&[u8]; 3] = [b"restore ", b"config import ", b"update install "];
 
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
@@ -140,11 +140,10 @@ impl LineEditor {
     }
 
     fn limit(&self) -> usize {
-        if self.line.starts_with(LONG_COMMAND) {
-            LONG_COMMAND.len() + crate::backup::LONGEST
-        } else {
-            LONGEST
-        }
+        LONG_COMMANDS
+            .iter()
+            .find(|command| self.line.starts_with(command))
+            .map_or(LONGEST, |command| command.len() + crate::backup::LONGEST)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Read Device Identification, function 43 with MEI type 14 (Modbus application protocol V1.1b3, section 6.21).
 
 use super::pdu::Exception;
-use crate::controller::{FIRMWARE, PRODUCT, VENDOR};
+use crate::controller::{PRODUCT, VENDOR};
 use crate::flaw::{Defect, FlawSet};
 
 /// Regular identification, by stream and by single objects.
@@ -17,11 +17,16 @@ const INDIVIDUAL: u8 = 4;
 /// The revision of the flaw `wrong-revision`.
 const WRONG_REVISION: &str = "1.3.0";
 
-pub(super) fn answer(flaws: &FlawSet, code: u8, object: u8) -> Result<Vec<u8>, Exception> {
+pub(super) fn answer(
+    flaws: &FlawSet,
+    firmware: &str,
+    code: u8,
+    object: u8,
+) -> Result<Vec<u8>, Exception> {
     let revision = if flaws.enabled(Defect::WrongRevision) {
         WRONG_REVISION
     } else {
-        FIRMWARE
+        firmware
     };
     let objects: [(u8, &str); 5] = [
         (0, VENDOR),
@@ -70,6 +75,10 @@ pub(super) fn answer(flaws: &FlawSet, code: u8, object: u8) -> Result<Vec<u8>, E
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn answer(flaws: &FlawSet, code: u8, object: u8) -> Result<Vec<u8>, Exception> {
+        super::answer(flaws, "1.4.2", code, object)
+    }
 
     #[test]
     fn the_basic_stream_has_vendor_product_and_revision() {

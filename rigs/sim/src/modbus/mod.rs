@@ -130,7 +130,8 @@ fn respond(controller: &Controller, client: &Client, request: &[u8]) -> Result<V
             if controller.flaws.enabled(Defect::NoIdentification) {
                 return Err(Exception::IllegalFunction);
             }
-            identification::answer(&controller.flaws, code, object)
+            let firmware = controller.firmware_version().to_string();
+            identification::answer(&controller.flaws, &firmware, code, object)
         }
     });
     if let Err(exception) = outcome {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::command::Reply;
-use crate::controller::{Controller, FIRMWARE, PRODUCT, VENDOR};
+use crate::controller::{Controller, PRODUCT, VENDOR};
 use crate::flaw::Defect;
 use crate::process::Point;
 
@@ -25,14 +25,19 @@ pub(super) async fn run(
     router: Arc<MessageRouter>,
     mut replies: mpsc::Receiver<Reply>,
 ) {
-    let identity = json!({
-        "vendor": VENDOR, "product": PRODUCT, "firmware": FIRMWARE, "serial": controller.plate.serial,
-    });
-    retained(&router, "plant/identity", &identity).await;
     let mut told = [None, None];
+    let mut told_firmware = None;
     let mut ticks = interval(LEVEL_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
+        let firmware = controller.firmware_version();
+        if told_firmware.replace(firmware) != Some(firmware) {
+            let identity = json!({
+                "vendor": VENDOR, "product": PRODUCT, "firmware": firmware.to_string(),
+                "serial": controller.plate.serial,
+            });
+            retained(&router, "plant/identity", &identity).await;
+        }
         for (point, told) in [Point::Output, Point::Setpoint].into_iter().zip(&mut told) {
             let value = controller.process.get(point);
             if told.replace(value) != Some(value) {

@@ -56,6 +56,13 @@ impl Bench {
         self.device.ready().provisioning.parent().unwrap()
     }
 
+    /// What the vendor hands out beside the device, in base64.
+    pub fn vendor(&self, name: &str) -> String {
+        use base64::Engine;
+        let bytes = std::fs::read(self.store().join("vendor").join(name)).unwrap();
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    }
+
     /// A device that starts with a copy of what this one has stored, as this one would after a power cut.
     pub async fn again(&self) -> Self {
         let copy = tempfile::tempdir().unwrap();

@@ -1,0 +1,320 @@
+//! Who does it, and where: an account on an interface, or the bench with a command of its own; and sessions that stay open
+//! from one operation to the next.
+
+use std::fmt;
+use std::time::Duration;
+
+use slcert_rigs::Attempt;
+use slcert_rigs::bench::{Entry, Session, Who};
+use slcert_rigs::rig::{InterfaceKind, Values};
+use tokio::time::{Instant, sleep};
+
+use crate::procedure::{Procedure, Stop};
+
+/// Who performs an operation, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hand<'r> {
+    /// An account on an interface.
+    Account {
+        /// The interface.
+        interface: &'r str,
+        /// The account.
+        account: &'r str,
+    },
+    /// Anyone on an interface.
+    Anyone {
+        /// The interface.
+        interface: &'r str,
+    },
+    /// The bench, by a command.
+    Bench,
+}
+
+impl fmt::Display for Hand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account { interface, account } => write!(f, "`{account}` on `{interface}`"),
+            Self::Anyone { interface } => write!(f, "anyone on `{interface}`"),
+            Self::Bench => f.write_str("the bench"),
+        }
+    }
+}
+
+impl<'r> Hand<'r> {
+    /// The interface; none for the bench.
+    pub fn interface(self) -> Option<&'r str> {
+        match self {
+            Self::Account { interface, .. } | Self::Anyone { interface } => Some(interface),
+            Self::Bench => None,
+        }
+    }
+}
+
+/// Every way in which an operation can be performed by somebody who may: one an interface, and the bench.
+///
+/// # Errors
+/// NOT EVALUATED where there is none.
+pub fn hands<'r>(p: &Procedure<'r>, operation: &str) -> Result<Vec<Hand<'r>>, Stop> {
+    let rig = p.rig();
+    let mut found: Vec<Hand<'r>> = Vec::new();
+    for (name, interface) in &rig.interfaces {
+        let name = name.as_str();
+        if rig.binding(operation, name).is_none() {
+            continue;
+        }
+        if interface.is_open(operation) {
+            found.push(Hand::Anyone { interface: name });
+        } else if let Some(account) = rig.who_may_str(operation, name) {
+            found.push(Hand::Account {
+                interface: name,
+                account,
+            });
+        }
+    }
+    if rig.bench_command(operation).is_some() {
+        found.push(Hand::Bench);
+    }
+    if found.is_empty() {
+        return Err(Stop::not_evaluated(format!(
+            "operation `{operation}` is bound on no interface of this rig for an account that may perform it"
+        )));
+    }
+    Ok(found)
+}
+
+/// The first of [`hands`].
+///
+/// # Errors
+/// NOT EVALUATED where there is none.
+pub fn hand<'r>(p: &Procedure<'r>, operation: &str) -> Result<Hand<'r>, Stop> {
+    hands(p, operation)?
+        .into_iter()
+        .next()
+        .ok_or_else(|| Stop::not_evaluated(format!("operation `{operation}` is bound nowhere")))
+}
+
+/// Who reads something back: on Modbus where that can be, since nothing is in its way there.
+///
+/// # Errors
+/// NOT EVALUATED where there is nobody.
+pub fn reader<'r>(p: &Procedure<'r>, operation: &str) -> Result<Hand<'r>, Stop> {
+    let rank = |hand: &Hand<'_>| match hand.interface().and_then(|name| p.rig().interface(name)) {
+        Some(interface) => {
+            u8::from(interface.kind.is_serial()) * 2 + u8::from(!interface.kind.is_modbus())
+        }
+        None => 9,
+    };
+    let found = hands(p, operation)?.into_iter().min_by_key(rank);
+    found.ok_or_else(|| Stop::not_evaluated(format!("operation `{operation}` is bound nowhere")))
+}
+
+/// Sessions that stay open from one operation to the next: one for each who has come.
+#[derive(Default)]
+pub struct Desk<'r> {
+    open: Vec<Open<'r>>,
+}
+
+struct Open<'r> {
+    hand: Hand<'r>,
+    session: Session,
+    used: Instant,
+}
+
+/// How long a session may idle until another one is opened, where the rig file does not say when it would lock.
+const IDLE: Duration = Duration::from_secs(10);
+
+impl<'r> Desk<'r> {
+    /// Performs an operation.
+    ///
+    /// # Errors
+    /// The bench could not try.
+    pub async fn perform(
+        &mut self,
+        p: &Procedure<'r>,
+        hand: Hand<'r>,
+        operation: &str,
+        values: &Values,
+    ) -> Result<Attempt, Stop> {
+        let (interface, who) = match hand {
+            Hand::Bench => return Ok(p.bench().run(operation, values).await?),
+            Hand::Account { interface, account } => (interface, Who::Account(account)),
+            Hand::Anyone { interface } => (interface, Who::Nobody),
+        };
+        let kind = p.rig().interface(interface).map(|it| it.kind);
+        self.leave_idle(p).await;
+        let mut session = match self.take(hand) {
+            Some(session) => session,
+            None => {
+                if kind.is_some_and(InterfaceKind::is_serial) {
+                    self.leave(interface).await;
+                }
+                match p.bench().enter(interface, &who).await? {
+                    Entry::In(session) => session,
+                    Entry::Refused(answer) => {
+                        return Err(Stop::inconclusive(format!(
+                            "{hand} was not let in: {}",
+                            slcert_reports::excerpt(&answer.text, 200)
+                        )));
+                    }
+                }
+            }
+        };
+        let attempt = session.perform(operation, values).await;
+        // A subscription goes on delivering: what a later one hears may be old.
+        if kind == Some(InterfaceKind::Mqtt) {
+            session.close().await;
+        } else if attempt.is_ok() && !session.is_over() {
+            let used = Instant::now();
+            self.open.push(Open {
+                hand,
+                session,
+                used,
+            });
+        }
+        Ok(attempt?)
+    }
+
+    /// Performs an operation that has to work.
+    ///
+    /// # Errors
+    /// The device did not do it: INCONCLUSIVE.
+    pub async fn must(
+        &mut self,
+        p: &Procedure<'r>,
+        hand: Hand<'r>,
+        operation: &str,
+        values: &Values,
+    ) -> Result<String, Stop> {
+        match self.perform(p, hand, operation, values).await? {
+            Attempt::Done(answer) => Ok(answer.value.unwrap_or(answer.text).trim().to_owned()),
+            other => Err(Stop::inconclusive(format!(
+                "{hand} could not perform `{operation}`: {}",
+                slcert_reports::excerpt(&other.answer().text, 200)
+            ))),
+        }
+    }
+
+    /// Reads a value, as whoever may.
+    ///
+    /// # Errors
+    /// Nobody may, or the device did not tell.
+    pub async fn read(&mut self, p: &Procedure<'r>, operation: &str) -> Result<String, Stop> {
+        let hand = reader(p, operation)?;
+        self.must(p, hand, operation, &Values::new()).await
+    }
+
+    /// Reads a value after a restart, as soon as the device answers.
+    ///
+    /// # Errors
+    /// It did not answer in the time that the rig file gives it.
+    pub async fn read_after_restart(
+        &mut self,
+        p: &Procedure<'r>,
+        operation: &str,
+    ) -> Result<String, Stop> {
+        let deadline = Instant::now() + ready(p);
+        loop {
+            match self.read(p, operation).await {
+                Ok(value) => return Ok(value),
+                Err(stop) if Instant::now() >= deadline => return Err(stop),
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Ends the sessions on an interface.
+    pub async fn leave(&mut self, interface: &str) {
+        self.end(|open| open.hand.interface() == Some(interface))
+            .await;
+    }
+
+    /// Ends all sessions.
+    pub async fn close(&mut self) {
+        self.end(|_| true).await;
+    }
+
+    /// Forgets the sessions, which a power cut has ended.
+    pub fn forget(&mut self) {
+        self.open.clear();
+    }
+
+    /// Ends the sessions that would lock before long.
+    async fn leave_idle(&mut self, p: &Procedure<'r>) {
+        let lock = p.rig().policy.session_lock.map(|period| period.0 / 2);
+        let longest = lock.unwrap_or(IDLE).min(IDLE);
+        self.end(|open| open.used.elapsed() > longest).await;
+    }
+
+    async fn end(&mut self, over: impl Fn(&Open<'r>) -> bool) {
+        let mut at = 0;
+        while at < self.open.len() {
+            if over(&self.open[at]) {
+                self.open.swap_remove(at).session.close().await;
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    fn take(&mut self, hand: Hand<'r>) -> Option<Session> {
+        let at = self.open.iter().position(|open| open.hand == hand)?;
+        Some(self.open.swap_remove(at).session)
+    }
+}
+
+/// Cuts the device's power, and gives it back.
+///
+/// # Errors
+/// NOT EVALUATED where the rig cannot.
+pub async fn restart(p: &Procedure<'_>, desk: &mut Desk<'_>) -> Result<(), Stop> {
+    if !p.bench().can_power_cycle() {
+        return Err(Stop::not_evaluated(
+            "the rig file does not say how the power is cut (`power`)",
+        ));
+    }
+    desk.close().await;
+    p.bench().power_cycle().await?;
+    answers(p).await
+}
+
+/// Waits until the device answers somebody. One that the bench starts has reported that it is ready.
+///
+/// # Errors
+/// It does not in the time that the rig file gives it.
+pub async fn answers(p: &Procedure<'_>) -> Result<(), Stop> {
+    let rig = p.rig();
+    if rig.power.is_none() {
+        return Ok(());
+    }
+    let Some((interface, account)) = rig.interfaces.keys().find_map(|name| {
+        let (account, _) = rig.accounts_on(name.as_str()).next()?;
+        Some((name.as_str(), account.as_str()))
+    }) else {
+        return Ok(());
+    };
+    let deadline = Instant::now() + ready(p);
+    loop {
+        match p.bench().enter(interface, &Who::Account(account)).await {
+            Ok(Entry::In(session)) => {
+                session.close().await;
+                return Ok(());
+            }
+            Ok(Entry::Refused(_)) => return Ok(()),
+            Err(error) if Instant::now() >= deadline => return Err(error.into()),
+            Err(_) => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// How long the device may take until it answers after a start.
+fn ready(p: &Procedure<'_>) -> Duration {
+    let rig = p.rig();
+    let ready = rig.power.as_ref().map(|power| power.ready);
+    let ready = ready.or(rig.start.as_ref().map(|start| start.ready));
+    ready.map_or(Duration::from_secs(60), |ready| ready.0)
+}
+
+/// One value for an operation.
+pub fn value(value: impl Into<String>) -> Values {
+    Values::from([("value".to_owned(), value.into())])
+}

@@ -1,0 +1,314 @@
+//! EDR, HDR and NDR 3.10: support for updates, and RE(1), update authenticity and integrity.
+
+use slcert_rigs::rig::{FileFault, Values, VendorFile};
+use tokio::time::Instant;
+
+use crate::alter::{alterations, lengthened};
+use crate::case::{Case, Kind, Run, Scope, Svv};
+use crate::hands::{Desk, Hand, hand, hands, restart};
+use crate::offer::{Said, has_to_be_refused, offer, sound};
+use crate::procedure::{Procedure, Stop};
+
+/// The cases of these requirements.
+pub const CASES: &[Case] = &[
+    Case {
+        id: "update",
+        title: "an update is installed, and stays",
+        requirements: &["EDR 3.10", "HDR 3.10", "NDR 3.10"],
+        kind: Kind::Conformance,
+        scope: Scope::Device,
+        needs: &["install_update", "read_version"],
+        objective: "Install the vendor's next image by every way that the device has, and go back to the image that ran before.",
+        criterion: "The device tells the new version, also after a restart, and the essential functions go on, but for the pause that the \
+                    rig file states.",
+        svv: Svv::Requirements,
+        body: |p| -> Run<'_> { Box::pin(update(p)) },
+    },
+    Case {
+        id: "altered-updates",
+        title: "an update that was altered, is older or comes from elsewhere is refused",
+        requirements: &["EDR 3.10 RE(1)", "HDR 3.10 RE(1)", "NDR 3.10 RE(1)"],
+        kind: Kind::Conformance,
+        scope: Scope::Device,
+        needs: &["install_update", "read_version"],
+        objective: "Offer the device the vendor's next image with a bit flipped at several places and with parts missing, and the images that \
+                    the rig file says it has to refuse.",
+        criterion: "Each is refused, and the device tells the version that it told before, also after a restart; the image as the vendor made \
+                    it is installed.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(altered_updates(p)) },
+    },
+];
+
+/// The update under test, and the way back from it.
+struct Update<'r> {
+    /// The version before.
+    before: String,
+    /// The vendor's next image.
+    image: Vec<u8>,
+    /// The version that it has.
+    version: &'r str,
+    installers: Vec<Hand<'r>>,
+    back: Back<'r>,
+}
+
+/// How the device gets back to the version before.
+enum Back<'r> {
+    /// By its own means.
+    Roll(Hand<'r>),
+    /// By installing the image of that version.
+    Image(Vec<u8>),
+}
+
+impl<'r> Update<'r> {
+    async fn prepare(p: &Procedure<'r>, desk: &mut Desk<'r>) -> Result<Self, Stop> {
+        let installers = hands(p, "install_update")?;
+        let before = desk.read(p, "read_version").await?;
+        let images = || sound(p.rig().images.values()).filter_map(with_version);
+        let (file, version) = images()
+            .find(|(_, version)| *version != before)
+            .ok_or_else(|| {
+                Stop::not_evaluated(
+                    "the rig file names no sound image of another version than the one that runs (`image.NAME`)",
+                )
+            })?;
+        let back = match hand(p, "roll_back_update") {
+            Ok(hand) => Back::Roll(hand),
+            Err(_) => match images().find(|(_, version)| *version == before) {
+                Some((file, _)) => Back::Image(p.bench().file(&file.file)?),
+                None => {
+                    return Err(Stop::not_evaluated(format!(
+                        "the device could not be put back: bind `roll_back_update`, or name an image of version {}",
+                        slcert_reports::excerpt(&before, 40)
+                    )));
+                }
+            },
+        };
+        Ok(Self {
+            before,
+            image: p.bench().file(&file.file)?,
+            version,
+            installers,
+            back,
+        })
+    }
+
+    /// Offers an image; what the device said, and the version that it tells then.
+    async fn offer(
+        &self,
+        p: &Procedure<'r>,
+        desk: &mut Desk<'r>,
+        installer: Hand<'r>,
+        image: &[u8],
+    ) -> Result<(Said, String), Stop> {
+        let said = offer(p, desk, installer, "install_update", image).await?;
+        let version = desk.read_after_restart(p, "read_version").await?;
+        Ok((said, version))
+    }
+
+    /// Installs the vendor's image. A device that needs a restart for it gets one.
+    async fn install(
+        &self,
+        p: &mut Procedure<'r>,
+        desk: &mut Desk<'r>,
+        installer: Hand<'r>,
+    ) -> Result<(Said, String), Stop> {
+        let outage = p.rig().policy.update_outage;
+        let excused = outage.map(|_| p.bench().excuse());
+        let began = Instant::now();
+        let (said, version) = self.offer(p, desk, installer, &self.image).await?;
+        drop(excused);
+        if let Some(outage) = outage
+            && began.elapsed() > outage.0
+        {
+            let words = format!(
+                "the device answered again after {} s",
+                began.elapsed().as_secs()
+            );
+            p.check(
+                "the pause for the update",
+                format!("at most {outage}"),
+                words,
+                false,
+            );
+        }
+        if version != self.before || !said.is_done() || !p.bench().can_power_cycle() {
+            return Ok((said, version));
+        }
+        restart(p, desk).await?;
+        let version = desk.read_after_restart(p, "read_version").await?;
+        Ok((said, version))
+    }
+
+    /// Sees to it that the device runs the version before.
+    async fn put_back(&self, p: &Procedure<'r>, desk: &mut Desk<'r>) -> Result<(), Stop> {
+        if desk.read_after_restart(p, "read_version").await? == self.before {
+            return Ok(());
+        }
+        match &self.back {
+            Back::Roll(hand) => {
+                let values = Values::from([("version".to_owned(), self.before.clone())]);
+                let _ = desk.perform(p, *hand, "roll_back_update", &values).await;
+            }
+            Back::Image(image) => {
+                for &installer in self.installers.iter().take(1) {
+                    offer(p, desk, installer, "install_update", image).await?;
+                }
+            }
+        }
+        let mut now = desk.read_after_restart(p, "read_version").await?;
+        if now != self.before && p.bench().can_power_cycle() {
+            restart(p, desk).await?;
+            now = desk.read_after_restart(p, "read_version").await?;
+        }
+        if now == self.before {
+            return Ok(());
+        }
+        Err(Stop::inconclusive(format!(
+            "the device could not be put back: it runs {}, where it ran {}",
+            slcert_reports::excerpt(&now, 40),
+            slcert_reports::excerpt(&self.before, 40)
+        )))
+    }
+}
+
+fn with_version(file: &VendorFile) -> Option<(&VendorFile, &str)> {
+    Some((file, file.version.as_deref()?))
+}
+
+async fn update(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let mut desk = Desk::default();
+    let update = Update::prepare(p, &mut desk).await?;
+    let tried = install_everywhere(p, &mut desk, &update).await;
+    let back = update.put_back(p, &mut desk).await;
+    desk.close().await;
+    tried.and(back)
+}
+
+async fn install_everywhere<'r>(
+    p: &mut Procedure<'r>,
+    desk: &mut Desk<'r>,
+    update: &Update<'r>,
+) -> Result<(), Stop> {
+    for (at, &installer) in update.installers.iter().enumerate() {
+        let (said, version) = update.install(p, desk, installer).await?;
+        let name = format!("the vendor's image, installed by {installer}");
+        let expected = format!("version {}", update.version);
+        let observed = format!("version {version}; the device said: {}", said.words());
+        let installed = version == update.version;
+        if !installed && !said.is_done() {
+            p.cannot_tell(name, expected, observed);
+            continue;
+        }
+        p.check(name, &expected, observed, installed);
+        if installed && at == 0 && p.bench().can_power_cycle() {
+            restart(p, desk).await?;
+            let version = desk.read_after_restart(p, "read_version").await?;
+            let stays = version == update.version;
+            p.check("the version after a restart", expected, version, stays);
+        }
+        update.put_back(p, desk).await?;
+    }
+    Ok(())
+}
+
+async fn altered_updates(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let mut desk = Desk::default();
+    let update = Update::prepare(p, &mut desk).await?;
+    let tried = offer_altered(p, &mut desk, &update).await;
+    let back = update.put_back(p, &mut desk).await;
+    desk.close().await;
+    tried.and(back)
+}
+
+/// Sees whether what was refused comes up at a restart, where the rig can make one.
+async fn does_not_come_up<'r>(
+    p: &mut Procedure<'r>,
+    desk: &mut Desk<'r>,
+    update: &Update<'r>,
+    what: &str,
+) -> Result<(), Stop> {
+    if !p.bench().can_power_cycle() {
+        return Ok(());
+    }
+    restart(p, desk).await?;
+    let version = desk.read_after_restart(p, "read_version").await?;
+    let same = version == update.before;
+    let name = format!("the version after a restart, after {what}");
+    p.check(name, format!("version {}", update.before), version, same);
+    update.put_back(p, desk).await
+}
+
+async fn offer_altered<'r>(
+    p: &mut Procedure<'r>,
+    desk: &mut Desk<'r>,
+    update: &Update<'r>,
+) -> Result<(), Stop> {
+    let files: Vec<_> = alterations(&update.image)
+        .into_iter()
+        .map(|one| (format!("the next image with {}", one.how), one.bytes))
+        .collect();
+    // Well formed as they are, these would run if a restart brought them up.
+    let mut refusable = Vec::new();
+    let mut foreign = false;
+    for (name, file) in &p.rig().images {
+        if let Some(fault) = file.fault {
+            foreign |= matches!(fault, FileFault::ForeignSignature | FileFault::Unsigned);
+            let bytes = p.bench().file(&file.file)?;
+            refusable.push((format!("the image `{name}`, {}", fault.words()), bytes));
+        }
+    }
+    let mut longer_is_taken = false;
+    for &installer in &update.installers {
+        for (name, bytes) in &files {
+            let (said, version) = update.offer(p, desk, installer, bytes).await?;
+            let name = format!("{name}, by {installer}");
+            if has_to_be_refused(p, &name, &said, &update.before, &version) {
+                update.put_back(p, desk).await?;
+            }
+        }
+        let (_, version) = update
+            .offer(p, desk, installer, &lengthened(&update.image).bytes)
+            .await?;
+        longer_is_taken |= version != update.before;
+        update.put_back(p, desk).await?;
+        does_not_come_up(p, desk, update, "all of these").await?;
+        for (name, bytes) in &refusable {
+            let (said, version) = update.offer(p, desk, installer, bytes).await?;
+            let name = format!("{name}, by {installer}");
+            if has_to_be_refused(p, &name, &said, &update.before, &version) {
+                update.put_back(p, desk).await?;
+            } else {
+                does_not_come_up(p, desk, update, &name).await?;
+            }
+        }
+    }
+    // The refusals count where the same way takes the vendor's own.
+    for &installer in &update.installers {
+        let (said, version) = update.install(p, desk, installer).await?;
+        if version != update.version {
+            return Err(Stop::inconclusive(format!(
+                "{installer} cannot install the vendor's image either: {}",
+                slcert_reports::excerpt(said.words(), 200)
+            )));
+        }
+        p.check(
+            format!("the vendor's image, by {installer}"),
+            format!("version {}", update.version),
+            format!("version {version}; the device said: {}", said.words()),
+            true,
+        );
+        update.put_back(p, desk).await?;
+    }
+    if !foreign {
+        return Err(Stop::not_evaluated(
+            "the rig file names no image that is unsigned or signed by somebody else (`image.NAME.fault`)",
+        ));
+    }
+    if longer_is_taken {
+        return Err(Stop::review(
+            "an image with bytes behind its end is installed: a person has to say whether the device uses them",
+        ));
+    }
+    Ok(())
+}
