@@ -86,6 +86,11 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "a backup that holds a password holds a secret",
     ),
     (
+        "restore-unchecked",
+        &["CR 3.4 RE(2)"],
+        "what is not found altered is not told",
+    ),
+    (
         "loop-stalls",
         &["CR 3.7", "CR 7.7"],
         "their cases send unknown functions as well",
