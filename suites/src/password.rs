@@ -4,7 +4,11 @@ use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::Values;
 
+use crate::fresh;
 use crate::procedure::{Procedure, Stop};
+
+/// The most passwords that are set between, so that an old one is forgotten.
+const MOST_REMEMBERED: u32 = 30;
 
 /// How the passwords of the interface under test are changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +92,21 @@ impl<'r> Subject<'r> {
         Ok(attempt?.answer().text.clone())
     }
 
-    /// Gives the account its original password again.
+    /// Gives the account its original password again. Where the device remembers passwords, others come between, so that
+    /// the original is none of the last ones.
     ///
     /// # Errors
     /// The device does not take it: whoever runs the next test has to know.
     pub async fn put_back(&self, p: &Procedure<'_>, now: &Secret) -> Result<(), Stop> {
-        self.change(p, now, now, &self.original).await?;
+        let life = p.rig().policy.password_life;
+        let remembered = life.and_then(|life| life.history).unwrap_or(0);
+        let mut now = now.clone();
+        for _ in 0..remembered.min(MOST_REMEMBERED) {
+            let next = Secret::new(fresh::strong_password());
+            self.change(p, &now, &now, &next).await?;
+            now = next;
+        }
+        self.change(p, &now, &now, &self.original).await?;
         if opens(p, self.account, &self.original).await? {
             return Ok(());
         }
