@@ -101,11 +101,12 @@ pub fn plan(
     trials
 }
 
-/// What a case on the whole device needs and no interface binds.
+/// What a case on the whole device needs, and neither an interface nor the bench binds.
 fn missing(case: &Case, rig: &Rig) -> Option<Blocked> {
     let need = case.needs.iter().find(|need| {
         let mut names = rig.interfaces.keys();
-        !names.any(|name| rig.binding(need, name.as_str()).is_some())
+        let bound = names.any(|name| rig.binding(need, name.as_str()).is_some());
+        !bound && rig.bench_command(need).is_none()
     })?;
     Some(Blocked::NotBound(format!(
         "operation `{need}` is bound on no interface of this rig"
@@ -163,6 +164,21 @@ mod tests {
     fn a_requirement_that_no_interface_fits_keeps_a_trial_that_says_so() {
         let ids = planned(&["console"]);
         assert!(ids.contains(&"CR-2.5/idle".to_owned()), "{ids:?}");
+    }
+
+    #[test]
+    fn what_the_bench_does_by_itself_is_bound() {
+        let mut rig = Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap();
+        let cases = crate::cases();
+        let blocked = |rig: &Rig| {
+            let trials = plan(&cases, rig, |_| true);
+            let mut trials = trials.into_iter();
+            trials.any(|trial| trial.case.id == "altered-image" && trial.blocked.is_some())
+        };
+        assert!(!blocked(&rig));
+        rig.operations
+            .retain(|name, _| name.as_str() != "store_image");
+        assert!(blocked(&rig));
     }
 
     #[test]

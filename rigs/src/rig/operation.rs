@@ -445,9 +445,8 @@ slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
-const ACT_OR_WAIT: [&str; 9] = [
+const ACT_OR_WAIT: [&str; 8] = [
     "alerts",
-    "backup",
     "break_audit",
     "clear_audit",
     "decommission",
