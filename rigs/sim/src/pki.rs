@@ -105,6 +105,22 @@ pub(crate) fn issue(store: &Store, serial: &str, address: Ipv4Addr) -> Result<Is
     let wrong_oid = extension(WRONG_OID, UTF8_STRING, "Engineer");
     add("wrong_oid", client("wrong_oid", &[wrong_oid]), &ca)?;
 
+    let mut server_only = leaf("server_only", ExtendedKeyUsagePurpose::ServerAuth);
+    server_only.custom_extensions = engineer().to_vec();
+    add("server_only", server_only, &ca)?;
+    let issuing = client("issuing", &engineer());
+    let key = KeyPair::generate().map_err(pki)?;
+    let certificate = issuing.signed_by(&key, &ca.issuer).map_err(pki)?;
+    let by_client = Authority {
+        issuer: Issuer::new(issuing, key),
+        certificate,
+    };
+    add(
+        "client_issued",
+        client("client_issued", &engineer()),
+        &by_client,
+    )?;
+
     let key = KeyPair::generate().map_err(pki)?;
     let own = client("self_signed", &engineer())
         .self_signed(&key)

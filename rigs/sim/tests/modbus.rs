@@ -343,7 +343,7 @@ async fn the_control_loop_goes_on_through_a_storm() {
     let after = client.ask(&[4, 0, 1, 0, 1]).await.unwrap();
     let beats =
         u16::from_be_bytes([after[2], after[3]]) - u16::from_be_bytes([before[2], before[3]]);
-    assert!((8..=12).contains(&beats), "{beats} beats in a second");
+    assert!((40..=55).contains(&beats), "{beats} beats in a second");
 }
 
 fn line(bench: &Bench) -> tokio_serial::SerialStream {

@@ -1,5 +1,8 @@
-//! Devices that others wrote give the verdicts that were confirmed by hand: `rigs/devices/*/expected.txt` holds them,
-//! and `OBSERVED.md` beside it holds what was seen.
+//! Devices that others wrote give the verdicts that were confirmed by hand, and every flaw of the simulated device makes the
+//! case of its requirement FAIL, and no unrelated one.
+//!
+//! `rigs/devices/*/expected.txt` holds the confirmed verdicts, and `OBSERVED.md` beside it what was seen. With `SLCERT_FLAWS=all`
+//! each flaw gets a whole campaign, as `slcert qualify` gives it; that takes an hour.
 
 mod common;
 
@@ -9,18 +12,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use slcert::qualify;
 use slcert_reports::{Record, Verdict};
 
 /// The devices, and the profile that each is tested by; the simulated one stands for itself.
 const DEVICES: [(&str, &str); 3] = [
-    ("mosquitto", "software-application-sl2"),
-    ("pymodbus", "embedded-device-sl2"),
     ("console", "host-device-sl2"),
+    ("pymodbus", "embedded-device-sl2"),
+    ("mosquitto", "software-application-sl2"),
 ];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or(Some(4));
+    // The devices wait more than they work.
+    arguments.test_threads = arguments.test_threads.or(Some(8));
+    // The slowest first.
     let mut trials: Vec<_> = DEVICES
         .into_iter()
         .map(|(name, profile)| {
@@ -33,6 +39,13 @@ fn main() -> ExitCode {
         "the simulated device's report is read by others",
         simulated,
     ));
+    let quick = std::env::var_os("SLCERT_FLAWS").is_none_or(|value| value != "all");
+    let program = Path::new(env!("CARGO_BIN_EXE_slcert"));
+    trials.extend(slcert_sim::flaws().iter().map(|flaw| {
+        Trial::test(format!("{} {}", flaw.requirement, flaw.name), move || {
+            qualify::check(program, "embedded-device-sl4", flaw, quick).map_err(Failed::from)
+        })
+    }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
