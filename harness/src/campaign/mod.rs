@@ -40,11 +40,7 @@ pub fn run(run: &Run) -> ExitCode {
     }
     let planned = trials(&profile, &rig.rig);
     if run.libtest.list {
-        // libtest's own listing, so that tools that drive tests can read it.
-        let listed = planned.iter().map(|trial| {
-            libtest_mimic::Trial::test(trial.id(), || Ok::<_, libtest_mimic::Failed>(()))
-        });
-        let _ = libtest_mimic::run(&run.libtest, listed.collect());
+        let _ = listed(&planned, &run.libtest);
         return ExitCode::SUCCESS;
     }
     if !profile.components().contains(&rig.rig.dut.component) {
@@ -64,10 +60,6 @@ pub fn run(run: &Run) -> ExitCode {
         );
         return ExitCode::from(USAGE);
     }
-    let mut arguments = run.libtest.clone();
-    // A rig is one resource: its trials never overlap.
-    arguments.test_threads = Some(1);
-
     let folder = match Folder::create(run.out.as_deref(), &run.on.profile) {
         Ok(folder) => folder,
         Err(error) => {
@@ -85,17 +77,13 @@ pub fn run(run: &Run) -> ExitCode {
             return ExitCode::from(BENCH);
         }
     };
-    let trials = planned
-        .into_iter()
-        .map(|trial| runner::mimic(&runner, trial))
-        .collect();
     // The verdicts are in the record: they say more than passed and failed.
-    let _ = libtest_mimic::run(&arguments, trials);
+    let _ = one_by_one(&runner, planned, &run.libtest);
     finish(run, &runner)
 }
 
 /// Runs the trials of the simulated rig as tests, and keeps no reports. `program` is slcert: it is the device, too.
-pub fn as_tests(mut arguments: libtest_mimic::Arguments, program: &Path) -> ExitCode {
+pub fn as_tests(arguments: libtest_mimic::Arguments, program: &Path) -> ExitCode {
     let run = Run::default();
     let loaded = sources::profile(&run.on).and_then(|profile| Ok((profile, sources::rig(None)?)));
     let (profile, rig) = match loaded {
@@ -104,12 +92,8 @@ pub fn as_tests(mut arguments: libtest_mimic::Arguments, program: &Path) -> Exit
     };
     let planned = trials(&profile, &rig.rig);
     if arguments.list {
-        let listed = planned.iter().map(|trial| {
-            libtest_mimic::Trial::test(trial.id(), || Ok::<_, libtest_mimic::Failed>(()))
-        });
-        return libtest_mimic::run(&arguments, listed.collect()).exit_code();
+        return listed(&planned, &arguments).exit_code();
     }
-    arguments.test_threads = Some(1);
     let scratch = match tempfile::tempdir() {
         Ok(scratch) => scratch,
         Err(error) => {
@@ -130,13 +114,32 @@ pub fn as_tests(mut arguments: libtest_mimic::Arguments, program: &Path) -> Exit
             return ExitCode::from(BENCH);
         }
     };
-    let trials = planned
-        .into_iter()
-        .map(|trial| runner::mimic(&runner, trial))
-        .collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    let conclusion = one_by_one(&runner, planned, &arguments);
     runner.end();
     conclusion.exit_code()
+}
+
+/// libtest's own listing, so that tools that drive tests can read it.
+fn listed(planned: &[Trial], arguments: &libtest_mimic::Arguments) -> libtest_mimic::Conclusion {
+    let listed = planned
+        .iter()
+        .map(|trial| libtest_mimic::Trial::test(trial.id(), || Ok::<_, libtest_mimic::Failed>(())));
+    libtest_mimic::run(arguments, listed.collect())
+}
+
+/// Runs trials. A rig is one resource: they never overlap, whatever the arguments say.
+fn one_by_one(
+    runner: &Arc<Runner>,
+    planned: Vec<Trial>,
+    arguments: &libtest_mimic::Arguments,
+) -> libtest_mimic::Conclusion {
+    let mut arguments = arguments.clone();
+    arguments.test_threads = Some(1);
+    let trials = planned
+        .into_iter()
+        .map(|trial| runner::mimic(runner, trial))
+        .collect();
+    libtest_mimic::run(&arguments, trials)
 }
 
 /// Gives the simulated device the defects that were asked for.
