@@ -273,14 +273,27 @@ fn assess_row(
         ),
     });
     let found: Vec<_> = excluded.into_iter().chain(found).collect();
-    let (verdict, reason) = worst(found.iter().cloned());
+    let nothing = if level <= asked {
+        "no case covers it yet"
+    } else {
+        "not asked for by the claim"
+    };
+    let worst = |found: Vec<(Verdict, String)>| {
+        // The first of the worst: `min_by_key` keeps the first of equals.
+        found
+            .into_iter()
+            .min_by_key(|(verdict, _)| verdict.place())
+            .unwrap_or_else(|| (Verdict::NotEvaluated, nothing.to_owned()))
+    };
+    let (verdict, reason) = worst(found.clone());
     // A review stands where a person was asked for, and nowhere else.
     let (reviewed, reason) = match attested {
         Some(review) if verdict == Verdict::Review => {
-            worst(found.into_iter().map(|one| match one {
+            let found = found.into_iter().map(|one| match one {
                 (Verdict::Review, _) => (review.outcome, escape(&review.words())),
                 other => other,
-            }))
+            });
+            worst(found.collect())
         }
         _ => (verdict, reason),
     };
@@ -300,13 +313,6 @@ fn assess_row(
             })
             .collect(),
     }
-}
-
-/// The first of the worst, with its reason: `min_by_key` keeps the first of equals.
-fn worst(found: impl Iterator<Item = (Verdict, String)>) -> (Verdict, String) {
-    found
-        .min_by_key(|(verdict, _)| verdict.place())
-        .unwrap_or_else(|| (Verdict::NotEvaluated, "no case covers it yet".to_owned()))
 }
 
 /// The highest level at which every row is met. A group without rows demonstrates nothing.

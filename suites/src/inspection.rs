@@ -20,13 +20,13 @@ macro_rules! inspections {
             objective: $objective,
             criterion: $criterion,
             svv: Svv::Requirements,
-            body: |_: &mut Procedure<'_>| -> Run<'_> { Box::pin(review($objective)) },
+            body: |_: &mut Procedure<'_>| -> Run<'_> { Box::pin(review($title)) },
         }),*];
     };
 }
 
-async fn review(objective: &str) -> Result<(), Stop> {
-    Err(Stop::review(format!("for a person: {objective}")))
+async fn review(title: &str) -> Result<(), Stop> {
+    Err(Stop::review(format!("for a person: {title}")))
 }
 
 inspections! {
