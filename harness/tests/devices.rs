@@ -6,10 +6,11 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use slcert::qualify;
@@ -38,6 +39,10 @@ fn main() -> ExitCode {
     trials.push(Trial::ignorable_test(
         "the simulated device's report is read by others",
         simulated,
+    ));
+    trials.push(Trial::test(
+        "no password reaches what a campaign leaves",
+        secrets,
     ));
     let quick = std::env::var_os("SLCERT_FLAWS").is_none_or(|value| value != "all");
     let program = Path::new(env!("CARGO_BIN_EXE_slcert"));
@@ -76,6 +81,65 @@ fn simulated() -> Result<Completion, Failed> {
         return Err(Failed::from("nothing was run"));
     }
     read_by_others(folder.path())
+}
+
+/// Runs a campaign, learns the device's passwords on the way from what it was provisioned with, and looks for them in all
+/// that the campaign has left.
+fn secrets() -> Result<(), Failed> {
+    let (work, folder) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let mut campaign = Command::new(env!("CARGO_BIN_EXE_slcert"))
+        .args(["run", "--out"])
+        .arg(folder.path())
+        .env("TMPDIR", work.path())
+        .stdout(std::fs::File::create(folder.path().with_extension("out"))?)
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut passwords = BTreeSet::new();
+    while campaign.try_wait()?.is_none() {
+        passwords.extend(provisioned(work.path()));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    if passwords.is_empty() {
+        return Err(Failed::from(
+            "no password was seen, so that none could be found",
+        ));
+    }
+    let said = folder.path().with_extension("out");
+    let evidence = std::fs::read_dir(folder.path().join("evidence"))?;
+    let mut files: Vec<PathBuf> = evidence
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    files
+        .extend(["junit.xml", "result.json", "journal.jsonl"].map(|name| folder.path().join(name)));
+    files.push(said.clone());
+    for file in &files {
+        let text = String::from_utf8_lossy(&std::fs::read(file)?).into_owned();
+        if passwords
+            .iter()
+            .any(|password| text.contains(password.as_str()))
+        {
+            return Err(Failed::from(format!("{} holds a password", file.display())));
+        }
+    }
+    std::fs::remove_file(said)?;
+    Ok(())
+}
+
+/// The passwords on the sheet that a simulated device keeps in its folder, whichever that is.
+fn provisioned(work: &Path) -> Vec<String> {
+    let folders = std::fs::read_dir(work).into_iter().flatten().flatten();
+    folders
+        .filter_map(|folder| std::fs::read(folder.path().join("provisioning.json")).ok())
+        .filter_map(|sheet| serde_json::from_slice::<serde_json::Value>(&sheet).ok())
+        .flat_map(|sheet| {
+            let accounts = sheet["accounts"].as_object().cloned().unwrap_or_default();
+            let passwords = accounts
+                .into_iter()
+                .map(|(_, account)| account["password"].clone());
+            passwords.collect::<Vec<_>>()
+        })
+        .filter_map(|password| password.as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Compares the verdicts with the confirmed ones: a line each, `ID: VERDICT  # what was seen by hand`.

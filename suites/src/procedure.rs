@@ -196,11 +196,6 @@ impl<'b> Procedure<'b> {
         )))
     }
 
-    /// Whether the bench can cut the device's power.
-    pub fn can_cycle_power(&self) -> bool {
-        self.rig().power.is_some() || self.rig().start.is_some()
-    }
-
     /// The reason that the rig file gives for this requirement's capability to be absent.
     pub fn declared_absent(&self) -> Option<&'b str> {
         self.rig().absent.get(&self.requirement).map(String::as_str)

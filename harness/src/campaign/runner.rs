@@ -300,8 +300,7 @@ impl Runner {
 
     /// Brings the bench back into a known state.
     async fn recover(&self) {
-        let rig = self.bench.rig();
-        if (rig.power.is_some() || rig.start.is_some())
+        if self.bench.can_power_cycle()
             && let Err(error) = self.bench.power_cycle().await
         {
             eprintln!("error: {error}");

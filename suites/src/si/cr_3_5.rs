@@ -141,7 +141,7 @@ async fn still_served(
     let (observed, served) = match peer.serves().await? {
         Served::AtOnce(_) => return Ok(true),
         Served::After(lost) => (format!("answered after {lost} that were lost"), true),
-        Served::Never(why) if p.can_cycle_power() => {
+        Served::Never(why) if p.bench().can_power_cycle() => {
             p.bench().power_cycle().await?;
             (format!("{why}, until the power was cut"), true)
         }
