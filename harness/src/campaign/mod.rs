@@ -6,7 +6,7 @@ mod runner;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use slcert_profiles::Profile;
 use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
@@ -18,7 +18,7 @@ use crate::command::Run;
 use crate::list::trials;
 use crate::sources::{self, BENCH, RigFile, USAGE};
 use folder::Folder;
-use runner::Runner;
+use runner::{Benches, Runner};
 
 /// Runs a campaign, and reports it.
 pub fn run(run: &Run) -> ExitCode {
@@ -82,8 +82,12 @@ pub fn run(run: &Run) -> ExitCode {
     finish(run, &runner)
 }
 
-/// Runs the trials of the simulated rig as tests, and keeps no reports. `program` is slcert: it is the device, too.
-pub fn as_tests(arguments: libtest_mimic::Arguments, program: &Path) -> ExitCode {
+/// How many simulated devices are tested side by side where the trials are tests.
+const SIDE_BY_SIDE: usize = 3;
+
+/// Runs the trials of the simulated rig as tests, on several devices side by side, and keeps no reports. `program` is
+/// slcert: it is the device, too.
+pub fn as_tests(mut arguments: libtest_mimic::Arguments, program: &Path) -> ExitCode {
     let run = Run::default();
     let loaded = sources::profile(&run.on).and_then(|profile| Ok((profile, sources::rig(None)?)));
     let (profile, rig) = match loaded {
@@ -94,29 +98,52 @@ pub fn as_tests(arguments: libtest_mimic::Arguments, program: &Path) -> ExitCode
     if arguments.list {
         return listed(&planned, &arguments).exit_code();
     }
-    let scratch = match tempfile::tempdir() {
-        Ok(scratch) => scratch,
+    // Whoever names one trial exactly, as nextest does, needs one device.
+    let devices = if arguments.exact { 1 } else { SIDE_BY_SIDE };
+    let benches = match benches(devices, &run, &profile, &planned, program) {
+        Ok(benches) => benches,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(BENCH);
         }
     };
-    let started = Folder::create(Some(&scratch.path().join("campaign")), &run.on.profile)
-        .map_err(|error| error.to_string())
-        .and_then(|folder| {
-            let record = record(&run, &profile, &rig, &planned, folder.name());
-            Runner::start(rig, folder, record, Some(program)).map_err(|error| error.to_string())
-        });
-    let runner = match started {
-        Ok(runner) => Arc::new(runner),
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(BENCH);
-        }
-    };
-    let conclusion = one_by_one(&runner, planned, &arguments);
-    runner.end();
+    arguments.test_threads = Some(devices);
+    let trials = planned
+        .into_iter()
+        .map(|trial| runner::mimic_on_one_of(&benches, trial))
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    for runner in benches
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+    {
+        runner.end();
+    }
     conclusion.exit_code()
+}
+
+/// Benches with a simulated device each, and with folders that go when they do.
+fn benches(
+    devices: usize,
+    run: &Run,
+    profile: &Profile,
+    planned: &[Trial],
+    program: &Path,
+) -> Result<Benches, String> {
+    let mut benches = Vec::new();
+    for _ in 0..devices {
+        let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let rig =
+            sources::rig(None).map_err(|_| "the built-in rig file is not usable".to_owned())?;
+        let folder = Folder::create(Some(&scratch.path().join("campaign")), &run.on.profile)
+            .map_err(|error| error.to_string())?;
+        let record = record(run, profile, &rig, planned, folder.name());
+        let runner =
+            Runner::start(rig, folder, record, Some(program)).map_err(|error| error.to_string())?;
+        benches.push(Arc::new(runner.with(scratch)));
+    }
+    Ok(Arc::new(Mutex::new(benches)))
 }
 
 /// libtest's own listing, so that tools that drive tests can read it.

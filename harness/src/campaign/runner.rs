@@ -40,6 +40,8 @@ pub struct Runner {
     cancel: watch::Receiver<bool>,
     /// The device's state: it holds secrets, so it is no part of the campaign's folder.
     _work: TempDir,
+    /// A folder that goes when the runner does.
+    _scratch: Option<TempDir>,
 }
 
 /// The bench is not ready.
@@ -109,7 +111,14 @@ impl Runner {
             interrupted,
             cancel,
             _work: work,
+            _scratch: None,
         })
+    }
+
+    /// The same, and a folder that goes when it does.
+    pub fn with(mut self, scratch: TempDir) -> Self {
+        self._scratch = Some(scratch);
+        self
     }
 
     /// The campaign's folder.
@@ -364,19 +373,38 @@ fn excerpt_of(reason: &str) -> String {
 /// A trial as libtest-mimic runs it.
 pub fn mimic(runner: &Arc<Runner>, trial: Trial) -> libtest_mimic::Trial {
     let runner = Arc::clone(runner);
+    libtest_mimic::Trial::ignorable_test(trial.id(), move || complete(&runner, &trial))
+}
+
+/// A trial as libtest-mimic runs it on whichever of several benches is free: as many threads have to run as there are
+/// benches.
+pub fn mimic_on_one_of(benches: &Benches, trial: Trial) -> libtest_mimic::Trial {
+    let benches = Arc::clone(benches);
     libtest_mimic::Trial::ignorable_test(trial.id(), move || {
-        let Some(record) = runner.run(&trial) else {
-            return Ok(Completion::ignored_with("interrupted"));
-        };
-        let reason = escape(&record.reason);
-        match record.verdict {
-            Verdict::Pass => Ok(Completion::Completed),
-            Verdict::NotApplicable | Verdict::NotEvaluated | Verdict::Review => Ok(
-                Completion::ignored_with(format!("{}: {reason}", record.verdict)),
-            ),
-            Verdict::Fail | Verdict::Inconclusive => {
-                Err(Failed::from(format!("{}: {reason}", record.verdict)))
-            }
-        }
+        let free = || benches.lock().unwrap_or_else(PoisonError::into_inner);
+        let runner = free().pop();
+        let runner = runner.ok_or_else(|| Failed::from("no bench is free"))?;
+        let completed = complete(&runner, &trial);
+        free().push(runner);
+        completed
     })
+}
+
+/// Benches that no trial uses now.
+pub type Benches = Arc<Mutex<Vec<Arc<Runner>>>>;
+
+fn complete(runner: &Runner, trial: &Trial) -> Result<Completion, Failed> {
+    let Some(record) = runner.run(trial) else {
+        return Ok(Completion::ignored_with("interrupted"));
+    };
+    let reason = escape(&record.reason);
+    match record.verdict {
+        Verdict::Pass => Ok(Completion::Completed),
+        Verdict::NotApplicable | Verdict::NotEvaluated | Verdict::Review => Ok(
+            Completion::ignored_with(format!("{}: {reason}", record.verdict)),
+        ),
+        Verdict::Fail | Verdict::Inconclusive => {
+            Err(Failed::from(format!("{}: {reason}", record.verdict)))
+        }
+    }
 }
