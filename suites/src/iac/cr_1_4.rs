@@ -135,6 +135,15 @@ async fn twice(
             "`{operation}` does not work for `{more}` either"
         )));
     }
+    let mut like = Actor::new(Who::Account(made.like));
+    let works = attempt(p, &mut like, operation).await;
+    like.leave().await;
+    if matches!(works?, Effect::Happened(_)) {
+        return Err(Stop::inconclusive(format!(
+            "`{operation}` works for `{}` as well, whose role the first one has: see CR 2.1",
+            made.like
+        )));
+    }
     let password = if first_taken { &made.password } else { &second };
     let user = made.name.as_str();
     let mut actor = Actor::new(Who::Password { user, password });
