@@ -83,11 +83,16 @@ impl Controller {
             Users::Human
         };
         let fits = role::users(&role) == users;
+        let enabled = self
+            .state()
+            .accounts
+            .get(name)
+            .is_some_and(|account| account.enabled);
 
         let verdict = if !known {
             Verdict::Wrong { locks: false }
         } else if self.flaws.enabled(Defect::LockoutPerConnection) {
-            attempts.judge(&self.policy(), matches && fits)
+            attempts.judge(&self.policy(), matches && fits && enabled)
         } else {
             self.judge(name, matches && fits, source)
         };
