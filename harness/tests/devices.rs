@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use slcert::qualify;
+use slcert_profiles::file::Source;
 use slcert_reports::{Record, Verdict};
+use slcert_rigs::rig::{Rig, SIMULATED};
 
 /// The devices, and the profile that each is tested by; the simulated one stands for itself.
 const DEVICES: [(&str, &str); 3] = [
@@ -44,6 +46,12 @@ fn main() -> ExitCode {
         "no password reaches what a campaign leaves",
         secrets,
     ));
+    for (half, name) in ["first", "second"].into_iter().enumerate() {
+        trials.push(Trial::test(
+            format!("a rig that binds the {name} half of the operations has no FAIL"),
+            move || half_bound(half),
+        ));
+    }
     let quick = std::env::var_os("SLCERT_FLAWS").is_none_or(|value| value != "all");
     let program = Path::new(env!("CARGO_BIN_EXE_slcert"));
     trials.extend(slcert_sim::flaws().iter().map(|flaw| {
@@ -123,6 +131,86 @@ fn secrets() -> Result<(), Failed> {
     }
     std::fs::remove_file(said)?;
     Ok(())
+}
+
+/// Runs the simulated device by a rig file that leaves out every second operation. The device is as sound as ever: what the
+/// file does not bind is not evaluated, and says so.
+fn half_bound(half: usize) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let rig = folder.path().join("half.toml");
+    let (text, left_out) = without_every_second_operation(half)?;
+    std::fs::write(&rig, text)?;
+    let out = folder.path().join("campaign");
+    let (output, record) = common::campaign(
+        &out,
+        &[
+            "--profile",
+            "embedded-device-sl4",
+            "--rig",
+            &rig.display().to_string(),
+        ],
+    )?;
+    let record = record.ok_or_else(|| Failed::from(common::said(&output)))?;
+    let mut wrong = String::new();
+    for trial in &record.trials {
+        if matches!(trial.verdict, Verdict::Fail | Verdict::Inconclusive) {
+            writeln!(wrong, "{}: {}: {}", trial.id, trial.verdict, trial.reason)?;
+        }
+    }
+    let honest = |operation: &String| {
+        record.trials.iter().any(|trial| {
+            trial.verdict == Verdict::NotEvaluated
+                && trial.reason.contains(&format!("`{operation}`"))
+        })
+    };
+    if !left_out.iter().any(honest) {
+        writeln!(wrong, "no trial says which operation it lacks")?;
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Failed::from(wrong))
+    }
+}
+
+/// The simulated rig file without every second one of the operations that nothing else in the file names, and their names.
+fn without_every_second_operation(half: usize) -> Result<(String, Vec<String>), Failed> {
+    let without = |left_out: &[String]| {
+        let mut kept = true;
+        let mut text = String::new();
+        for line in SIMULATED.lines() {
+            if line.starts_with('[') {
+                kept = operation(line).is_none_or(|name| !left_out.iter().any(|it| it == name));
+            }
+            if kept {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        text
+    };
+    let mut names: Vec<_> = SIMULATED.lines().filter_map(operation).collect();
+    names.dedup();
+    names.retain(|name| {
+        let text = without(&[(*name).to_owned()]);
+        Rig::load(&Source::new("half.toml", &text)).is_ok()
+    });
+    let left_out: Vec<_> = names
+        .into_iter()
+        .skip(half)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
+    if left_out.is_empty() {
+        return Err(Failed::from("no operation can be left out"));
+    }
+    Ok((without(&left_out), left_out))
+}
+
+/// The operation whose table a line begins: `[operation.NAME]`.
+fn operation(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("[operation.")?;
+    name.split(['.', ']']).next()
 }
 
 /// The passwords on the sheet that a simulated device keeps in its folder, whichever that is.

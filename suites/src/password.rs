@@ -53,7 +53,16 @@ impl<'r> Subject<'r> {
                         "passwords of `{here}` cannot be changed: neither `change_own_password` is bound there, nor `set_password` anywhere"
                     ))
                 })?;
-                (account_with_password(p)?, Way::Set { interface, by })
+                // Whoever sets passwords keeps their own: the bench could not come back to set it again.
+                let other = accounts_with_password(p)
+                    .into_iter()
+                    .find(|account| *account != by)
+                    .ok_or_else(|| {
+                        Stop::not_evaluated(format!(
+                            "no account of `{here}` has a password beside `{by}`, who would have to set it"
+                        ))
+                    })?;
+                (other, Way::Set { interface, by })
             }
         };
         let original = p.bench().password(account)?;

@@ -76,6 +76,7 @@ impl Controller {
             .as_ref()
             .map(|account| account.role.clone())
             .unwrap_or_default();
+        let enabled = account.as_ref().is_some_and(|account| account.enabled);
         let matches = self.password_matches(account, password).await;
         let users = if source == Source::Mqtt {
             Users::Process
@@ -83,12 +84,6 @@ impl Controller {
             Users::Human
         };
         let fits = role::users(&role) == users;
-        let enabled = self
-            .state()
-            .accounts
-            .get(name)
-            .is_some_and(|account| account.enabled);
-
         let verdict = if !known {
             Verdict::Wrong { locks: false }
         } else if self.flaws.enabled(Defect::LockoutPerConnection) {
