@@ -1,16 +1,10 @@
 //! What an administrator does to the device for a test, and undoes.
 
-use std::time::Duration;
-
 use slcert_rigs::Attempt;
 use slcert_rigs::bench::Session;
 use slcert_rigs::rig::Values;
-use tokio::time::{Instant, sleep};
 
 use crate::procedure::{Procedure, Stop};
-
-/// The time between two looks whether the device is back.
-const BETWEEN: Duration = Duration::from_millis(300);
 
 /// That each of these operations can be performed somewhere.
 ///
@@ -123,31 +117,4 @@ async fn attempts(
         session.close().await;
     }
     Ok(said)
-}
-
-/// Cuts the device's power and gives it back, and waits until somebody is let in again.
-///
-/// # Errors
-/// NOT EVALUATED without power control; the device does not come back.
-pub async fn restart(p: &Procedure<'_>, interface: &str, account: &str) -> Result<(), Stop> {
-    let rig = p.rig();
-    if rig.power.is_none() && rig.start.is_none() {
-        return Err(Stop::not_evaluated(
-            "the rig has no power control (`power`), and the device is no process of this machine",
-        ));
-    }
-    let ready = rig.power.as_ref().map(|it| it.ready.0);
-    let ready = ready.or(rig.start.as_ref().map(|it| it.ready.0));
-    p.bench().power_cycle().await?;
-    let deadline = Instant::now() + ready.unwrap_or_default();
-    loop {
-        match p.bench().login(interface, account).await {
-            Ok(session) => {
-                session.close().await;
-                return Ok(());
-            }
-            Err(error) if Instant::now() >= deadline => return Err(error.into()),
-            Err(_) => sleep(BETWEEN).await,
-        }
-    }
 }

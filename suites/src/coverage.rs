@@ -44,19 +44,6 @@ const OPEN: &[(&[&str], &str)] = &[
         "a rig has no second network port yet",
     ),
     (
-        &[
-            "SAR 2.4",
-            "SAR 2.4 RE(1)",
-            "EDR 2.4",
-            "EDR 2.4 RE(1)",
-            "HDR 2.4",
-            "HDR 2.4 RE(1)",
-            "NDR 2.4",
-            "NDR 2.4 RE(1)",
-        ],
-        "mobile code has no operations yet",
-    ),
-    (
         &["CR 4.2 RE(1)", "CR 4.2 RE(2)"],
         "memory that is used again, and proof of erasure, have no operations yet",
     ),

@@ -273,37 +273,7 @@ pub async fn restart(p: &Procedure<'_>, desk: &mut Desk<'_>) -> Result<(), Stop>
         ));
     }
     desk.close().await;
-    p.bench().power_cycle().await?;
-    answers(p).await
-}
-
-/// Waits until the device answers somebody. One that the bench starts has reported that it is ready.
-///
-/// # Errors
-/// It does not in the time that the rig file gives it.
-pub async fn answers(p: &Procedure<'_>) -> Result<(), Stop> {
-    let rig = p.rig();
-    if rig.power.is_none() {
-        return Ok(());
-    }
-    let Some((interface, account)) = rig.interfaces.keys().find_map(|name| {
-        let (account, _) = rig.accounts_on(name.as_str()).next()?;
-        Some((name.as_str(), account.as_str()))
-    }) else {
-        return Ok(());
-    };
-    let deadline = Instant::now() + ready(p);
-    loop {
-        match p.bench().enter(interface, &Who::Account(account)).await {
-            Ok(Entry::In(session)) => {
-                session.close().await;
-                return Ok(());
-            }
-            Ok(Entry::Refused(_)) => return Ok(()),
-            Err(error) if Instant::now() >= deadline => return Err(error.into()),
-            Err(_) => sleep(Duration::from_millis(200)).await,
-        }
-    }
+    Ok(p.bench().power_cycle().await?)
 }
 
 /// How long the device may take until it answers after a start.

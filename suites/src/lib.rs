@@ -66,6 +66,7 @@ pub fn cases() -> Vec<&'static Case> {
         uc::cr_2_1_re_2::CASES,
         uc::cr_2_1_re_3::CASES,
         uc::cr_2_1_re_4::CASES,
+        uc::edr_2_4::CASES,
         uc::cr_2_5::CASES,
         uc::cr_2_6::CASES,
         uc::cr_2_7::CASES,

@@ -12,6 +12,7 @@ use crate::alert::Alerts;
 use crate::approval::Interlock;
 use crate::audit::{Audit, Category, Event, Source};
 use crate::clock::Clock;
+use crate::code::{BadProgram, Loaded};
 use crate::firmware::{BadImage, Firmware};
 use crate::flaw::{Defect, FlawSet};
 use crate::loss::Master;
@@ -41,6 +42,8 @@ pub(crate) enum Refusal {
     Setting(#[from] BadSetting),
     #[error("bad image ({0})")]
     Image(#[from] BadImage),
+    #[error("bad program ({0})")]
+    Program(#[from] BadProgram),
     #[error("password too weak ({0})")]
     Weak(#[from] Weak),
     #[error("password was used before")]
@@ -137,6 +140,7 @@ pub(crate) struct Controller {
     /// The password changed last: kept by two flaws only.
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
     pub(crate) firmware: Mutex<Firmware>,
+    pub(crate) code: Mutex<Loaded>,
     /// Who wrote the output last, where that is somebody whose loss can be told.
     pub(crate) master: Mutex<Option<Master>>,
     pub(crate) store: Store,
@@ -189,6 +193,7 @@ impl Controller {
         )?;
         Ok(Self {
             firmware: Mutex::new(Firmware::boot(&store, &flaws, &audit)?),
+            code: Mutex::new(Loaded::open(&store, &flaws)?),
             master: Mutex::new(None),
             audit,
             alerts,

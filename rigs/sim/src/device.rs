@@ -18,7 +18,7 @@ use crate::password;
 use crate::provisioning;
 use crate::pty::Pty;
 use crate::store::{Durability, Store};
-use crate::{clock, loss, modbus, mqtt, purge};
+use crate::{clock, code, loss, modbus, mqtt, purge};
 
 const MODBUS_TCP: u16 = 1502;
 const MODBUS_TLS: u16 = 1802;
@@ -126,6 +126,7 @@ impl Device {
                 eprintln!("console: {error}");
             }
         });
+        tasks.spawn(code::run(Arc::clone(&controller)));
         tasks.spawn(loss::watch(Arc::clone(&controller)));
         tasks.spawn(sync_audit(Arc::clone(&controller)));
         tasks.spawn(follow_time(Arc::clone(&controller)));

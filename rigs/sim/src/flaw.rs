@@ -68,6 +68,13 @@ flaws! {
     RequestActs "request-acts" "CR 2.1 RE(4)" "a critical action is done before anybody approves it";
     ApprovedByAnyone "approved-by-anyone" "CR 2.1 RE(4)" "a user without the right approves a critical action";
     ApprovalUsedAgain "approval-used-again" "CR 2.1 RE(4)" "an approved request can be approved again later";
+    CodeByAnyone "code-by-anyone" "EDR 2.4" "every user of the console may load and run a program";
+    CodeRefusedButRuns "code-refused-but-runs" "EDR 2.4" "who may not load a program is refused, and it runs";
+    RemovedCodeReturns "removed-code-returns" "EDR 2.4" "a removed program runs again after a restart";
+    CodeUnchecked "code-unchecked" "EDR 2.4 RE(1)" "the signature of a program is not checked";
+    CodeAnySigner "code-any-signer" "EDR 2.4 RE(1)" "a program may be signed by anybody";
+    RefusedCodeStored "refused-code-stored" "EDR 2.4 RE(1)" "a refused program is stored, and runs after a restart";
+    RefusedCodeUnrecorded "refused-code-unrecorded" "EDR 2.4 RE(1)" "an altered program is refused, and the audit log does not tell";
     NoSessionLock "no-session-lock" "CR 2.5" "an idle session is not locked";
     LockKeepsGoing "lock-keeps-going" "CR 2.5" "a locked session still runs commands";
     MqttIdlesForEver "mqtt-idles-for-ever" "CR 2.6" "a silent MQTT session is not ended";

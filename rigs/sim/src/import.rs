@@ -36,8 +36,13 @@ struct Configuration<'t> {
 
 /// A configuration, signed.
 pub(crate) fn sealed(settings: &str, signer: &Signer) -> String {
+    signed(&format!("{FIRST_LINE}\n{settings}"), signer)
+}
+
+/// A text with who signed it, and the signature over both.
+pub(crate) fn signed(text: &str, signer: &Signer) -> String {
     let key = BASE64.encode(signer.public());
-    let signed = format!("{FIRST_LINE}\n{settings}\nsigner={key}\n");
+    let signed = format!("{text}\nsigner={key}\n");
     let signature = BASE64.encode(signer.sign(signed.as_bytes()));
     format!("{signed}signature={signature}\n")
 }
@@ -50,6 +55,12 @@ pub(crate) fn forget_owners(store: &Store) -> Result<(), StoreError> {
 /// Writes down whose configurations the device takes.
 pub(crate) fn trust(store: &Store, signer: &Signer) -> Result<(), StartError> {
     Ok(store.write(TRUSTED, &signer.public(), Durability::Synced)?)
+}
+
+/// Whether a key is the engineering station's.
+pub(crate) fn is_trusted(store: &Store, signer: &[u8]) -> bool {
+    let trusted: Option<Vec<u8>> = store.read(TRUSTED).ok().flatten();
+    trusted.is_some_and(|trusted| trusted == signer)
 }
 
 /// Reads the settings; none where the text has another form.
@@ -99,14 +110,14 @@ impl Controller {
         let at = whole.rfind("signature=")?;
         let (signed, signature) = whole.split_at(at);
         let configuration = parse(signed)?;
-        let trusted: Vec<u8> = self.store.read(TRUSTED).ok()?.unwrap_or_default();
         let owned = self
             .owners()
             .values()
             .any(|root| *root == configuration.signer)
             && !self.flaws.enabled(Defect::OwnerRootIgnored);
-        let known =
-            configuration.signer == trusted || owned || self.flaws.enabled(Defect::ImportAnySigner);
+        let known = is_trusted(&self.store, &configuration.signer)
+            || owned
+            || self.flaws.enabled(Defect::ImportAnySigner);
         let signature = signature
             .strip_prefix("signature=")
             .and_then(|text| text.strip_suffix('\n'))

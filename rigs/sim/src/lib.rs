@@ -28,6 +28,7 @@ mod args;
 mod audit;
 mod backup;
 mod clock;
+mod code;
 mod console;
 mod controller;
 mod device;

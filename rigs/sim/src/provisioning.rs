@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::backup;
+use crate::code;
 use crate::controller::{PRODUCT, StartError, State};
 use crate::firmware::{self, Signer, Version};
 use crate::import;
@@ -83,6 +84,15 @@ fn vendor_files(store: &Store) -> Result<(), StartError> {
     ] {
         let text = import::sealed(&format!("limit={limit}\nlockout=2s"), signer);
         write(&format!("{name}.cfg"), text.as_bytes())?;
+    }
+    let rules = "above 850 coil 7\nabove 900 coil 6";
+    for (name, program) in [
+        ("guard-1", code::sealed("1.0", rules, &station)),
+        ("guard-2", code::sealed("1.1", rules, &station)),
+        ("guard-foreign", code::sealed("1.2", rules, &foreign)),
+        ("guard-unsigned", code::unsigned("1.3", rules)),
+    ] {
+        write(&format!("{name}.prg"), program.as_bytes())?;
     }
     write("owner.key", owner.public())?;
     write(

@@ -55,6 +55,7 @@ permissions! {
     InstallUpdate "install_update",
     ManageTrust "manage_trust",
     Purge "purge",
+    ManageCode "manage_code",
 }
 
 use Permission::*;
@@ -68,7 +69,7 @@ const VIEWER: &[Permission] = &[
     ChangeOwnPassword,
 ];
 const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint, Interlock];
-const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup, Override];
+const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup, Override, ManageCode];
 const ADMINISTRATOR: &[Permission] = &[
     ReadAudit,
     Backup,

@@ -72,6 +72,13 @@ shown! {
     request_acts "request-acts";
     approved_by_anyone "approved-by-anyone";
     approval_used_again "approval-used-again";
+    code_by_anyone "code-by-anyone";
+    code_refused_but_runs "code-refused-but-runs";
+    removed_code_returns "removed-code-returns";
+    code_unchecked "code-unchecked";
+    code_any_signer "code-any-signer";
+    refused_code_stored "refused-code-stored";
+    refused_code_unrecorded "refused-code-unrecorded";
     no_session_lock "no-session-lock";
     lock_keeps_going "lock-keeps-going";
     mqtt_idles_for_ever "mqtt-idles-for-ever";
@@ -1208,6 +1215,52 @@ mod shows {
     pub async fn output_full_after_restart(bench: &Bench) -> bool {
         assert_eq!(answer(bench, "otto", "set output 7").await, "OK");
         answer(&bench.again().await, "vera", "show output").await != "OK 7"
+    }
+
+    /// Loads a program and runs it; what runs then.
+    async fn program(bench: &Bench, user: &str, program: &str) -> String {
+        answer(bench, user, &format!("code load {program}")).await;
+        answer(bench, user, "code run").await;
+        runs_now(bench).await
+    }
+
+    async fn runs_now(bench: &Bench) -> String {
+        answer(bench, "vera", "code show").await
+    }
+
+    pub async fn code_by_anyone(bench: &Bench) -> bool {
+        program(bench, "vera", &bench.vendor("guard-1.prg")).await == "OK program=1.0"
+    }
+
+    pub async fn code_refused_but_runs(bench: &Bench) -> bool {
+        program(bench, "vera", &bench.vendor("guard-1.prg")).await == "OK program=1.0"
+    }
+
+    pub async fn removed_code_returns(bench: &Bench) -> bool {
+        let runs = program(bench, "erik", &bench.vendor("guard-1.prg")).await;
+        assert_eq!(runs, "OK program=1.0");
+        assert_eq!(answer(bench, "erik", "code remove").await, "OK");
+        runs_now(&bench.again().await).await != "OK program=none"
+    }
+
+    pub async fn code_unchecked(bench: &Bench) -> bool {
+        program(bench, "erik", &bench.vendor("guard-unsigned.prg")).await == "OK program=1.3"
+    }
+
+    pub async fn code_any_signer(bench: &Bench) -> bool {
+        program(bench, "erik", &bench.vendor("guard-foreign.prg")).await == "OK program=1.2"
+    }
+
+    pub async fn refused_code_stored(bench: &Bench) -> bool {
+        let runs = program(bench, "erik", &bench.vendor("guard-foreign.prg")).await;
+        assert_eq!(runs, "OK program=none");
+        runs_now(&bench.again().await).await != "OK program=none"
+    }
+
+    pub async fn refused_code_unrecorded(bench: &Bench) -> bool {
+        program(bench, "erik", &bench.vendor("guard-unsigned.prg")).await;
+        let log = std::fs::read_to_string(bench.store().join("audit.log")).unwrap();
+        !log.contains("program refused")
     }
 
     pub async fn update_forgotten(bench: &Bench) -> bool {

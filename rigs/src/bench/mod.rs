@@ -34,6 +34,8 @@ pub use session::Session;
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take, unless the rig file says otherwise.
 pub(crate) const ANSWER: Duration = Duration::from_secs(2);
+/// The time between two looks whether the device is back.
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// Who comes to an interface.
 #[derive(Clone, Copy, Debug)]
@@ -160,9 +162,44 @@ impl Bench {
     pub async fn power_cycle(&self) -> Result<(), BenchError> {
         self.recorder.note("power", "off and on");
         self.down.store(true, Ordering::SeqCst);
-        let cycled = self.cycle().await;
+        let cycled = match self.cycle().await {
+            Ok(()) => self.answers().await,
+            failed => failed,
+        };
         self.down.store(false, Ordering::SeqCst);
         cycled
+    }
+
+    /// Waits until the device answers somebody, be it with a refusal. One that the bench starts has reported that it is
+    /// ready.
+    ///
+    /// # Errors
+    /// It does not in the time that the rig file gives it.
+    pub async fn answers(&self) -> Result<(), BenchError> {
+        let Some(power) = &self.rig.power else {
+            return Ok(());
+        };
+        let named = self.rig.interfaces.keys().find_map(|name| {
+            let (account, _) = self.rig.accounts_on(name.as_str()).next()?;
+            Some((name.as_str(), Who::Account(account.as_str())))
+        });
+        let first = self.rig.interfaces.keys().next();
+        let Some((interface, who)) = named.or(first.map(|name| (name.as_str(), Who::Nobody)))
+        else {
+            return Ok(());
+        };
+        let deadline = Instant::now() + power.ready.0;
+        loop {
+            match self.enter(interface, &who).await {
+                Ok(Entry::In(session)) => {
+                    session.close().await;
+                    return Ok(());
+                }
+                Ok(Entry::Refused(_)) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => sleep(BETWEEN).await,
+            }
+        }
     }
 
     /// Whether the rig can switch the device off, do something, and switch it on again.
@@ -197,7 +234,7 @@ impl Bench {
         }
     }
 
-    /// Gives the device its power back.
+    /// Gives the device its power back, and waits until it answers.
     ///
     /// # Errors
     /// The rig cannot, or the device does not start.
@@ -208,6 +245,7 @@ impl Bench {
         } else {
             self.power_on().await?;
         }
+        self.answers().await?;
         self.down.store(false, Ordering::SeqCst);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What a vendor hands to a lab beside the device: firmware images, configurations, backups, roots of trust; and the
+//! What a vendor hands to a lab beside the device: firmware images, mobile code, configurations, backups, roots of trust; and the
 //! settings it recommends.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub struct VendorFile {
     pub file: Template,
     /// Why the device has to refuse it; a file without a fault is sound.
     pub fault: Option<FileFault>,
-    /// Images: the version that the device tells when it runs it.
+    /// Images and mobile code: the version that the device tells when it runs it.
     pub version: Option<String>,
     /// Configurations: the owner's root of trust that makes the device take it.
     pub trust: Option<Located<Name>>,
@@ -85,7 +85,7 @@ impl Table for VendorFile {
         );
         let version = f.optional(
             "version",
-            "Images: the version that the device tells when it runs it.",
+            "Images and mobile code: the version that the device tells when it runs it.",
         );
         let trust = f.optional(
             "trust",

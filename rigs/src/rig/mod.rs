@@ -63,6 +63,8 @@ pub struct Rig {
     pub time_server: TimeServer,
     /// Firmware images that the vendor hands out.
     pub images: BTreeMap<Name, VendorFile>,
+    /// Mobile code for the device: programs, scripts, logic.
+    pub code: BTreeMap<Name, VendorFile>,
     /// Configurations that the vendor hands out.
     pub configurations: BTreeMap<Name, VendorFile>,
     /// Backups of other devices.
@@ -250,6 +252,11 @@ impl Table for Rig {
             "Firmware images that the vendor hands out, sound ones and such as the device has to refuse.",
             BTreeMap::new(),
         );
+        let code = f.or(
+            "code",
+            "Mobile code for the device (programs, scripts, logic), sound and such as the device has to refuse.",
+            BTreeMap::new(),
+        );
         let configurations = f.or(
             "configuration",
             "Configurations that the vendor hands out.",
@@ -296,6 +303,7 @@ impl Table for Rig {
             alert: alert?,
             time_server: time_server?,
             images: images?,
+            code: code?,
             configurations: configurations?,
             backups: backups?,
             trusts: trusts?,

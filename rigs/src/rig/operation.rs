@@ -445,15 +445,17 @@ slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
-const ACT_OR_WAIT: [&str; 8] = [
+const ACT_OR_WAIT: [&str; 10] = [
     "alerts",
     "break_audit",
     "clear_audit",
     "decommission",
     "mend_audit",
     "recommission",
-    "roll_back_update",
+    "remove_code",
     "remove_trust",
+    "roll_back_update",
+    "run_code",
 ];
 
 /// Whether an operation acts, or waits for what may not come, though it takes no value.
@@ -586,6 +588,26 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "roll_back_update",
         "go back to the firmware before the last update",
         &["version"],
+    ),
+    (
+        "load_code",
+        "take a program, a script or logic that the device runs (mobile code)",
+        FILE,
+    ),
+    (
+        "run_code",
+        "run the mobile code that was loaded, where loading does not",
+        &[],
+    ),
+    (
+        "code_state",
+        "tell which mobile code runs: its version, or the same words whenever none does",
+        &[],
+    ),
+    (
+        "remove_code",
+        "stop the mobile code that was loaded, and forget it",
+        &[],
     ),
     (
         "read_stored_image",

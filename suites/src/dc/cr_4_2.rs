@@ -6,7 +6,7 @@ use crate::added::Added;
 use crate::audit;
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::dc::cr_4_1::shows;
-use crate::hands::{Desk, answers, hand, restart};
+use crate::hands::{Desk, hand, restart};
 use crate::own::lets_in;
 use crate::procedure::{Procedure, Stop};
 
@@ -58,7 +58,7 @@ async fn decommission(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let revived = desk.must(p, reviver, "recommission", &Values::new()).await;
     let stored = stored?.stored;
     revived?;
-    answers(p).await?;
+    p.bench().answers().await?;
     let log = Traces::look(p, &mut desk, &added, true).await?.log;
     desk.close().await;
     // Last, since a login that fails leaves the name behind.

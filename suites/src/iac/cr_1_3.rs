@@ -4,9 +4,10 @@ use slcert_rigs::Secret;
 use slcert_rigs::bench::Session;
 
 use crate::account::{Made, one_of_each_kind};
-use crate::administrator::{administer, ask_all, needs, restart};
+use crate::administrator::{administer, ask_all, needs};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::fresh;
+use crate::hands::{Desk, restart};
 use crate::procedure::{Procedure, Stop};
 use crate::session::{acts, deed, dies, stays_open};
 
@@ -193,8 +194,7 @@ async fn outlived<'r>(
         made.control(p).await?.close().await;
     }
     administer(p, &deeds(p, "disable_account", "delete_account")).await?;
-    let (interface, administrator) = p.anywhere("enable_account")?;
-    restart(p, interface, administrator).await?;
+    restart(p, &mut Desk::default()).await?;
     for (made, what) in off
         .iter()
         .map(|it| (it, "disabled"))

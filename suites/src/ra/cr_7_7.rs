@@ -264,15 +264,7 @@ async fn console_commands(p: &mut Procedure<'_>) -> Result<(), Stop> {
             p.name()
         )));
     };
-    let mut listed = BTreeSet::new();
-    for (account, _) in p.rig().accounts_on(p.name()) {
-        let mut session = p.login(account.as_str()).await?;
-        if let Some(console) = session.console() {
-            let said = console.say(&help).await?;
-            listed.extend(commands(&said.text));
-        }
-        session.close().await;
-    }
+    let listed = listed(p, p.name(), &help).await?;
     if listed.is_empty() {
         return Err(Stop::inconclusive(format!(
             "`{help}` lists nothing that reads like commands"
@@ -296,6 +288,27 @@ async fn console_commands(p: &mut Procedure<'_>) -> Result<(), Stop> {
         true,
     );
     Ok(())
+}
+
+/// The commands that a console lists in its help, for all accounts.
+///
+/// # Errors
+/// The bench could not ask.
+pub async fn listed(
+    p: &Procedure<'_>,
+    interface: &str,
+    help: &str,
+) -> Result<BTreeSet<String>, Stop> {
+    let mut listed = BTreeSet::new();
+    for (account, _) in p.rig().accounts_on(interface) {
+        let mut session = p.bench().login(interface, account.as_str()).await?;
+        if let Some(console) = session.console() {
+            let said = console.say(help).await?;
+            listed.extend(commands(&said.text));
+        }
+        session.close().await;
+    }
+    Ok(listed)
 }
 
 /// The first word of each line of a help that begins like a command.

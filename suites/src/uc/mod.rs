@@ -17,3 +17,4 @@ pub mod cr_2_7;
 pub mod cr_2_8;
 pub mod cr_2_9;
 pub mod cr_2_9_re_1;
+pub mod edr_2_4;

@@ -21,6 +21,8 @@ const HELP: &[&str] = &[
     "config import BASE64",
     "update install BASE64",
     "update rollback VERSION",
+    "code load BASE64",
+    "code run | show | remove",
     "trust add NAME BASE64",
     "trust remove NAME",
     "user list",
@@ -118,6 +120,13 @@ pub(crate) fn run(
         ["config", "import", data] => controller.import(actor, data).map(|()| ok())?,
         ["update", "install", data] => controller.install_update(actor, data).map(|()| ok())?,
         ["update", "rollback", version] => controller.roll_back(actor, version).map(|()| ok())?,
+        ["code", "load", data] => controller.load_code(actor, data).map(|()| ok())?,
+        ["code", "run"] => controller.run_code(actor).map(|()| ok())?,
+        ["code", "remove"] => controller.remove_code(actor).map(|()| ok())?,
+        ["code", "show"] => {
+            controller.require(actor, Permission::Identify)?;
+            answer(format_args!("program={}", controller.running_code()))
+        }
         ["trust", "add", name, data] => controller.add_root(actor, name, data).map(|()| ok())?,
         ["trust", "remove", name] => controller.remove_root(actor, name).map(|()| ok())?,
         ["config", "set", key, _, ..] => {

@@ -3,7 +3,12 @@
 /// Bytes a line may have.
 const LONGEST: usize = 256;
 /// The commands that take more: one word of base64.
-const LONG_COMMANDS: [&[u8]; 3] = [b"restore ", b"config import ", b"update install "];
+const LONG_COMMANDS: [&[u8]; 4] = [
+    b"restore ",
+    b"config import ",
+    b"update install ",
+    b"code load ",
+];
 
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
