@@ -28,6 +28,7 @@ mod args;
 mod audit;
 mod backup;
 mod clock;
+mod component;
 mod console;
 mod controller;
 mod device;
@@ -51,6 +52,7 @@ mod store;
 mod supervisor;
 
 pub use args::{Args, run};
+pub use component::Component;
 pub use controller::StartError;
 pub use device::{Config, Device, Ready};
 pub use flaw::{Flaw, FlawSet, UnknownFlaw, flaws};
