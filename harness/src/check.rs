@@ -19,7 +19,7 @@ pub fn check(check: &Check) -> ExitCode {
             eprintln!("error: --live takes one rig file");
             return ExitCode::from(USAGE);
         }
-        return match sources::rig(check.files.first().map(std::path::PathBuf::as_path)) {
+        return match sources::rig(check.files.first().map(std::path::PathBuf::as_path), None) {
             Ok(rig) => live::check(rig),
             Err(unusable) => unusable.into(),
         };

@@ -113,7 +113,7 @@ pub struct On {
     /// The profile: a file, or the name of a built-in one.
     #[arg(long, short, default_value = DEFAULT_PROFILE, value_name = "NAME|FILE")]
     pub profile: String,
-    /// The rig file of the device; the built-in simulated device where left out.
+    /// The rig file of the device; the built-in simulated device, of the profile's component type, where left out.
     #[arg(long, short, value_name = "FILE")]
     pub rig: Option<PathBuf>,
 }
@@ -200,7 +200,7 @@ pub struct Qualify {
     #[arg(
         long,
         short,
-        default_value = "embedded-device-sl4",
+        default_value = crate::qualify::USUAL,
         value_name = "NAME|FILE"
     )]
     pub profile: String,

@@ -32,7 +32,7 @@ pub fn list(list: &List) -> ExitCode {
         requirements(&profile, list.filter.as_deref().unwrap_or_default());
         return ExitCode::SUCCESS;
     }
-    let rig = match sources::rig(list.on.rig.as_deref()) {
+    let rig = match sources::rig(list.on.rig.as_deref(), Some(&profile)) {
         Ok(rig) => rig,
         Err(unusable) => return unusable.into(),
     };

@@ -9,7 +9,7 @@ use slcert_profiles::Profile;
 use slcert_profiles::file::{Diagnostics, Source, choose};
 use slcert_reports::attestation::Attestations;
 use slcert_reports::record::AttestationRecord;
-use slcert_rigs::rig::{Rig, SIMULATED};
+use slcert_rigs::rig::{Rig, SIMULATED, Template};
 
 use crate::command::On;
 
@@ -80,20 +80,23 @@ pub fn profile(on: &On) -> Result<Profile, Unusable> {
     Ok(profile)
 }
 
-/// Reads the rig file that was named.
+/// Reads the rig file that was named. The simulated device, where none was, is of a type that the profile is for.
 ///
 /// # Errors
 /// It is not usable.
-pub fn rig(path: Option<&Path>) -> Result<RigFile, Unusable> {
+pub fn rig(path: Option<&Path>, profile: Option<&Profile>) -> Result<RigFile, Unusable> {
     let source = match path {
         Some(path) => Source::open(path),
         None => Ok(Source::new(SIMULATED_NAME, SIMULATED)),
     };
     let read = source.and_then(|source| Ok((Rig::load(&source)?, source)));
-    let (rig, source) = read.map_err(|faults| {
+    let (mut rig, source) = read.map_err(|faults| {
         tell(&faults);
         Unusable
     })?;
+    if let (None, Some(profile)) = (path, profile) {
+        be_component(&mut rig, profile);
+    }
     let folder = path
         .and_then(Path::parent)
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -104,6 +107,22 @@ pub fn rig(path: Option<&Path>) -> Result<RigFile, Unusable> {
         folder: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
         sha256: hex(&Sha256::digest(source.text.as_bytes())),
     })
+}
+
+/// Makes the simulated device one of the profile's components, where it is none yet.
+fn be_component(rig: &mut Rig, profile: &Profile) {
+    let components = profile.components();
+    let Some(component) = components.iter().next().copied() else {
+        return;
+    };
+    if components.contains(&rig.dut.component) {
+        return;
+    }
+    rig.dut.component = component;
+    if let Some(start) = &mut rig.start {
+        start.command.push(Template::new("--component"));
+        start.command.push(Template::new(component.word()));
+    }
 }
 
 /// Reads what was reviewed, where a file of it was named.

@@ -26,7 +26,7 @@ pub fn run(run: &Run) -> ExitCode {
         Ok(profile) => profile,
         Err(unusable) => return unusable.into(),
     };
-    let mut rig = match sources::rig(run.on.rig.as_deref()) {
+    let mut rig = match sources::rig(run.on.rig.as_deref(), Some(&profile)) {
         Ok(rig) => rig,
         Err(unusable) => return unusable.into(),
     };
@@ -89,7 +89,10 @@ const SIDE_BY_SIDE: usize = 3;
 /// slcert: it is the device, too.
 pub fn as_tests(mut arguments: libtest_mimic::Arguments, program: &Path) -> ExitCode {
     let run = Run::default();
-    let loaded = sources::profile(&run.on).and_then(|profile| Ok((profile, sources::rig(None)?)));
+    let loaded = sources::profile(&run.on).and_then(|profile| {
+        let rig = sources::rig(None, Some(&profile))?;
+        Ok((profile, rig))
+    });
     let (profile, rig) = match loaded {
         Ok(loaded) => loaded,
         Err(unusable) => return unusable.into(),
@@ -134,8 +137,8 @@ fn benches(
     let mut benches = Vec::new();
     for _ in 0..devices {
         let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let rig =
-            sources::rig(None).map_err(|_| "the built-in rig file is not usable".to_owned())?;
+        let rig = sources::rig(None, Some(profile))
+            .map_err(|_| "the built-in rig file is not usable".to_owned())?;
         let folder = Folder::create(Some(&scratch.path().join("campaign")), &run.on.profile)
             .map_err(|error| error.to_string())?;
         let record = record(run, profile, &rig, planned, folder.name());

@@ -23,6 +23,8 @@ use crate::sources::{BENCH, USAGE};
 
 /// The exit code of a suite that misses its goal.
 const MISSED: u8 = 1;
+/// The profile that flaws are looked for with, unless another one is named.
+pub const USUAL: &str = "embedded-device-sl4";
 /// The longest that one campaign may take.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
@@ -198,8 +200,9 @@ impl Work {
         let began = Instant::now();
         let out = self.folder.join(flaw.map_or("sound", |flaw| flaw.name));
         let mut command = Command::new(&self.program);
+        let profile = profile_for(&self.profile, flaw);
         command
-            .args(["run", "--profile", &self.profile, "--out"])
+            .args(["run", "--profile", profile, "--out"])
             .arg(&out);
         if let Some(flaw) = flaw {
             command.args(["--flaw", flaw.name]);
@@ -216,6 +219,21 @@ impl Work {
         };
         row.seconds = began.elapsed().as_secs();
         row
+    }
+}
+
+/// The profile that shows a flaw: one for the type of component whose own requirement it breaks, where the profile asked
+/// for is the usual one.
+fn profile_for<'p>(asked: &'p str, flaw: Option<&Flaw>) -> &'p str {
+    if asked != USUAL {
+        return asked;
+    }
+    let requirement = flaw.map_or("", |flaw| flaw.requirement);
+    match requirement.split(' ').next() {
+        Some("NDR") => "network-device-sl4",
+        Some("HDR") => "host-device-sl4",
+        Some("SAR") => "software-application-sl4",
+        _ => asked,
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::component::Component;
 use crate::device::{Config, Device};
 use crate::flaw::{FlawSet, flaws};
 
@@ -26,6 +27,9 @@ pub struct Args {
     /// Loopback address of a new device; a random one if not given
     #[arg(long, value_name = "127.X.Y.Z")]
     pub address: Option<Ipv4Addr>,
+    /// What type of component the device is
+    #[arg(long, value_name = "TYPE", default_value = "embedded-device")]
+    pub component: Component,
     /// Give the device a flaw; may be repeated
     #[arg(long, value_name = "NAME")]
     pub flaw: Vec<String>,
@@ -66,6 +70,7 @@ pub fn run(args: Args) -> ExitCode {
     let config = Config {
         store: args.store,
         address: args.address,
+        component: args.component,
         flaws,
     };
     let code = runtime.block_on(serve(config, args.stdin_guard));

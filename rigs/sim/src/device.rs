@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::audit::{Category, Event, Source};
+use crate::component::Component;
 use crate::console::Console;
 use crate::controller::{Controller, StartError};
 use crate::flaw::{Defect, FlawSet};
@@ -40,6 +41,8 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// Address of a new device in 127.0.0.0/8; a random free one if `None`. A store keeps its address.
     pub address: Option<Ipv4Addr>,
+    /// What type of component it is.
+    pub component: Component,
     /// The defects it has.
     pub flaws: FlawSet,
 }
@@ -61,6 +64,8 @@ pub struct Ready {
     pub rtu: PathBuf,
     /// Firmware version.
     pub firmware: String,
+    /// What type of component it is.
+    pub component: Component,
     /// The sheet with the first passwords and the certificates.
     pub provisioning: PathBuf,
     /// Process id.
@@ -104,6 +109,7 @@ impl Device {
             console: store.link("console", console.name())?,
             rtu: store.link("rtu", rtu.name())?,
             firmware: controller.firmware_version().to_string(),
+            component: config.component,
             provisioning: store.path(provisioning::SHEET),
             pid: std::process::id(),
         };

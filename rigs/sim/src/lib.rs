@@ -29,6 +29,7 @@ mod audit;
 mod backup;
 mod clock;
 mod code;
+mod component;
 mod console;
 mod controller;
 mod device;
@@ -52,6 +53,7 @@ mod store;
 mod supervisor;
 
 pub use args::{Args, run};
+pub use component::Component;
 pub use controller::StartError;
 pub use device::{Config, Device, Ready};
 pub use flaw::{Flaw, FlawSet, UnknownFlaw, flaws};
