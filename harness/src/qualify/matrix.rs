@@ -10,8 +10,7 @@ use super::{Other, Row};
 pub(super) fn text(rows: &[Row], color: bool, quick: bool) -> String {
     let mut text = String::new();
     let width = |of: fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
-    let name = |row: &Row| row.flaw.unwrap_or("sound device");
-    let names = width(|row| row.flaw.unwrap_or("sound device").len());
+    let names = width(|row| row.name().len());
     let ids = width(|row| row.requirement.unwrap_or("-").len());
     for row in rows {
         let word = match (row.is_right(), row.flaw) {
@@ -32,7 +31,7 @@ pub(super) fn text(rows: &[Row], color: bool, quick: bool) -> String {
             text,
             "{painted}  {:ids$}  {:names$}  {}{also}",
             row.requirement.unwrap_or("-"),
-            name(row),
+            row.name(),
             match row.flaw {
                 None => format!("{} trials", row.trials),
                 Some(_) => row.seen_by.join(", "),
@@ -40,7 +39,7 @@ pub(super) fn text(rows: &[Row], color: bool, quick: bool) -> String {
         );
     }
     for row in rows.iter().filter(|row| !row.is_right()) {
-        let _ = writeln!(text, "\n{}: {}", name(row), row.description);
+        let _ = writeln!(text, "\n{}: {}", row.name(), row.description);
         if let Some(trouble) = &row.trouble {
             let _ = writeln!(text, "  no result: {}", one_line(trouble));
         } else if row.flaw.is_some() && row.seen_by.is_empty() {

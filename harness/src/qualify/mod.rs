@@ -28,9 +28,20 @@ pub const USUAL: &str = "embedded-device-sl4";
 /// The longest that one campaign may take.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
+/// A device that is judged.
+#[derive(Clone, Copy)]
+struct Device<'p> {
+    /// Its flaw; none for a sound one.
+    flaw: Option<&'static Flaw>,
+    /// The profile that it is tested by.
+    profile: &'p str,
+}
+
 /// What one device came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
+    /// The profile that it was tested by.
+    pub profile: String,
     /// The flaw; none for the sound device.
     pub flaw: Option<&'static str>,
     /// What the flawed device does.
@@ -63,6 +74,20 @@ pub struct Other {
 }
 
 impl Row {
+    /// What it is called.
+    pub fn name(&self) -> String {
+        match self.flaw {
+            Some(flaw) => flaw.to_owned(),
+            None => {
+                let profile = self.profile.as_str();
+                let component = profile
+                    .rsplit_once("-sl")
+                    .map_or(profile, |(before, _)| before);
+                format!("sound {component}")
+            }
+        }
+    }
+
     /// Whether this device was judged as it should be.
     pub fn is_right(&self) -> bool {
         let seen = self.flaw.is_none() || !self.seen_by.is_empty();
@@ -116,15 +141,18 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
     let work = Work {
         program,
         folder: scratch.path().to_owned(),
-        profile: qualify.profile.clone(),
         quick: qualify.quick,
     };
-    // The sound device first: it takes the longest, and says the most.
-    let sound = qualify.filter.is_none().then_some(None);
-    let devices: VecDeque<_> = sound
-        .into_iter()
-        .chain(flaws.into_iter().map(Some))
-        .collect();
+    // The sound devices first: they take the longest, and say the most.
+    let sound = match qualify.filter {
+        Some(_) => Vec::new(),
+        None => sound_devices(&qualify.profile),
+    };
+    let flawed = flaws.into_iter().map(|flaw| Device {
+        flaw: Some(flaw),
+        profile: profile_for(&qualify.profile, flaw),
+    });
+    let devices: VecDeque<_> = sound.into_iter().chain(flawed).collect();
     let rows = side_by_side(&work, devices, qualify.jobs.max(1));
     let reached = rows.iter().all(Row::is_right);
     anstream::println!(
@@ -153,7 +181,7 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
 }
 
 /// Runs the devices on so many threads, and hands back their rows in the order of the flaws.
-fn side_by_side(work: &Work, devices: VecDeque<Option<&'static Flaw>>, jobs: usize) -> Vec<Row> {
+fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<Row> {
     let total = devices.len();
     let waiting: Mutex<VecDeque<_>> = Mutex::new(devices.into_iter().enumerate().collect());
     let done: Mutex<Vec<(usize, Row)>> = Mutex::new(Vec::new());
@@ -165,8 +193,8 @@ fn side_by_side(work: &Work, devices: VecDeque<Option<&'static Flaw>>, jobs: usi
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .pop_front();
-                    let Some((place, flaw)) = next else { return };
-                    let row = work.judge(flaw);
+                    let Some((place, device)) = next else { return };
+                    let row = work.judge(device);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((place, row));
                     if let Some((_, row)) = done.last() {
@@ -175,7 +203,7 @@ fn side_by_side(work: &Work, devices: VecDeque<Option<&'static Flaw>>, jobs: usi
                         } else {
                             "NOT AS EXPECTED"
                         };
-                        let name = row.flaw.unwrap_or("sound device");
+                        let name = row.name();
                         eprintln!("{}/{total} {name}: {word}, {} s", done.len(), row.seconds);
                     }
                 }
@@ -190,17 +218,18 @@ fn side_by_side(work: &Work, devices: VecDeque<Option<&'static Flaw>>, jobs: usi
 struct Work {
     program: PathBuf,
     folder: PathBuf,
-    profile: String,
     quick: bool,
 }
 
 impl Work {
     /// One campaign against one device.
-    fn judge(&self, flaw: Option<&'static Flaw>) -> Row {
+    fn judge(&self, device: Device<'_>) -> Row {
+        let Device { flaw, profile } = device;
         let began = Instant::now();
-        let out = self.folder.join(flaw.map_or("sound", |flaw| flaw.name));
+        let out = self
+            .folder
+            .join(flaw.map_or_else(|| format!("sound-{profile}"), |flaw| flaw.name.to_owned()));
         let mut command = Command::new(&self.program);
-        let profile = profile_for(&self.profile, flaw);
         command
             .args(["run", "--profile", profile, "--out"])
             .arg(&out);
@@ -213,23 +242,39 @@ impl Work {
         let ended = run(&mut command);
         let record = Record::read(&out.join("result.json"));
         let mut row = match (ended, record) {
-            (Err(trouble), _) => empty(flaw, trouble),
-            (Ok(()), Err(error)) => empty(flaw, error.to_string()),
-            (Ok(()), Ok(record)) => read(flaw, &record),
+            (Err(trouble), _) => empty(device, trouble),
+            (Ok(()), Err(error)) => empty(device, error.to_string()),
+            (Ok(()), Ok(record)) => read(device, &record),
         };
         row.seconds = began.elapsed().as_secs();
         row
     }
 }
 
+/// A sound device of each type of component, where the profile asked for is the usual one.
+fn sound_devices(asked: &str) -> Vec<Device<'_>> {
+    const OTHERS: [&str; 3] = [
+        "host-device-sl4",
+        "network-device-sl4",
+        "software-application-sl4",
+    ];
+    let others = OTHERS.into_iter().filter(|_| asked == USUAL);
+    std::iter::once(asked)
+        .chain(others)
+        .map(|profile| Device {
+            flaw: None,
+            profile,
+        })
+        .collect()
+}
+
 /// The profile that shows a flaw: one for the type of component whose own requirement it breaks, where the profile asked
 /// for is the usual one.
-fn profile_for<'p>(asked: &'p str, flaw: Option<&Flaw>) -> &'p str {
+fn profile_for<'p>(asked: &'p str, flaw: &Flaw) -> &'p str {
     if asked != USUAL {
         return asked;
     }
-    let requirement = flaw.map_or("", |flaw| flaw.requirement);
-    match requirement.split(' ').next() {
+    match flaw.requirement.split(' ').next() {
         Some("NDR") => "network-device-sl4",
         Some("HDR") => "host-device-sl4",
         Some("SAR") => "software-application-sl4",
@@ -260,8 +305,10 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-fn empty(flaw: Option<&'static Flaw>, trouble: String) -> Row {
+fn empty(device: Device<'_>, trouble: String) -> Row {
+    let Device { flaw, profile } = device;
     Row {
+        profile: profile.to_owned(),
         flaw: flaw.map(|flaw| flaw.name),
         description: flaw.map_or("nothing wrong", |flaw| flaw.description),
         requirement: flaw.map(|flaw| flaw.requirement),
@@ -276,8 +323,9 @@ fn empty(flaw: Option<&'static Flaw>, trouble: String) -> Row {
 }
 
 /// Reads what a campaign against a device came to.
-fn read(flaw: Option<&'static Flaw>, record: &Record) -> Row {
-    let mut row = empty(flaw, String::new());
+fn read(device: Device<'_>, record: &Record) -> Row {
+    let flaw = device.flaw;
+    let mut row = empty(device, String::new());
     row.trouble = None;
     row.trials = record.trials.len();
     let own: Option<RequirementId> = flaw.and_then(|flaw| flaw.requirement.parse().ok());
@@ -325,10 +373,12 @@ pub fn check(
     let work = Work {
         program: program.to_owned(),
         folder: scratch.path().to_owned(),
-        profile: profile.to_owned(),
         quick,
     };
-    let row = work.judge(Some(flaw));
+    let row = work.judge(Device {
+        flaw: Some(flaw),
+        profile: profile_for(profile, flaw),
+    });
     if row.is_right() {
         Ok(())
     } else {
