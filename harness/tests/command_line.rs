@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn slcert(arguments: &[&str]) -> Output {
@@ -104,6 +105,7 @@ fn a_device_that_does_not_start_is_exit_code_6() {
         6,
         &["/nonexistent/device"],
     );
+    assert!(!Path::new(&out).exists(), "nothing was recorded");
 }
 
 #[test]
@@ -116,7 +118,14 @@ fn what_there_is_can_be_listed_and_explained() {
         &["CR 1.11", "lockout", "criterion"],
     );
     says(&["sim", "--list-flaws"], 0, &["no-lockout"]);
-    says(&["check", "--live"], 0, &["write_output"]);
+    says(
+        &["check", "--live"],
+        0,
+        &[
+            "write_output on console",
+            "store_image on the bench: not tried: would run `cp {file} {work}/firmware/a.img`",
+        ],
+    );
 }
 
 #[test]

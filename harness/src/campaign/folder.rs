@@ -9,9 +9,11 @@ use thiserror::Error;
 const CAMPAIGNS: &str = "campaigns";
 
 /// A campaign's folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
+    /// Whether it was not there before.
+    made: bool,
 }
 
 /// The folder cannot be used.
@@ -44,6 +46,7 @@ impl Folder {
             path: path.clone(),
             source,
         };
+        let made = !path.exists();
         std::fs::create_dir_all(path.join("evidence")).map_err(failed)?;
         let others = std::fs::read_dir(&path)
             .map_err(failed)?
@@ -53,7 +56,16 @@ impl Folder {
         if others > 0 {
             return Err(FolderError::NotEmpty(path));
         }
-        Ok(Self { path })
+        Ok(Self { path, made })
+    }
+
+    /// Takes the folder away again, of a campaign that did not begin. What holds a file stays.
+    pub fn discard(&self) {
+        // `remove_dir` leaves alone what is not empty.
+        let _ = std::fs::remove_dir(self.path.join("evidence"));
+        if self.made {
+            let _ = std::fs::remove_dir(&self.path);
+        }
     }
 
     /// The folder's own name.
@@ -91,4 +103,32 @@ fn fresh(profile: &str) -> PathBuf {
         number += 1;
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_which_nothing_was_recorded_goes_away() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("campaign");
+        Folder::create(Some(&path), "p").unwrap().discard();
+        assert!(!path.exists());
+        // One that was there before stays, as it was.
+        std::fs::create_dir(&path).unwrap();
+        Folder::create(Some(&path), "p").unwrap().discard();
+        assert!(path.exists() && std::fs::read_dir(&path).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn nothing_that_was_recorded_is_taken_away() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Folder::create(Some(&scratch.path().join("campaign")), "p").unwrap();
+        std::fs::write(folder.path("journal.jsonl"), "one").unwrap();
+        std::fs::write(folder.path("evidence/one.txt"), "one").unwrap();
+        folder.discard();
+        assert!(folder.path("journal.jsonl").exists());
+        assert!(folder.path("evidence/one.txt").exists());
+    }
 }

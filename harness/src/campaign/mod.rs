@@ -70,9 +70,10 @@ pub fn run(run: &Run) -> ExitCode {
     let mut record = record(run, &profile, &rig, &planned, folder.name());
     record.attestations = attestations;
     header(&record, &rig, planned.len());
-    let runner = match Runner::start(rig, folder, record, None) {
+    let runner = match Runner::start(rig, folder.clone(), record, None) {
         Ok(runner) => Arc::new(runner),
         Err(error) => {
+            folder.discard();
             eprintln!("error: {error}");
             return ExitCode::from(BENCH);
         }

@@ -1,11 +1,12 @@
 //! `slcert check --live`: every binding of a rig, tried on its device.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use slcert_reports::one_line;
 use slcert_rigs::Attempt;
 use slcert_rigs::bench::{Bench, Entry, Who};
-use slcert_rigs::rig::Values;
+use slcert_rigs::rig::{Template, Values};
 use slcert_suites::live::{Arguments, arguments, order};
 
 use crate::sources::{BENCH, RigFile, USAGE};
@@ -82,8 +83,61 @@ async fn try_all(bench: &Bench) -> usize {
             anstream::println!("{mark} {operation} on {interface} as {who}: {result}");
             bad += usize::from(!works);
         }
+        if let Some((result, works)) = on_the_bench(bench, operation) {
+            let mark = if works { "ok  " } else { "FAIL" };
+            anstream::println!("{mark} {operation} on the bench: {result}");
+            bad += usize::from(!works);
+        }
     }
     bad
+}
+
+/// What the bench does by itself may change the device, or want it switched off: it is told, and not tried. A program that
+/// is not there would be found out in the middle of a campaign, so it is looked for.
+fn on_the_bench(bench: &Bench, operation: &str) -> Option<(String, bool)> {
+    bench.rig().operations.get(operation)?.bench.as_ref()?;
+    let Some(bound) = bench.rig().bench_command(operation) else {
+        return Some(("a hazard: not tried".to_owned(), true));
+    };
+    let words: Vec<_> = bound.command.iter().map(shown).collect();
+    let would = format!("not tried: would run `{}`", one_line(&words.join(" ")));
+    let program = bound.command.first().and_then(|word| bench.fill(word).ok());
+    // A program whose name is known only when it is run cannot be looked for.
+    Some(match program {
+        Some(program) if !is_program(&program) => (
+            format!(
+                "there is no program `{}`: install it, or write its path; {would}",
+                one_line(&bench.conceal(&program))
+            ),
+            false,
+        ),
+        _ => (would, true),
+    })
+}
+
+/// A word of a command as the rig file has it: what its placeholders stand for may be secret.
+fn shown(word: &Template) -> String {
+    let text = word.to_string();
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        let quote = if text.contains('\'') { '"' } else { '\'' };
+        format!("{quote}{text}{quote}")
+    } else {
+        text
+    }
+}
+
+/// Whether the operating system would find a program: by its path, or in one of the folders of `PATH`.
+fn is_program(name: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let runs = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    if name.contains('/') {
+        return runs(Path::new(name));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| runs(&folder.join(name)))
 }
 
 async fn try_one(
@@ -189,5 +243,31 @@ async fn attempt(
             session.close().await;
             attempt.map_err(|error| error.to_string())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_by_its_path_and_in_the_folders_of_path() {
+        assert!(is_program("sh") && is_program("/bin/sh"));
+        for name in [
+            "",
+            "no-such-program",
+            "/bin/no-such-program",
+            "/bin",
+            "/etc/passwd",
+        ] {
+            assert!(!is_program(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_shown_as_the_rig_file_has_it() {
+        assert_eq!(shown(&Template::new("{password}")), "{password}");
+        assert_eq!(shown(&Template::new("a b")), "'a b'");
+        assert_eq!(shown(&Template::new("cd 'a b'")), "\"cd 'a b'\"");
     }
 }

@@ -1,6 +1,7 @@
 //! Text with `{placeholders}`: addresses that are known once the device runs, and values that a case puts in.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use slcert_profiles::file::{DeValue, Diagnostic, Schema, Setting, Spanned};
 use thiserror::Error;
@@ -107,6 +108,19 @@ impl Template {
         Self {
             pieces: pieces.collect(),
         }
+    }
+}
+
+impl fmt::Display for Template {
+    /// As it stands in the file: the placeholders, and not what they stand for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(plain) => f.write_str(plain)?,
+                Piece::Name(name) => write!(f, "{{{name}}}")?,
+            }
+        }
+        Ok(())
     }
 }
 
