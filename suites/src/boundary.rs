@@ -189,7 +189,8 @@ pub async fn are_closed(
     let tried = total - left_out.len();
     if tried == 0 {
         return Err(Stop::not_evaluated(format!(
-            "{what}: this machine does not let the bench use any of the ports; run it with the right to use low ports"
+            "{what}: the bench cannot use any of the ports: {}; free them, or run slcert with the right to use low ports",
+            left_out.into_iter().collect::<Vec<_>>().join(", ")
         )));
     }
     if open == 0 {

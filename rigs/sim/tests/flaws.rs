@@ -198,7 +198,13 @@ const SHORT: Duration = Duration::from_millis(600);
 
 /// Whether a device shows a flaw.
 mod shows {
-    pub use super::boundary::*;
+    pub use super::boundary::{
+        access_approved_by_anyone, approval_for_ever, broadcast_crosses, call_crosses,
+        chat_crosses, cleared_rules_go_on, default_allow_after_restart, empty_table_allows_all,
+        filter_fails_open, filter_fails_open_out, island_for_ever, island_keeps_connections,
+        island_leaks_out, mail_on_any_port, management_outside, outside_unapproved,
+        outside_unlogged, rule_both_ways, rule_for_any_protocol, rule_off_by_one, udp_bridged_out,
+    };
     use super::common::mqtt::{V5, gateway};
     use super::*;
     use base64::Engine;

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Bench, BenchError};
 use crate::line::{Recorder, find};
-use crate::rig::{Network, Template, Transport};
+use crate::rig::{Name, Network, Template, Transport};
 
 pub(super) use socket::connect;
 
@@ -343,11 +343,22 @@ impl Bench {
     fn end(&self, network: &Network) -> Result<End, BenchError> {
         Ok(End {
             address: self.ip(&network.address)?,
-            namespace: network
-                .namespace
-                .as_ref()
-                .map(|name| name.as_str().to_owned()),
+            namespace: self.namespace(network)?,
         })
+    }
+
+    /// The namespace of a network's port; its name becomes part of a path.
+    pub(super) fn namespace(&self, network: &Network) -> Result<Option<String>, BenchError> {
+        let Some(template) = &network.namespace else {
+            return Ok(None);
+        };
+        let name = self.fill(template)?;
+        match Name::new(&name) {
+            Some(_) => Ok(Some(name)),
+            None => Err(BenchError::Rig(format!(
+                "`{name}` is no name of a network namespace (`network.NAME.namespace`)"
+            ))),
+        }
     }
 
     fn ip(&self, template: &Template) -> Result<IpAddr, BenchError> {
@@ -395,6 +406,7 @@ async fn attempt(way: &Way) -> io::Result<Crossing> {
                 let own = send_tcp(&way.to, way.listen, &mark, &mut heard).await?;
                 proven(&own)?;
             }
+            heard.end().await;
             crossing
         }
         Transport::Udp => {
@@ -408,6 +420,7 @@ async fn attempt(way: &Way) -> io::Result<Crossing> {
                 let own = send_udp(&way.to, way.listen, &mark, &mut heard).await?;
                 proven(&own)?;
             }
+            heard.end().await;
             crossing
         }
     };
@@ -436,7 +449,7 @@ fn proven(own: &Crossing) -> io::Result<()> {
 /// What a listener hears, until it is dropped.
 struct Ears {
     heard: mpsc::Receiver<Crossing>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Ears {
@@ -455,10 +468,7 @@ impl Ears {
                 });
             }
         });
-        Self {
-            heard,
-            _tasks: tasks,
-        }
+        Self { heard, tasks }
     }
 
     fn udp(socket: UdpSocket, mark: &str) -> Self {
@@ -476,10 +486,12 @@ impl Ears {
                 }
             }
         });
-        Self {
-            heard,
-            _tasks: tasks,
-        }
+        Self { heard, tasks }
+    }
+
+    /// Ends the listener: its port is free afterwards.
+    async fn end(mut self) {
+        self.tasks.shutdown().await;
     }
 
     /// The best of what is heard until a moment.

@@ -450,7 +450,8 @@ impl Bench {
                 .await
                 .map_err(|source| on(interface, source))?
         } else if let Some((_, network)) = self.elsewhere(interface) {
-            let stream = boundary::connect(network, &address, CONNECT).await;
+            let namespace = self.namespace(network)?;
+            let stream = boundary::connect(namespace.as_deref(), &address, CONNECT).await;
             Box::new(stream.map_err(|error| on(interface, LineError::io(&address, error)))?)
         } else {
             Box::new(

@@ -22,7 +22,7 @@ pub struct Network {
     /// An address and a TCP port that answer in it, which shows that the bench's port is connected.
     pub answers: Option<Template>,
     /// The namespace of this machine in which the bench has its port to it; the bench's own where left out.
-    pub namespace: Option<Name>,
+    pub namespace: Option<Template>,
     /// Whether the control system does not trust it.
     pub untrusted: bool,
     /// The TCP ports of the device that answer in it.

@@ -10,13 +10,16 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::End;
-use crate::rig::Network;
 
 /// Where `ip netns` keeps its namespaces.
 const NAMESPACES: &str = "/run/netns";
+/// How often a port that is in use is tried once more.
+const TRIES: u32 = 5;
+/// The time between two tries.
+const BETWEEN: Duration = Duration::from_millis(60);
 /// Connections that may wait for the listener.
 const BACKLOG: u32 = 16;
 
@@ -58,14 +61,29 @@ fn tcp(address: SocketAddr) -> io::Result<TcpSocket> {
 
 /// Listens in a network.
 pub(super) async fn listen(end: &End, at: SocketAddr) -> io::Result<TcpListener> {
-    let socket = within(end.namespace.as_deref(), move || {
+    let make = move || {
         let socket = tcp(at)?;
         // An earlier crossing's connection may still be in TIME_WAIT.
         socket.set_reuseaddr(true)?;
         socket.bind(at)?;
         Ok(socket)
-    });
-    socket.await?.listen(BACKLOG)
+    };
+    let socket = when_free(end, make).await?;
+    socket.listen(BACKLOG)
+}
+
+/// Makes a socket as soon as its port is free, or not much later: another crossing may have had it just now.
+async fn when_free<T: Send + 'static>(
+    end: &End,
+    make: impl Fn() -> io::Result<T> + Copy + Send + 'static,
+) -> io::Result<T> {
+    for _ in 0..TRIES {
+        match within(end.namespace.as_deref(), make).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => sleep(BETWEEN).await,
+            made => return made,
+        }
+    }
+    within(end.namespace.as_deref(), make).await
 }
 
 /// Connects from the bench's address in a network.
@@ -96,24 +114,23 @@ pub(super) async fn dials(
 
 /// A UDP socket in a network.
 pub(super) async fn udp(end: &End, at: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = within(end.namespace.as_deref(), move || {
+    let make = move || {
         let socket = std::net::UdpSocket::bind(at)?;
         socket.set_nonblocking(true)?;
         Ok(socket)
-    });
-    UdpSocket::from_std(socket.await?)
+    };
+    UdpSocket::from_std(when_free(end, make).await?)
 }
 
 /// Connects to an interface that the device serves in a network.
 pub(in crate::bench) async fn connect(
-    network: &Network,
+    namespace: Option<&str>,
     address: &str,
     limit: Duration,
 ) -> io::Result<TcpStream> {
     let target: SocketAddr = address
         .parse()
         .map_err(|_| io::Error::other(format!("`{address}` is no address and port")))?;
-    let namespace = network.namespace.as_ref().map(|name| name.as_str());
     let socket = within(namespace, move || tcp(target)).await?;
     let connected = timeout(limit, socket.connect(target)).await;
     let stream = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
