@@ -4,7 +4,7 @@ use slcert_rigs::rig::Values;
 
 use crate::boundary::{all_pass, are_closed, are_open, pairs, undeclared};
 use crate::case::{Case, Kind, Run, Scope, Svv};
-use crate::hands::{Desk, answers, hand};
+use crate::hands::{Desk, hand};
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -42,7 +42,6 @@ async fn fail_close(p: &mut Procedure<'_>) -> Result<(), Stop> {
         p.bench().switch_off().await?;
         let closed = are_closed(p, anything, "with the device switched off").await;
         p.bench().switch_on().await?;
-        answers(p).await?;
         closed?;
         are_open(p, all, "with the device switched on again").await?;
     }
