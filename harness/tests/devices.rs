@@ -21,7 +21,7 @@ use slcert_rigs::rig::{Rig, SIMULATED};
 
 /// The devices, the profile that each is tested by, and the arguments of the campaigns that share its trials; the simulated
 /// one stands for itself.
-const DEVICES: [(&str, &str, &[&[&str]]); 3] = [
+const DEVICES: [(&str, &str, &[&[&str]]); 4] = [
     // Debian's login takes its time: three of them are tested side by side.
     (
         "console",
@@ -34,6 +34,7 @@ const DEVICES: [(&str, &str, &[&[&str]]); 3] = [
     ),
     ("pymodbus", "embedded-device-sl2", &[&[]]),
     ("mosquitto", "software-application-sl2", &[&[]]),
+    ("router", "network-device-sl4", &[&[]]),
 ];
 
 fn main() -> ExitCode {

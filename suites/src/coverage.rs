@@ -31,19 +31,6 @@ const OPEN: &[(&[&str], &str)] = &[
         "enrolment of certificates and shared keys has no operations yet",
     ),
     (
-        &[
-            "NDR 1.13",
-            "NDR 1.13 RE(1)",
-            "CR 5.1",
-            "NDR 5.2",
-            "NDR 5.2 RE(1)",
-            "NDR 5.2 RE(2)",
-            "NDR 5.2 RE(3)",
-            "NDR 5.3",
-        ],
-        "a rig has no second network port yet",
-    ),
-    (
         &["CR 4.2 RE(1)", "CR 4.2 RE(2)"],
         "memory that is used again, and proof of erasure, have no operations yet",
     ),

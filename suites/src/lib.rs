@@ -12,6 +12,7 @@ pub mod alert;
 pub mod alter;
 pub mod audit;
 pub mod baseline;
+pub mod boundary;
 pub mod case;
 pub mod clock;
 pub mod configured;
@@ -35,6 +36,7 @@ pub mod power;
 pub mod procedure;
 pub mod provoke;
 pub mod ra;
+pub mod rdf;
 pub mod rights;
 pub mod session;
 pub mod si;
@@ -61,6 +63,8 @@ pub fn cases() -> Vec<&'static Case> {
         iac::cr_1_10::CASES,
         iac::cr_1_11::CASES,
         iac::cr_1_12::CASES,
+        iac::ndr_1_13::CASES,
+        iac::ndr_1_13_re_1::CASES,
         uc::cr_2_1::CASES,
         uc::cr_2_1_re_1::CASES,
         uc::cr_2_1_re_2::CASES,
@@ -94,6 +98,12 @@ pub fn cases() -> Vec<&'static Case> {
         dc::cr_4_1::CASES,
         dc::cr_4_2::CASES,
         dc::cr_4_3::CASES,
+        rdf::cr_5_1::CASES,
+        rdf::ndr_5_2::CASES,
+        rdf::ndr_5_2_re_1::CASES,
+        rdf::ndr_5_2_re_2::CASES,
+        rdf::ndr_5_2_re_3::CASES,
+        rdf::ndr_5_3::CASES,
         tre::cr_6_1::CASES,
         tre::cr_6_1_re_1::CASES,
         tre::cr_6_2::CASES,

@@ -51,6 +51,7 @@ pub fn order(rig: &Rig) -> Vec<&str> {
         "grant" => 3,
         "revoke" => 4,
         "delete_account" => 5,
+        "island_off" | "restore_rules" => 1,
         "clear_audit" => 6,
         _ => 0,
     };
@@ -133,6 +134,7 @@ pub fn arguments(
             .interfaces
             .keys()
             .find_map(|name| override_values(rig, name.as_str())),
+        "approve_access" => number(Some(0)),
         // There is no session that nobody needs.
         "end_session" => None,
         "set_time" => Some(clock::set(0).1),

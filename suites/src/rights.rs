@@ -3,6 +3,7 @@
 use slcert_rigs::bench::Who;
 use slcert_rigs::rig::{InterfaceKind, Rig, Values};
 
+use crate::boundary;
 use crate::clock::{self, days};
 use crate::effect::{Actor, Effect, attempt_with};
 use crate::fresh;
@@ -266,6 +267,10 @@ impl Scratch {
                 "value".to_owned(),
                 policy.output_on_loss.as_ref()?.state.to_string(),
             )])),
+            // They change what may pass: who may is not tried here.
+            _ if boundary::OPERATIONS.contains(&operation) => {
+                (!allowed).then(|| number(Some(0))).flatten()
+            }
             // They change what the device is: who may is not tried here, and who may not has nothing of worth to give.
             _ if offer::CHANGE_THE_DEVICE.contains(&operation) => {
                 let mut values = p.bench().place(b"nothing").ok()?;

@@ -91,6 +91,26 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "what is not found altered is not told",
     ),
     (
+        "access-approved-by-anyone",
+        &["CR 2.1"],
+        "the rights matrix tries every operation",
+    ),
+    (
+        "rule-both-ways",
+        &["CR 5.1", "NDR 5.2 RE(1)"],
+        "what a rule permits in one direction is not declared in the other",
+    ),
+    (
+        "udp-bridged-out",
+        &["NDR 5.2 RE(1)"],
+        "what is not declared is not permitted either",
+    ),
+    (
+        "default-allow-after-restart",
+        &["CR 5.1"],
+        "earlier trials have restarted the device",
+    ),
+    (
         "loop-stalls",
         &["CR 3.7", "CR 7.7"],
         "their cases send unknown functions as well",

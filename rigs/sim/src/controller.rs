@@ -11,6 +11,7 @@ use crate::account::Account;
 use crate::alert::Alerts;
 use crate::approval::Interlock;
 use crate::audit::{Audit, Category, Event, Source};
+use crate::boundary::Boundary;
 use crate::clock::Clock;
 use crate::code::{BadProgram, Loaded};
 use crate::firmware::{BadImage, Firmware};
@@ -141,6 +142,7 @@ pub(crate) struct Controller {
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
     pub(crate) firmware: Mutex<Firmware>,
     pub(crate) code: Mutex<Loaded>,
+    pub(crate) boundary: Boundary,
     /// Who wrote the output last, where that is somebody whose loss can be told.
     pub(crate) master: Mutex<Option<Master>>,
     pub(crate) store: Store,
@@ -192,6 +194,7 @@ impl Controller {
             &state.policy,
         )?;
         Ok(Self {
+            boundary: Boundary::open(store.clone(), flaws.clone())?,
             firmware: Mutex::new(Firmware::boot(&store, &flaws, &audit)?),
             code: Mutex::new(Loaded::open(&store, &flaws)?),
             master: Mutex::new(None),

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::audit::{Category, Event, Source};
+use crate::boundary::{self, Networks};
 use crate::component::Component;
 use crate::console::Console;
 use crate::controller::{Controller, StartError};
@@ -62,6 +63,9 @@ pub struct Ready {
     pub console: PathBuf,
     /// Link to the Modbus RTU serial line.
     pub rtu: PathBuf,
+    /// Its two networks.
+    #[serde(flatten)]
+    pub networks: Networks,
     /// Firmware version.
     pub firmware: String,
     /// What type of component it is.
@@ -94,6 +98,7 @@ impl Device {
         // The ports first: whoever cannot have them must not touch the store of the device that has.
         let plain = listen(address, MODBUS_TCP).await?;
         let tls = listen(address, MODBUS_TLS).await?;
+        let networks = Networks::of(address);
         purge::carry_out(&store, &config.flaws)?;
         let delivered = |serial: &str| provisioning::provision(&store, serial, address);
         let controller = Controller::open(store.clone(), config.flaws, delivered)?;
@@ -108,6 +113,7 @@ impl Device {
             mqtt_tls: MQTT_TLS,
             console: store.link("console", console.name())?,
             rtu: store.link("rtu", rtu.name())?,
+            networks,
             firmware: controller.firmware_version().to_string(),
             component: config.component,
             provisioning: store.path(provisioning::SHEET),
@@ -124,6 +130,18 @@ impl Device {
         controller.process.start().map_err(port("control loop"))?;
 
         tasks.spawn(modbus::tcp::serve_plain(plain, Arc::clone(&controller)));
+        boundary::start(&mut tasks, &controller, networks).await?;
+        if config.component == Component::NetworkDevice {
+            let outside = listen(networks.outside, MODBUS_TLS).await?;
+            tasks.spawn(modbus::tls::serve_outside(
+                outside,
+                acceptor.clone(),
+                Arc::clone(&controller),
+            ));
+            if controller.flaws.enabled(Defect::ManagementOutside) {
+                tasks.spawn(debug_port(listen(networks.outside, DEBUG).await?));
+            }
+        }
         tasks.spawn(modbus::tls::serve(tls, acceptor, Arc::clone(&controller)));
         tasks.spawn(modbus::rtu::serve(rtu, Arc::clone(&controller)));
         let shell = Console::new(console, Arc::clone(&controller));
@@ -268,7 +286,7 @@ async fn follow_time(controller: Arc<Controller>) {
     }
 }
 
-/// The service of the flaw `debug-port`.
+/// The service of the flaws `debug-port` and `management-outside`.
 async fn debug_port(listener: TcpListener) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     while let Ok((mut stream, _)) = listener.accept().await {

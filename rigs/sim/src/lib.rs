@@ -27,6 +27,7 @@ mod approval;
 mod args;
 mod audit;
 mod backup;
+mod boundary;
 mod clock;
 mod code;
 mod component;
@@ -53,6 +54,7 @@ mod store;
 mod supervisor;
 
 pub use args::{Args, run};
+pub use boundary::Networks;
 pub use component::Component;
 pub use controller::StartError;
 pub use device::{Config, Device, Ready};

@@ -56,6 +56,8 @@ permissions! {
     ManageTrust "manage_trust",
     Purge "purge",
     ManageCode "manage_code",
+    ManageBoundary "manage_boundary",
+    ApproveAccess "approve_access",
 }
 
 use Permission::*;
@@ -69,7 +71,14 @@ const VIEWER: &[Permission] = &[
     ChangeOwnPassword,
 ];
 const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint, Interlock];
-const ENGINEER: &[Permission] = &[ReadAudit, WriteLimit, Backup, Override, ManageCode];
+const ENGINEER: &[Permission] = &[
+    ReadAudit,
+    WriteLimit,
+    Backup,
+    Override,
+    ManageCode,
+    ApproveAccess,
+];
 const ADMINISTRATOR: &[Permission] = &[
     ReadAudit,
     Backup,
@@ -84,6 +93,7 @@ const ADMINISTRATOR: &[Permission] = &[
     InstallUpdate,
     ManageTrust,
     Purge,
+    ManageBoundary,
 ];
 
 /// What the accounts of a role are for: a process account has no console, a person no MQTT.

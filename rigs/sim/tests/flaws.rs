@@ -6,6 +6,8 @@
     reason = "a test ends where something is amiss"
 )]
 
+#[path = "flaws/boundary.rs"]
+mod boundary;
 mod common;
 
 use std::time::Duration;
@@ -61,6 +63,27 @@ shown! {
     lockout_per_connection "lockout-per-connection";
     no_banner "no-banner";
     banner_fixed "banner-fixed";
+    management_outside "management-outside";
+    outside_unlogged "outside-unlogged";
+    outside_unapproved "outside-unapproved";
+    approval_for_ever "approval-for-ever";
+    access_approved_by_anyone "access-approved-by-anyone";
+    broadcast_crosses "broadcast-crosses";
+    udp_bridged_out "udp-bridged-out";
+    rule_both_ways "rule-both-ways";
+    rule_off_by_one "rule-off-by-one";
+    rule_for_any_protocol "rule-for-any-protocol";
+    default_allow_after_restart "default-allow-after-restart";
+    empty_table_allows_all "empty-table-allows-all";
+    cleared_rules_go_on "cleared-rules-go-on";
+    island_leaks_out "island-leaks-out";
+    island_for_ever "island-for-ever";
+    island_keeps_connections "island-keeps-connections";
+    filter_fails_open "filter-fails-open";
+    filter_fails_open_out "filter-fails-open-out";
+    chat_crosses "chat-crosses";
+    call_crosses "call-crosses";
+    mail_on_any_port "mail-on-any-port";
     viewer_writes "viewer-writes";
     certificate_role_ignored "certificate-role-ignored";
     topic_acl_ignored "topic-acl-ignored";
@@ -175,6 +198,13 @@ const SHORT: Duration = Duration::from_millis(600);
 
 /// Whether a device shows a flaw.
 mod shows {
+    pub use super::boundary::{
+        access_approved_by_anyone, approval_for_ever, broadcast_crosses, call_crosses,
+        chat_crosses, cleared_rules_go_on, default_allow_after_restart, empty_table_allows_all,
+        filter_fails_open, filter_fails_open_out, island_for_ever, island_keeps_connections,
+        island_leaks_out, mail_on_any_port, management_outside, outside_unapproved,
+        outside_unlogged, rule_both_ways, rule_for_any_protocol, rule_off_by_one, udp_bridged_out,
+    };
     use super::common::mqtt::{V5, gateway};
     use super::*;
     use base64::Engine;

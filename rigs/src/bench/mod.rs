@@ -1,5 +1,6 @@
 //! The bench: the rig's device with its lines, and the verbs that cases are written in.
 
+mod boundary;
 mod command;
 mod console;
 mod error;
@@ -25,6 +26,7 @@ use crate::tls::pki::{Authority, Fault};
 use crate::tls::{Identity, TlsFacts, TlsLine, TlsSettings, open_tls};
 use process::Process;
 
+pub use boundary::{Crossing, Held, Visit, Way};
 pub use console::{ConsoleSession, LoginLook, Place, Said};
 pub use error::{BenchError, StartError};
 pub use monitor::{Monitor, Violation};
@@ -74,6 +76,8 @@ pub struct Bench {
     down: AtomicBool,
     /// How many times in which the device may stop are not over.
     excused: AtomicUsize,
+    /// The network that the bench comes from now, where that is not the usual one.
+    comes_from: Mutex<Option<String>>,
 }
 
 impl Bench {
@@ -101,6 +105,7 @@ impl Bench {
             process: tokio::sync::Mutex::new(None),
             down: AtomicBool::new(false),
             excused: AtomicUsize::new(0),
+            comes_from: Mutex::new(None),
         };
         bench.power_on().await?;
         bench.conceal_secrets();
@@ -427,7 +432,10 @@ impl Bench {
     /// # Errors
     /// A placeholder has no value.
     pub fn address(&self, interface: &str) -> Result<String, BenchError> {
-        self.fill(&self.interface(interface)?.address)
+        match self.elsewhere(interface) {
+            Some((address, _)) => self.fill(address),
+            None => self.fill(&self.interface(interface)?.address),
+        }
     }
 
     /// Opens the line of an interface without TLS and without a word said on it; its bytes are kept under `label`.
@@ -441,6 +449,10 @@ impl Bench {
             open_serial(&address, described.serial, CONNECT)
                 .await
                 .map_err(|source| on(interface, source))?
+        } else if let Some((_, network)) = self.elsewhere(interface) {
+            let namespace = self.namespace(network)?;
+            let stream = boundary::connect(namespace.as_deref(), &address, CONNECT).await;
+            Box::new(stream.map_err(|error| on(interface, LineError::io(&address, error)))?)
         } else {
             Box::new(
                 open_tcp(&address, CONNECT)

@@ -75,6 +75,20 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
     for operation in &rig.hazard.never_perform {
         known("operation", operation, &operations);
     }
+    let networks: Vec<&str> = rig.networks.keys().map(Name::as_str).collect();
+    for flow in rig.flows.values() {
+        known("network", &flow.from, &networks);
+        known("network", &flow.to, &networks);
+    }
+    for network in rig.networks.values() {
+        for (interface, address) in &network.interfaces {
+            let name = Located {
+                value: interface.clone(),
+                span: address.span.clone(),
+            };
+            known("interface", &name, &interfaces);
+        }
+    }
     for (interface, limit) in &rig.policy.sessions {
         let name = Located {
             value: interface.clone(),

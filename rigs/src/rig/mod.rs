@@ -1,6 +1,7 @@
 //! The rig file: the whole of what slcert knows of a device.
 
 mod account;
+mod boundary;
 mod check;
 mod dut;
 mod files;
@@ -16,6 +17,7 @@ use slcert_profiles::RequirementId;
 use slcert_profiles::file::{Diagnostics, Fields, Schema, Source, Table, read, schema_of};
 
 pub use account::{Account, Certificate, Role};
+pub use boundary::{Flow, Network, Transport};
 pub use dut::{Dut, Essential, Expectation, Hazard, Items, Power, Start};
 pub use files::{FileFault, Recommended, VendorFile};
 pub use interface::{
@@ -77,6 +79,10 @@ pub struct Rig {
     pub essential: BTreeMap<Name, Essential>,
     /// What no test may touch.
     pub hazard: Hazard,
+    /// The networks that the device stands between.
+    pub networks: BTreeMap<Name, Network>,
+    /// What the device lets pass between them; nothing else may.
+    pub flows: BTreeMap<Name, Flow>,
     /// What the device's host has open.
     pub surface: Option<Surface>,
     /// Requirements whose capability the device does not have, and why that is right.
@@ -279,6 +285,16 @@ impl Table for Rig {
             BTreeMap::new(),
         );
         let hazard = f.or("hazard", "What no test may touch.", Hazard::default());
+        let networks = f.or(
+            "network",
+            "The networks that the device stands between, each with a port of the bench in it.",
+            BTreeMap::new(),
+        );
+        let flows = f.or(
+            "flow",
+            "What the device lets pass from one network to another, as its documents say; nothing else may.",
+            BTreeMap::new(),
+        );
         let surface = f.optional("surface", "What the device's host has open.");
         let absent = f.or(
             "absent",
@@ -310,6 +326,8 @@ impl Table for Rig {
             baseline: baseline?,
             essential: essential?,
             hazard: hazard?,
+            networks: networks?,
+            flows: flows?,
             surface: surface?,
             absent: absent?,
             compensated: compensated?,

@@ -445,12 +445,18 @@ slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
-const ACT_OR_WAIT: [&str; 10] = [
+const ACT_OR_WAIT: [&str; 16] = [
     "alerts",
     "break_audit",
+    "break_filter",
     "clear_audit",
+    "clear_rules",
     "decommission",
+    "island_off",
+    "island_on",
     "mend_audit",
+    "mend_filter",
+    "restore_rules",
     "recommission",
     "remove_code",
     "remove_trust",
@@ -690,6 +696,41 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "set_time_source",
         "name the time server that the clock follows",
         &["server", "address", "port"],
+    ),
+    (
+        "island_on",
+        "let nothing pass between the networks any more",
+        &[],
+    ),
+    (
+        "island_off",
+        "let pass between the networks again what the rules permit",
+        &[],
+    ),
+    (
+        "clear_rules",
+        "take away every rule of what may pass between the networks",
+        &[],
+    ),
+    (
+        "restore_rules",
+        "put back the rules of what may pass between the networks",
+        &[],
+    ),
+    (
+        "break_filter",
+        "make what keeps the networks apart fail; the bench may do it",
+        &[],
+    ),
+    (
+        "mend_filter",
+        "make what keeps the networks apart work again; the bench may do it",
+        &[],
+    ),
+    (
+        "approve_access",
+        "approve for so many seconds that the device is accessed from an untrusted network",
+        &["value"],
     ),
     (
         "alerts",

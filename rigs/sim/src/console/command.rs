@@ -1,5 +1,6 @@
 //! The commands of the console.
 
+use crate::boundary::DELIVERED;
 use crate::controller::{Actor, Controller, PRODUCT, Refusal, VENDOR, Write};
 use crate::flaw::Defect;
 use crate::process::Point;
@@ -41,6 +42,9 @@ const HELP: &[&str] = &[
     "interlock request 0 | 1",
     "interlock approve REQUEST",
     "override USER PERMISSION SECONDS",
+    "boundary island on | off",
+    "boundary clear | restore",
+    "access approve SECONDS",
     "time show",
     "time set TIME",
     "time source ADDRESS:PORT | none",
@@ -185,6 +189,14 @@ pub(crate) fn run(
         ["override", user, permission, seconds] => {
             controller.grant_override(actor, user, permission, seconds)?;
             ok()
+        }
+        ["boundary", "island", to @ ("on" | "off")] => {
+            controller.set_island(actor, to == "on").map(|()| ok())?
+        }
+        ["boundary", "clear"] => controller.set_rules(actor, &[]).map(|()| ok())?,
+        ["boundary", "restore"] => controller.set_rules(actor, &DELIVERED).map(|()| ok())?,
+        ["access", "approve", seconds] => {
+            controller.approve_access(actor, seconds).map(|()| ok())?
         }
         ["lock"] => return Ok(Outcome::Lock),
         ["logout" | "exit"] => return Ok(Outcome::Logout),

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::tcp::{CONNECTIONS, accept, converse};
 use super::{Access, Client};
-use crate::audit::{Category, Source};
+use crate::audit::{Category, Event, Source};
 use crate::controller::{Actor, Controller, StartError};
 use crate::flaw::{Defect, FlawSet};
 use crate::pki;
@@ -64,16 +64,58 @@ pub(crate) async fn serve(
         let (controller, acceptor) = (Arc::clone(&controller), acceptor.clone());
         connections.spawn(async move {
             if !controller.flaws.enabled(Defect::Tls10) || !answered_as_tls_1_0(&stream).await {
-                secured(stream, &acceptor, &controller).await;
+                secured(stream, &acceptor, &controller, true).await;
             }
             drop(place);
         });
     }
 }
 
-async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Controller) {
+/// Serves Modbus/TLS to the network outside, while that is approved.
+pub(crate) async fn serve_outside(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    controller: Arc<Controller>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Some(stream) = accept(&listener, &mut connections).await else {
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            continue;
+        };
+        let logged = !controller.flaws.enabled(Defect::OutsideUnlogged);
+        let Some(until) = controller.boundary.access_until() else {
+            if logged {
+                controller.audit.record(Event {
+                    source: Source::ModbusTls,
+                    category: Category::Access,
+                    kind: "connect",
+                    user: "",
+                    success: false,
+                    detail: "from outside, not approved",
+                });
+            }
+            continue;
+        };
+        let (controller, acceptor) = (Arc::clone(&controller), acceptor.clone());
+        connections.spawn(async move {
+            let over = tokio::time::sleep_until(until.into());
+            tokio::select! {
+                () = secured(stream, &acceptor, &controller, logged) => {}
+                () = over => {}
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Controller, logged: bool) {
     let mut stream = match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
+        Ok(Err(_)) if !logged => return,
         Ok(Err(error)) => return refused(controller, &error),
         Err(_late) => return,
     };
@@ -90,7 +132,9 @@ async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Control
         return;
     };
     let detail = format!("role {}", client.actor.role);
-    controller.record(&client.actor, Category::Access, "connect", true, &detail);
+    if logged {
+        controller.record(&client.actor, Category::Access, "connect", true, &detail);
+    }
     let ended = tokio::select! {
         () = converse(&mut stream, controller, &client) => false,
         () = session.ended() => true,
@@ -99,7 +143,9 @@ async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Control
         client.access = Access::Ended;
         converse(&mut stream, controller, &client).await;
     }
-    controller.record(&client.actor, Category::Access, "disconnect", true, "");
+    if logged {
+        controller.record(&client.actor, Category::Access, "disconnect", true, "");
+    }
 }
 
 fn client(certificate: &CertificateDer<'_>, flaws: &FlawSet) -> Client {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::Value;
-use slcert_sim::{Config, Device, FlawSet};
+use slcert_sim::{Component, Config, Device, FlawSet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -34,6 +34,8 @@ impl Bench {
     pub async fn flawed(flaws: &[&str]) -> Self {
         Self::start(Config {
             flaws: FlawSet::named(flaws).unwrap(),
+            // It has the most ports.
+            component: Component::NetworkDevice,
             ..Config::default()
         })
         .await
