@@ -1,7 +1,10 @@
 //! The recorder: every byte that went over a line, both ways, with its time.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use memchr::memmem;
 
 use crate::secret::{MASK, Secret};
 
@@ -151,9 +154,7 @@ impl Recorder {
             let inner = self.lock();
             (inner.secrets.clone(), inner.left_out)
         };
-        for secret in &secrets {
-            mask_events(&mut events, secret.reveal().as_bytes());
-        }
+        mask_events(&mut events, &secrets);
         let mut text = String::new();
         for event in &events {
             let arrow = match event.direction {
@@ -175,8 +176,8 @@ impl Recorder {
     }
 }
 
-/// Masks a secret in the bytes of each line and direction, taken together: a secret may be spread over events.
-fn mask_events(events: &mut [Event], secret: &[u8]) {
+/// Masks the secrets in the bytes of each line and direction, taken together: a secret may be spread over events.
+fn mask_events(events: &mut [Event], secrets: &[Secret]) {
     let mut streams: Vec<(Arc<str>, Direction)> = Vec::new();
     for event in events.iter() {
         if !streams
@@ -187,31 +188,65 @@ fn mask_events(events: &mut [Event], secret: &[u8]) {
         }
     }
     for (line, direction) in streams {
-        let places: Vec<(usize, usize)> = events
-            .iter()
-            .enumerate()
-            .filter(|(_, event)| event.line == line && event.direction == direction)
-            .flat_map(|(at, event)| (0..event.bytes.len()).map(move |byte| (at, byte)))
+        let of_stream = |event: &&mut Event| event.line == line && event.direction == direction;
+        let bytes: Vec<u8> = events
+            .iter_mut()
+            .filter(of_stream)
+            .flat_map(|event| event.bytes.iter().copied())
             .collect();
-        let bytes: Vec<u8> = places
-            .iter()
-            .map(|(at, byte)| events[*at].bytes[*byte])
-            .collect();
-        let mut hits = Vec::new();
-        let mut from = 0;
-        while let Some(found) = find(&bytes[from..], secret) {
-            hits.push(from + found);
-            from += found + secret.len();
+        let hits = hits(&bytes, secrets);
+        if hits.is_empty() {
+            continue;
         }
-        // From the end, so that the places before stay right.
-        for hit in hits.into_iter().rev() {
-            for (at, byte) in places[hit..hit + secret.len()].iter().rev() {
-                events[*at].bytes.remove(*byte);
+        let mut hits = hits.into_iter().peekable();
+        let mut begin = 0;
+        for event in events.iter_mut().filter(of_stream) {
+            let end = begin + event.bytes.len();
+            let mut kept = Vec::new();
+            let mut at = begin;
+            while at < end {
+                match hits.peek() {
+                    Some(hit) if hit.contains(&at) => {
+                        if at == hit.start {
+                            kept.extend(MASK.bytes());
+                        }
+                        let over = hit.end;
+                        at = over.min(end);
+                        if at == over {
+                            hits.next();
+                        }
+                    }
+                    _ => {
+                        kept.push(bytes[at]);
+                        at += 1;
+                    }
+                }
             }
-            let (at, byte) = places[hit];
-            events[at].bytes.splice(byte..byte, MASK.bytes());
+            event.bytes = kept;
+            begin = end;
         }
     }
+}
+
+/// Where the secrets stand, in order; what overlaps is one place.
+fn hits(bytes: &[u8], secrets: &[Secret]) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = secrets
+        .iter()
+        .map(|secret| secret.reveal().as_bytes())
+        .filter(|secret| !secret.is_empty())
+        .flat_map(|secret| {
+            memmem::find_iter(bytes, secret).map(move |at| at..at + secret.len())
+        })
+        .collect();
+    found.sort_by_key(|hit| hit.start);
+    let mut hits: Vec<Range<usize>> = Vec::new();
+    for hit in found {
+        match hits.last_mut() {
+            Some(last) if hit.start < last.end => last.end = last.end.max(hit.end),
+            _ => hits.push(hit),
+        }
+    }
+    hits
 }
 
 /// Where `needle` first stands in `hay`.
@@ -219,8 +254,7 @@ pub fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     if needle.is_empty() {
         return None;
     }
-    hay.windows(needle.len())
-        .position(|window| window == needle)
+    memmem::find(hay, needle)
 }
 
 #[cfg(test)]
@@ -242,6 +276,26 @@ mod tests {
         assert_eq!(transcript.matches("[secret]").count(), 3, "{transcript}");
         assert!(transcript.contains(r"\x1b"), "{transcript}");
         assert_eq!(recorder.masked("x hunter2 y"), "x [secret] y");
+    }
+
+    #[test]
+    fn secrets_that_overlap_or_touch_leave_nothing_of_themselves() {
+        let recorder = Recorder::new();
+        let line: Arc<str> = "console".into();
+        let start = recorder.mark();
+        for secret in ["alpha-beta", "beta-gamma", "delta"] {
+            recorder.conceal(&Secret::new(secret));
+        }
+        recorder.keep(&line, Direction::Received, b"1 alpha-beta-");
+        recorder.keep(&line, Direction::Received, b"gamma 2 deltadel");
+        recorder.keep(&line, Direction::Received, b"ta 3 del");
+        let transcript = recorder.transcript(start);
+        let texts: Vec<_> = transcript
+            .lines()
+            .filter_map(|line| line.split_once("< "))
+            .map(|(_, text)| text)
+            .collect();
+        assert_eq!(texts, ["1 [secret]", " 2 [secret][secret]", " 3 del"]);
     }
 
     #[test]
