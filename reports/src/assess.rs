@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use slcert_profiles::{FoundationalRequirement, RequirementId, SecurityLevel, SlVector};
 
 use crate::escape::escape;
-use crate::record::{self, AttestationRecord, Record, SelectionRecord};
+use crate::record::{self, Record, SelectionRecord};
 use crate::verdict::Verdict;
 
 /// What a campaign's trials amount to.
@@ -145,7 +145,7 @@ pub fn assess(record: &Record) -> Assessment {
             assess_row(
                 row,
                 &claimed,
-                record.attested(row.id),
+                record,
                 evidence.get(&row.id).map_or(&[][..], Vec::as_slice),
             )
         })
@@ -248,7 +248,7 @@ fn evidence(record: &Record) -> HashMap<RequirementId, Vec<Evidence<'_>>> {
 fn assess_row(
     row: &SelectionRecord,
     claimed: &SlVector,
-    attested: Option<&AttestationRecord>,
+    record: &Record,
     evidence: &[Evidence<'_>],
 ) -> RequirementResult {
     let level = record::level(row.level);
@@ -258,19 +258,19 @@ fn assess_row(
         .map_or_else(|| claimed.highest(), |fr| claimed[fr]);
     // An exclusion is a gap that can be seen: no trial fills it.
     let excluded = row.excluded.as_ref().map(|why| {
-        (
-            Verdict::NotEvaluated,
-            format!("excluded by the profile: {why}"),
-        )
+        let why = format!("excluded by the profile: {why}");
+        (None, (Verdict::NotEvaluated, why))
     });
     let found = evidence.iter().map(|one| match one {
         Evidence::Trial {
-            verdict, reason, ..
-        } => (*verdict, (*reason).to_owned()),
-        Evidence::NotRun { id } => (
-            Verdict::NotEvaluated,
-            format!("the trial {id} was planned and not run"),
-        ),
+            id,
+            verdict,
+            reason,
+        } => (Some(*id), (*verdict, (*reason).to_owned())),
+        Evidence::NotRun { id } => {
+            let why = format!("the trial {id} was planned and not run");
+            (None, (Verdict::NotEvaluated, why))
+        }
     });
     let found: Vec<_> = excluded.into_iter().chain(found).collect();
     let nothing = if level <= asked {
@@ -285,18 +285,25 @@ fn assess_row(
             .min_by_key(|(verdict, _)| verdict.place())
             .unwrap_or_else(|| (Verdict::NotEvaluated, nothing.to_owned()))
     };
-    let (verdict, reason) = worst(found.clone());
-    // A review stands where a person was asked for, and nowhere else.
-    let (reviewed, reason) = match attested {
-        Some(review) if verdict == Verdict::Review => {
-            let found = found.into_iter().map(|one| match one {
-                (Verdict::Review, _) => (review.outcome, escape(&review.words())),
-                other => other,
-            });
-            worst(found.collect())
+    let (verdict, _) = worst(found.iter().map(|(_, one)| one.clone()).collect());
+    // What a person found stands where a person was asked for, and nowhere else.
+    let person = evidence.iter().filter_map(|one| match one {
+        Evidence::Trial { id, verdict, .. } if *verdict == Verdict::Review => {
+            let found = record.attested(row.id, id)?;
+            Some((*id, (found.outcome, escape(&found.words()))))
         }
-        _ => (verdict, reason),
-    };
+        _ => None,
+    });
+    let person: HashMap<&str, _> = person.collect();
+    let (reviewed, reason) = worst(
+        found
+            .into_iter()
+            .map(|(trial, one)| match trial.and_then(|id| person.get(id)) {
+                Some(seen) => seen.clone(),
+                None => one,
+            })
+            .collect(),
+    );
     RequirementResult {
         id: row.id,
         title: row.title.clone(),

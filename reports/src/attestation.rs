@@ -24,7 +24,7 @@ use slcert_profiles::file::{
     Diagnostic, Diagnostics, Fields, Located, Schema, Source, Table, Text, Word, read, schema_of,
 };
 
-use crate::record::AttestationRecord;
+use crate::record::{AttestationRecord, FileRecord, Found};
 use crate::verdict::Verdict;
 
 /// The file of what was reviewed.
@@ -120,9 +120,12 @@ impl Attestations {
             }
             records.push(AttestationRecord {
                 requirement,
+                found: Found::Document,
                 outcome: one.outcome.0,
-                document: one.document.value.display().to_string(),
-                sha256: one.sha256.value.trim().to_ascii_lowercase(),
+                files: vec![FileRecord {
+                    path: one.document.value.display().to_string(),
+                    sha256: one.sha256.value.trim().to_ascii_lowercase(),
+                }],
                 reviewer: one.reviewer.0,
                 date: one.date.to_string(),
                 remark: one.remark.map(|remark| remark.0),

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::record::{Record, TrialRecord};
+use crate::record::{AttestationRecord, Record, TrialRecord};
 use crate::store::sync_folder;
 use chain::Chain;
 pub use chain::Fault;
@@ -47,6 +47,11 @@ pub enum Event {
     },
     /// A trial ended.
     TrialFinished(TrialRecord),
+    /// A person has answered what a trial asked for.
+    Answered {
+        /// What was found, for each requirement that the answer is about.
+        attestations: Vec<AttestationRecord>,
+    },
     /// The campaign ended.
     CampaignFinished {
         /// Whether it ended before its plan did.

@@ -53,35 +53,72 @@ pub struct Record {
     pub trials: Vec<TrialRecord>,
 }
 
-/// What a person has reviewed for one requirement.
+/// What a person has found for one requirement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttestationRecord {
     /// The requirement.
     pub requirement: RequirementId,
-    /// What the review came to: PASS, FAIL or NOT APPLICABLE.
+    /// How it was found.
+    pub found: Found,
+    /// What it came to: PASS, FAIL or NOT APPLICABLE.
     pub outcome: Verdict,
-    /// The document, as the attestation names it.
-    pub document: String,
-    /// SHA-256 of the document, in hex.
-    pub sha256: String,
-    /// Who reviewed it.
+    /// The document that was read; or what whoever inspected the device keeps of it, inside the campaign's folder.
+    pub files: Vec<FileRecord>,
+    /// Who found it.
     pub reviewer: String,
-    /// The day of the review: `2026-11-20`.
+    /// The day: `2026-11-20`.
     pub date: String,
     /// What a reader should know.
     pub remark: Option<String>,
 }
 
+/// How a person has found something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// In a document, which an attestation names. It stands for every REVIEW of the requirement.
+    Document,
+    /// By an inspection of the device, which the campaign guided. It stands for the REVIEW of this trial, and no other.
+    Inspection {
+        /// The trial's id.
+        trial: String,
+    },
+}
+
+/// A file, and what was in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Its path.
+    pub path: String,
+    /// SHA-256 of it, in hex.
+    pub sha256: String,
+}
+
 impl AttestationRecord {
-    /// The review in one line.
+    /// What was found, in one line.
     pub fn words(&self) -> String {
-        let remark = self.remark.as_ref();
-        let remark = remark.map_or_else(String::new, |remark| format!(" ({remark})"));
-        format!(
-            "reviewed: {} by {} on {}, {}{remark}",
-            self.outcome, self.reviewer, self.date, self.document
-        )
+        let (outcome, reviewer, date) = (self.outcome, &self.reviewer, &self.date);
+        let mut words = match self.found {
+            Found::Document => format!("reviewed: {outcome} by {reviewer} on {date}"),
+            Found::Inspection { .. } => format!("seen by {reviewer} on {date}: {outcome}"),
+        };
+        if let Some(remark) = &self.remark {
+            words.push_str(&format!(" ({remark})"));
+        }
+        for file in &self.files {
+            words.push_str(&format!(", {}", file.path));
+        }
+        words
+    }
+
+    /// Whether it stands for the REVIEW of this trial.
+    pub fn answers(&self, trial: &str) -> bool {
+        match &self.found {
+            Found::Document => true,
+            Found::Inspection { trial: asked } => asked == trial,
+        }
     }
 }
 
@@ -227,7 +264,7 @@ pub enum NotARecord {
     /// A trial stands twice.
     #[error("the trial `{0}` stands twice")]
     TrialTwice(String),
-    /// A trial's evidence lies outside the campaign's folder.
+    /// A trial's evidence, or what was kept of an inspection, lies outside the campaign's folder.
     #[error(
         "the trial `{trial}` names the evidence `{path}`, which is no path inside the campaign's folder"
     )]
@@ -240,9 +277,12 @@ pub enum NotARecord {
 }
 
 impl Record {
-    /// What was reviewed for a requirement.
-    pub fn attested(&self, id: RequirementId) -> Option<&AttestationRecord> {
-        self.attestations.iter().find(|one| one.requirement == id)
+    /// What a person has found for a requirement where a trial asked for one: the worst, where there is more.
+    pub fn attested(&self, id: RequirementId, trial: &str) -> Option<&AttestationRecord> {
+        self.attestations
+            .iter()
+            .filter(|one| one.requirement == id && one.answers(trial))
+            .min_by_key(|one| one.outcome.place())
     }
 
     /// The claim as a vector. A level over 4, which [`Record::check`] refuses, counts as 4.
@@ -287,6 +327,18 @@ impl Record {
                 return Err(NotARecord::Evidence {
                     trial: trial.id.clone(),
                     path: path.clone(),
+                });
+            }
+        }
+        for attestation in &self.attestations {
+            let Found::Inspection { trial } = &attestation.found else {
+                continue;
+            };
+            let mut files = attestation.files.iter();
+            if let Some(file) = files.find(|file| !is_inside(&file.path)) {
+                return Err(NotARecord::Evidence {
+                    trial: trial.clone(),
+                    path: file.path.clone(),
                 });
             }
         }

@@ -15,6 +15,8 @@ const WIDTHS: (usize, usize) = (50, 160);
 const GAP_LINES: usize = 3;
 /// How many trials are listed under one verdict.
 const MOST_TRIALS: usize = 20;
+/// How many answers of people are listed, and how many of their files.
+const MOST_REVIEWS: usize = 60;
 /// The longest reason of a row.
 const GAP_REASON: usize = 70;
 /// The longest reason of a trial.
@@ -39,6 +41,7 @@ pub fn summary(record: &Record, assessment: &Assessment, color: bool, width: usi
     for verdict in [Verdict::Fail, Verdict::Inconclusive] {
         summary.trials(record, assessment, verdict);
     }
+    summary.reviews(record);
     summary.standing(assessment);
     summary.text
 }
@@ -220,6 +223,39 @@ impl Summary {
         }
         if trials.len() > MOST_TRIALS {
             let _ = writeln!(self.text, "  and {} more", trials.len() - MOST_TRIALS);
+        }
+        self.text.push('\n');
+    }
+
+    /// What people have found, with the files that they keep of it.
+    fn reviews(&mut self, record: &Record) {
+        if record.attestations.is_empty() {
+            return;
+        }
+        self.text.push_str("seen and reviewed by people\n");
+        for one in record.attestations.iter().take(MOST_REVIEWS) {
+            let found = shorten(&one_line(&one.words()), TRIAL_REASON);
+            let id = together(&one.requirement.to_string());
+            self.wrapped("  ", "      ", &format!("{id}  {found}"));
+        }
+        let more = record.attestations.len().saturating_sub(MOST_REVIEWS);
+        if more > 0 {
+            let _ = writeln!(self.text, "  and {more} more");
+        }
+        let mut files: Vec<_> = record
+            .attestations
+            .iter()
+            .flat_map(|one| &one.files)
+            .collect();
+        files.dedup();
+        for file in files.iter().take(MOST_REVIEWS) {
+            // A hash is not wrapped, so that it can be copied.
+            let path = shorten(&one_line(&file.path), LONGEST_NAME);
+            let hash = shorten(&one_line(&file.sha256), LONGEST_NAME);
+            self.wrapped("  ", "      ", &format!("SHA-256 {hash} {path}"));
+        }
+        if files.len() > MOST_REVIEWS {
+            let _ = writeln!(self.text, "  and {} more files", files.len() - MOST_REVIEWS);
         }
         self.text.push('\n');
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::example::{bare, id, record, trial};
-use crate::record::PlannedRecord;
+use crate::record::{FileRecord, Found, PlannedRecord};
 
 const IAC: FoundationalRequirement = FoundationalRequirement::Iac;
 const RDF: FoundationalRequirement = FoundationalRequirement::Rdf;
@@ -240,9 +240,12 @@ fn every_row_of_the_claim_is_counted_once() {
 fn reviewed(requirement: &str, outcome: Verdict) -> AttestationRecord {
     AttestationRecord {
         requirement: id(requirement),
+        found: Found::Document,
         outcome,
-        document: "certificate.pdf".to_owned(),
-        sha256: "00".repeat(32),
+        files: vec![FileRecord {
+            path: "certificate.pdf".to_owned(),
+            sha256: "00".repeat(32),
+        }],
         reviewer: "A. Reviewer".to_owned(),
         date: "2026-11-20".to_owned(),
         remark: None,
@@ -288,4 +291,43 @@ fn no_review_makes_good_what_a_test_found() {
         let row = assessment.get(id("CR 5.1")).unwrap();
         assert_eq!(row.reviewed, verdict);
     }
+}
+
+#[test]
+fn an_inspection_answers_for_its_own_trial_only() {
+    let mut record = passed([1; 7], 1);
+    set(&mut record, "CR 5.1", Verdict::Review);
+    let mut seen = reviewed("CR 5.1", Verdict::Pass);
+    let of = |trial: &str| Found::Inspection {
+        trial: trial.to_owned(),
+    };
+    seen.found = of("CR-5.1/another");
+    record.attestations.push(seen.clone());
+    let row = |record: &Record| assess(record).get(id("CR 5.1")).unwrap().clone();
+    assert_eq!(row(&record).reviewed, Verdict::Review);
+    let trial = row(&record).trials[0].clone();
+    seen.found = of(&trial);
+    record.attestations.push(seen.clone());
+    assert_eq!(row(&record).verdict, Verdict::Review);
+    assert_eq!(row(&record).reviewed, Verdict::Pass);
+    assert!(row(&record).reason.contains("seen by A. Reviewer"));
+    // The worse of two answers counts, in whatever order they came.
+    seen.outcome = Verdict::Fail;
+    record.attestations.push(seen);
+    assert_eq!(row(&record).reviewed, Verdict::Fail);
+}
+
+#[test]
+fn a_failed_inspection_is_a_fail_beside_a_trial_that_found_nothing() {
+    let mut record = passed([1; 7], 1);
+    set(&mut record, "CR 5.1", Verdict::Review);
+    let other = trial("CR 5.1", "other", None, Verdict::Inconclusive, "no line");
+    record.trials.push(other);
+    record.attestations.push(reviewed("CR 5.1", Verdict::Fail));
+    let assessment = assess(&record);
+    let row = assessment.get(id("CR 5.1")).unwrap();
+    assert_eq!(
+        (row.verdict, row.reviewed),
+        (Verdict::Inconclusive, Verdict::Fail)
+    );
 }

@@ -35,6 +35,9 @@ impl Record {
                 Event::CampaignStarted { .. } => return Err(JournalError::NoCampaign),
                 Event::TrialStarted { .. } => {}
                 Event::TrialFinished(trial) => record.add(trial),
+                Event::Answered { attestations } => {
+                    record.attestations.extend(attestations.iter().cloned());
+                }
                 Event::CampaignResumed { .. } => {
                     record.finished = None;
                     record.interrupted = true;

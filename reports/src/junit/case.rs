@@ -10,7 +10,7 @@ use slcert_profiles::{FoundationalRequirement, RequirementId};
 use super::{JunitOptions, text};
 use crate::assess::Assessment;
 use crate::escape::{one_line, shorten};
-use crate::record::{PlannedRecord, Record, TrialRecord};
+use crate::record::{AttestationRecord, PlannedRecord, Record, TrialRecord};
 use crate::verdict::Verdict;
 
 /// The longest title within a name: Azure DevOps takes names of 512 characters.
@@ -153,9 +153,13 @@ fn of_trial(
     options: &JunitOptions,
 ) -> (Option<RequirementId>, Case) {
     let owner = owner(&trial.requirements, &trial.id);
-    let review = owner
-        .filter(|_| trial.verdict == Verdict::Review)
-        .and_then(|id| record.attested(id));
+    let reviews = reviews(trial, record);
+    let of_owner = || reviews.iter().any(|one| Some(one.requirement) == owner);
+    // One case stands for all requirements of the trial: no FAIL hides behind the owner's PASS.
+    let review = reviews
+        .iter()
+        .min_by_key(|one| one.outcome.place())
+        .filter(|one| one.outcome == Verdict::Fail || of_owner());
     let (verdict, reason) = match review {
         Some(review) => (
             review.outcome,
@@ -170,10 +174,22 @@ fn of_trial(
         duration_ms: i64::try_from(trial.duration_ms)
             .map_or(LONGEST_TIME, |ms| ms.min(LONGEST_TIME)),
         text: text::body(trial, &reason),
-        output: text::output_of_trial(trial, record.seed, options),
+        output: text::output_of_trial(trial, &reviews, record.seed, options),
         reason,
     };
     (owner, case)
+}
+
+/// What people found for the requirements of a trial that asked for a person.
+fn reviews<'a>(trial: &TrialRecord, record: &'a Record) -> Vec<&'a AttestationRecord> {
+    if trial.verdict != Verdict::Review {
+        return Vec::new();
+    }
+    let attested = trial
+        .requirements
+        .iter()
+        .filter_map(|id| record.attested(*id, &trial.id));
+    attested.collect()
 }
 
 /// A trial that was not run has the name that it would have had.

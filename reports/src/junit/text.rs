@@ -5,7 +5,7 @@ use slcert_profiles::RequirementId;
 use super::JunitOptions;
 use crate::assess::Assessment;
 use crate::escape::{defuse, one_line, shorten};
-use crate::record::{self, PlannedRecord, Record, TrialRecord};
+use crate::record::{self, AttestationRecord, Found, PlannedRecord, Record, TrialRecord};
 use crate::verdict::Verdict;
 
 /// The longest output of a case: Jenkins cuts that of a passing one to 500 characters at either end.
@@ -56,7 +56,12 @@ pub(super) fn body(trial: &TrialRecord, reason: &str) -> String {
 }
 
 /// What CI servers keep with a trial: properties first, attachments last, the most telling first of them.
-pub(super) fn output_of_trial(trial: &TrialRecord, seed: u64, options: &JunitOptions) -> String {
+pub(super) fn output_of_trial(
+    trial: &TrialRecord,
+    reviews: &[&AttestationRecord],
+    seed: u64,
+    options: &JunitOptions,
+) -> String {
     let mut output = Output::new(trial.verdict);
     output.requirements(&trial.requirements);
     output.property("trial", &trial.id);
@@ -65,7 +70,22 @@ pub(super) fn output_of_trial(trial: &TrialRecord, seed: u64, options: &JunitOpt
     }
     output.property("svv", &trial.svv);
     output.property("seed", &seed.to_string());
-    output.attachments(&trial.evidence, options.attachment_root.as_deref());
+    let mut evidence = trial.evidence.clone();
+    for review in reviews {
+        let found = format!("{}: {}", review.requirement, review.words());
+        output.property("found", &found);
+        for file in &review.files {
+            if evidence.contains(&file.path) {
+                continue;
+            }
+            // The hash first: a long value loses its end.
+            output.property("file", &format!("{} {}", file.sha256, file.path));
+            if matches!(review.found, Found::Inspection { .. }) {
+                evidence.push(file.path.clone());
+            }
+        }
+    }
+    output.attachments(&evidence, options.attachment_root.as_deref());
     output.finish()
 }
 
