@@ -145,6 +145,15 @@ pub struct Run {
     /// What was reviewed, for what no test shows: a file with a table `[attestation."CCSC 4"]` for each requirement.
     #[arg(long, value_name = "FILE")]
     pub attestations: Option<PathBuf>,
+    /// Ask, after the trials, for each inspection that a person has to make; so it is where input and errors are terminals.
+    #[arg(long, conflicts_with = "headless")]
+    pub guided: bool,
+    /// Ask nothing, even on a terminal.
+    #[arg(long)]
+    pub headless: bool,
+    /// Who makes the inspections.
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
     /// Exit with 0 where nothing but rows that are NOT EVALUATED or under REVIEW keep the claim open.
     #[arg(long)]
     pub allow_review: bool,

@@ -1,6 +1,7 @@
 //! `slcert run`: one campaign, from the files to the reports.
 
 mod folder;
+mod guide;
 mod runner;
 
 use std::io::{IsTerminal, Write};
@@ -12,6 +13,7 @@ use slcert_profiles::Profile;
 use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
 use slcert_reports::{Record, assess, exit_status, junit, summary};
 use slcert_rigs::rig::Template;
+use slcert_suites::case::Kind;
 use slcert_suites::{Trial, fresh};
 
 use crate::command::Run;
@@ -70,6 +72,10 @@ pub fn run(run: &Run) -> ExitCode {
     let mut record = record(run, &profile, &rig, &planned, folder.name());
     record.attestations = attestations;
     header(&record, &rig, planned.len());
+    let guided = !run.headless && (run.guided || guide::has_person());
+    if guided {
+        announce(&planned, &run.libtest);
+    }
     let runner = match Runner::start(rig, folder.clone(), record, None) {
         Ok(runner) => Arc::new(runner),
         Err(error) => {
@@ -80,7 +86,28 @@ pub fn run(run: &Run) -> ExitCode {
     };
     // The verdicts are in the record: they say more than passed and failed.
     let _ = one_by_one(&runner, planned, &run.libtest);
+    if guided {
+        runner.inspect(run.operator.clone());
+    }
     finish(run, &runner)
+}
+
+/// Says how many inspections will be asked for, so that whoever is at the bench knows when to be there.
+fn announce(planned: &[Trial], arguments: &libtest_mimic::Arguments) {
+    let named = |id: &str, pattern: &String| match arguments.exact {
+        true => id == pattern,
+        false => id.contains(pattern.as_str()),
+    };
+    let inspections = planned.iter().filter(|trial| {
+        let id = trial.id();
+        trial.case.kind == Kind::Inspection
+            && arguments.filter.iter().all(|filter| named(&id, filter))
+            && !arguments.skip.iter().any(|skip| named(&id, skip))
+    });
+    let count = inspections.count();
+    if count > 0 {
+        eprintln!("inspections {count}, asked for after the trials; --headless asks for none");
+    }
 }
 
 /// How many simulated devices are tested side by side where the trials are tests.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use libtest_mimic::{Completion, Failed};
+use slcert_profiles::RequirementId;
 use slcert_reports::record::{CheckRecord, TrialRecord};
 use slcert_reports::{Event, Journal, JournalError, Record, Verdict, escape, excerpt};
 use slcert_rigs::bench::{Bench, BenchError, Monitor};
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::folder::Folder;
+use super::guide::{self, Answer, Guide};
 use crate::sources::RigFile;
 
 /// The longest that a trial may take.
@@ -37,6 +39,8 @@ pub struct Runner {
     /// A moment after which every essential function was seen to be right, with all before it reported; none while one is not.
     right_at: Mutex<Option<Instant>>,
     interrupted: Arc<AtomicBool>,
+    /// The trials are over, and a person is asked.
+    asking: Arc<AtomicBool>,
     cancel: watch::Receiver<bool>,
     /// The device's state: it holds secrets, so it is no part of the campaign's folder.
     _work: TempDir,
@@ -99,7 +103,12 @@ impl Runner {
         })?;
         let interrupted = Arc::new(AtomicBool::new(false));
         let (sender, cancel) = watch::channel(false);
-        runtime.spawn(watch_signals(Arc::clone(&interrupted), sender));
+        let asking = Arc::new(AtomicBool::new(false));
+        runtime.spawn(watch_signals(
+            Arc::clone(&interrupted),
+            Arc::clone(&asking),
+            sender,
+        ));
         Ok(Self {
             runtime,
             bench,
@@ -109,6 +118,7 @@ impl Runner {
             record: Mutex::new(record),
             right_at: Mutex::new(Some(Instant::now())),
             interrupted,
+            asking,
             cancel,
             _work: work,
             _scratch: None,
@@ -135,6 +145,56 @@ impl Runner {
         if let Err(error) = journal.append(event) {
             eprintln!("error: {error}");
         }
+    }
+
+    /// Asks a person for what the trials left to one. Whatever ends the questions leaves the rest REVIEW.
+    pub fn inspect(&self, operator: Option<String>) {
+        let open = self.to_inspect();
+        if open.is_empty() || self.interrupted.load(Ordering::SeqCst) {
+            return;
+        }
+        // Its trials are over: an interrupt now ends the questions, and is no interrupted campaign.
+        self.asking.store(true, Ordering::SeqCst);
+        let cancel = self.cancel.clone();
+        let mut line = guide::typed(move || *cancel.borrow());
+        let mut guide = Guide {
+            line: &mut line,
+            out: &mut std::io::stderr(),
+            folder: &self.folder.path(""),
+            operator,
+        };
+        let count = open.len();
+        for (place, (trial, requirements)) in (1..).zip(&open) {
+            let place = format!("{place} of {count}");
+            match guide.ask(trial, requirements, &place) {
+                Answer::Found(attestations) if attestations.is_empty() => {}
+                Answer::Found(attestations) => {
+                    self.tell(&Event::Answered {
+                        attestations: attestations.clone(),
+                    });
+                    self.record().attestations.extend(attestations);
+                }
+                Answer::Ended => {
+                    eprintln!("\nno more answers: what was not answered stays REVIEW");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The trials that ended in REVIEW, each with those of its requirements that nobody has attested.
+    fn to_inspect(&self) -> Vec<(TrialRecord, Vec<RequirementId>)> {
+        let record = self.record();
+        let reviews = record
+            .trials
+            .iter()
+            .filter(|trial| trial.verdict == Verdict::Review);
+        let open = reviews.map(|trial| {
+            let ids = trial.requirements.iter().copied();
+            let open = ids.filter(|id| record.attested(*id, &trial.id).is_none());
+            (trial.clone(), open.collect::<Vec<_>>())
+        });
+        open.filter(|(_, open)| !open.is_empty()).collect()
     }
 
     /// Ends the device, and hands back the whole record.
@@ -343,7 +403,11 @@ async fn bench(
 }
 
 /// The first interrupt ends the campaign after the trial's own end; the second one at once.
-async fn watch_signals(interrupted: Arc<AtomicBool>, cancel: watch::Sender<bool>) {
+async fn watch_signals(
+    interrupted: Arc<AtomicBool>,
+    asking: Arc<AtomicBool>,
+    cancel: watch::Sender<bool>,
+) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return;
@@ -353,7 +417,11 @@ async fn watch_signals(interrupted: Arc<AtomicBool>, cancel: watch::Sender<bool>
             caught = tokio::signal::ctrl_c() => if caught.is_err() { return },
             _ = terminate.recv() => {}
         }
-        if interrupted.swap(true, Ordering::SeqCst) {
+        if asking.load(Ordering::SeqCst) && !*cancel.borrow() {
+            let _ = cancel.send(true);
+            continue;
+        }
+        if interrupted.swap(true, Ordering::SeqCst) || asking.load(Ordering::SeqCst) {
             std::process::exit(130);
         }
         eprintln!("\ninterrupted: the device is brought to its safe state; once more ends at once");

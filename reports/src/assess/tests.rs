@@ -1,5 +1,6 @@
 use super::*;
 use crate::example::{bare, id, record, trial};
+use crate::record::AttestationRecord;
 use crate::record::{FileRecord, Found, PlannedRecord};
 
 const IAC: FoundationalRequirement = FoundationalRequirement::Iac;
