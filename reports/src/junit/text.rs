@@ -78,8 +78,9 @@ pub(super) fn output_of_trial(
             if evidence.contains(&file.path) {
                 continue;
             }
-            // The hash first: a long value loses its end.
-            output.property("file", &format!("{} {}", file.sha256, file.path));
+            // Apart from each other, so that neither is shortened.
+            output.property("file", &file.path);
+            output.property("sha256", &file.sha256);
             if matches!(review.found, Found::Inspection { .. }) {
                 evidence.push(file.path.clone());
             }
