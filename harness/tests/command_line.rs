@@ -65,8 +65,15 @@ fn every_fault_of_a_file_is_told_with_its_place() {
 
 #[test]
 fn a_profile_for_another_type_of_component_is_refused() {
+    // The simulated device becomes whatever the profile asks for; no other does.
+    let folder = tempfile::tempdir().unwrap();
+    let rig = folder.path().join("rig.toml");
+    let text = "[dut]\nproduct = \"X\"\nvendor = \"Y\"\nfirmware = \"1\"\ncomponent = \"embedded-device\"\n\
+                [interface.field]\nkind = \"modbus-tcp\"\naddress = \"127.0.0.1:9\"\nusers = [\"process\"]\n";
+    std::fs::write(&rig, text).unwrap();
+    let rig = rig.display().to_string();
     says(
-        &["run", "--profile", "network-device-sl1"],
+        &["run", "--profile", "network-device-sl1", "--rig", &rig],
         2,
         &["network-device", "embedded-device", "--profile"],
     );

@@ -108,7 +108,7 @@ impl Bench {
             .collect();
         let mut session = ConsoleSession {
             interface: interface.to_owned(),
-            console: Console::new(line, &manner.newline, self.recorder()),
+            console: Console::new(line, &manner.newline, manner.quiet.0, self.recorder()),
             manner,
             bindings,
             values: self.values(),
@@ -228,7 +228,8 @@ impl ConsoleSession {
         let mut text = String::new();
         let mut last = tokio::time::Instant::now();
         loop {
-            let piece = self.console.until_quiet(LOOK / 4, LOOK * 2).await?;
+            let quiet = self.manner.quiet.0;
+            let piece = self.console.until_quiet(quiet, LOOK * 2).await?;
             if !piece.is_empty() {
                 last = tokio::time::Instant::now();
                 text.push_str(&piece);
@@ -342,11 +343,7 @@ impl ConsoleSession {
         let mut text = String::new();
         let deadline = began + patience;
         loop {
-            let piece = match self
-                .console
-                .until_quiet(Duration::from_millis(25), Duration::from_millis(100))
-                .await
-            {
+            let piece = match self.console.until_quiet(self.manner.quiet.0, LOOK).await {
                 Ok(piece) => piece,
                 Err(error) => return Err(self.failed(what, error)),
             };

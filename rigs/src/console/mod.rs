@@ -14,9 +14,6 @@ use crate::line::{Line, Recorder};
 use crate::secret::Secret;
 use screen::{MAX_TEXT, Screen};
 
-/// How long a device has to be silent after its prompt until the prompt counts: a device that talks on its own prints the
-/// prompt again behind its remark.
-const QUIET: Duration = Duration::from_millis(25);
 /// How long the echo of a command is waited for. A device that does not echo is as good.
 const ECHO: Duration = Duration::from_millis(250);
 /// The longest part of the output that an error shows, in characters.
@@ -27,6 +24,9 @@ pub struct Console {
     line: Line,
     screen: Screen,
     newline: String,
+    /// How long a device has to be silent after its prompt until the prompt counts: a device that talks on its own prints
+    /// the prompt again behind its remark.
+    quiet: Duration,
     recorder: Recorder,
 }
 
@@ -69,12 +69,13 @@ pub enum ConsoleError {
 }
 
 impl Console {
-    /// A console over a line. `newline` ends each line that is sent.
-    pub fn new(line: Line, newline: &str, recorder: &Recorder) -> Self {
+    /// A console over a line. `newline` ends each line that is sent; a prompt counts with a silence of `quiet` behind it.
+    pub fn new(line: Line, newline: &str, quiet: Duration, recorder: &Recorder) -> Self {
         Self {
             line,
             screen: Screen::default(),
             newline: newline.to_owned(),
+            quiet,
             recorder: recorder.clone(),
         }
     }
@@ -212,7 +213,7 @@ impl Console {
                 })
             };
             if at_end(self.screen.text()).is_some() {
-                self.settle(QUIET, deadline).await?;
+                self.settle(self.quiet, deadline).await?;
                 if let Some((which, start)) = at_end(self.screen.text()) {
                     let all = self.screen.text().len();
                     let text = self.screen.forget(all);
@@ -313,7 +314,9 @@ mod tests {
 
     fn console() -> (Console, DuplexStream) {
         let (ours, device) = tokio::io::duplex(1 << 16);
-        (Console::new(Box::new(ours), "\r", &Recorder::new()), device)
+        let quiet = Duration::from_millis(25);
+        let console = Console::new(Box::new(ours), "\r", quiet, &Recorder::new());
+        (console, device)
     }
 
     fn prompt() -> Regex {

@@ -169,6 +169,8 @@ pub struct ConsoleManner {
     pub reset: String,
     /// How long a login and a command may take.
     pub patience: Period,
+    /// How long the device is silent behind a prompt at which an answer ends.
+    pub quiet: Period,
 }
 
 /// A step of a console dialogue.
@@ -382,6 +384,11 @@ impl Table for ConsoleManner {
             "How long a login or a command may take.",
             Period(std::time::Duration::from_secs(5)),
         );
+        let quiet = f.or(
+            "quiet",
+            "How long the device is silent behind a prompt at which an answer ends. Longer where a line brings answers in pieces; shorter saves this time with each command.",
+            Period(std::time::Duration::from_millis(25)),
+        );
         Some(Self {
             prompt: prompt?,
             login: login?,
@@ -394,6 +401,7 @@ impl Table for ConsoleManner {
             newline: newline?,
             reset: reset?,
             patience: patience?,
+            quiet: quiet?,
         })
     }
 }
