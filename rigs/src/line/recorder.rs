@@ -234,9 +234,7 @@ fn hits(bytes: &[u8], secrets: &[Secret]) -> Vec<Range<usize>> {
         .iter()
         .map(|secret| secret.reveal().as_bytes())
         .filter(|secret| !secret.is_empty())
-        .flat_map(|secret| {
-            memmem::find_iter(bytes, secret).map(move |at| at..at + secret.len())
-        })
+        .flat_map(|secret| memmem::find_iter(bytes, secret).map(move |at| at..at + secret.len()))
         .collect();
     found.sort_by_key(|hit| hit.start);
     let mut hits: Vec<Range<usize>> = Vec::new();
