@@ -142,6 +142,7 @@ pub fn attestations(path: Option<&Path>) -> Result<Vec<AttestationRecord>, Unusa
         })
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -46,6 +46,21 @@ pub fn pairs<'r>(rig: &'r Rig) -> Result<Vec<(&'r str, &'r str)>, Stop> {
     Ok(names.iter().flat_map(|from| with(from)).collect())
 }
 
+/// The untrusted networks.
+///
+/// # Errors
+/// NOT EVALUATED where the rig file has none.
+pub fn untrusted(rig: &Rig) -> Result<Vec<&str>, Stop> {
+    let networks = rig.networks.iter().filter(|(_, network)| network.untrusted);
+    let names: Vec<_> = networks.map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() {
+        return Err(Stop::not_evaluated(
+            "the rig file says of no network that it is untrusted (`network.NAME.untrusted`)",
+        ));
+    }
+    Ok(names)
+}
+
 /// The names of the declared flows from one network to another.
 pub fn flows<'r>(rig: &'r Rig, from: &str, to: &str) -> Vec<&'r str> {
     let of = rig.flows.iter();
@@ -194,10 +209,15 @@ pub async fn are_closed(
         )));
     }
     if open == 0 {
+        let mut observed = "none passed".to_owned();
+        if !left_out.is_empty() {
+            let names: Vec<_> = left_out.iter().map(String::as_str).collect();
+            observed = format!("{observed}; not tried: {}", names.join(", "));
+        }
         p.check(
             format!("{what}: {tried} ways"),
             "none passes, and the bench's listener hears its own side",
-            "none passed",
+            observed,
             true,
         );
     }

@@ -93,6 +93,29 @@ pub fn hand<'r>(p: &Procedure<'r>, operation: &str) -> Result<Hand<'r>, Stop> {
         .ok_or_else(|| Stop::not_evaluated(format!("operation `{operation}` is bound nowhere")))
 }
 
+/// The accounts that may not perform an operation, one a role, on each interface where it can be asked for.
+pub fn outsiders<'r>(p: &Procedure<'r>, operation: &str) -> Vec<Hand<'r>> {
+    let rig = p.rig();
+    let mut found = Vec::new();
+    for interface in rig.interfaces.keys().map(|name| name.as_str()) {
+        if rig.binding(operation, interface).is_none() {
+            continue;
+        }
+        let mut roles = Vec::new();
+        for (name, account) in rig.accounts_on(interface) {
+            let role = &account.role.value;
+            if !rig.may(name.as_str(), operation) && !roles.contains(&role) {
+                roles.push(role);
+                found.push(Hand::Account {
+                    interface,
+                    account: name.as_str(),
+                });
+            }
+        }
+    }
+    found
+}
+
 /// Who reads something back: on Modbus where that can be, since nothing is in its way there.
 ///
 /// # Errors
@@ -277,7 +300,7 @@ pub async fn restart(p: &Procedure<'_>, desk: &mut Desk<'_>) -> Result<(), Stop>
 }
 
 /// How long the device may take until it answers after a start.
-fn ready(p: &Procedure<'_>) -> Duration {
+pub fn ready(p: &Procedure<'_>) -> Duration {
     let rig = p.rig();
     let ready = rig.power.as_ref().map(|power| power.ready);
     let ready = ready.or(rig.start.as_ref().map(|start| start.ready));

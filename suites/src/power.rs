@@ -1,9 +1,12 @@
 //! Cutting the device's power, and putting things back on a device that may have gone.
 
+use std::time::Duration;
+
 use slcert_rigs::rig::Values;
+use tokio::time::{Instant, sleep};
 
 use crate::audit::{self, AuditEntry};
-use crate::hands::{Desk, restart};
+use crate::hands::{Desk, ready, restart};
 use crate::procedure::{Procedure, Stop};
 use crate::rights::all_by_whoever_may;
 
@@ -13,7 +16,15 @@ use crate::rights::all_by_whoever_may;
 /// NOT EVALUATED without power control; the device does not come back.
 pub async fn cycle(p: &Procedure<'_>) -> Result<Vec<AuditEntry>, Stop> {
     restart(p, &mut Desk::default()).await?;
-    audit::read(p).await
+    // The device answers somewhere by now: where its log is read may come up later.
+    let deadline = Instant::now() + ready(p);
+    loop {
+        match audit::read(p).await {
+            Ok(entries) => return Ok(entries),
+            Err(stop) if Instant::now() >= deadline => return Err(stop),
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
 }
 
 /// Performs operations that put back what a case has set, once more after a power cycle where the device does not answer.

@@ -12,6 +12,8 @@ use slcert_profiles::RequirementId;
 use slcert_reports::record::{AttestationRecord, FileRecord, Found, TrialRecord};
 use slcert_reports::{Verdict, escape, excerpt};
 
+use crate::sources::hex;
+
 /// The longest line that is taken from a person, in bytes.
 const LONGEST_LINE: u64 = 4096;
 /// The longest file that is kept, in bytes.
@@ -263,8 +265,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<String> {
         output.write_all(&buffer[..read])?;
     }
     output.sync_all()?;
-    let digest = hasher.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
 }
 
 #[cfg(test)]

@@ -394,37 +394,17 @@ fn mark() -> String {
 async fn attempt(way: &Way) -> io::Result<Crossing> {
     let mark = mark();
     let says = way.says.replace("{mark}", &mark);
-    let crossed = match way.protocol {
-        Transport::Tcp => {
-            let listener = match socket::listen(&way.to, way.listen).await {
-                Ok(listener) => listener,
-                Err(error) => return not_tried(error),
-            };
-            let mut heard = Ears::tcp(listener, &mark);
-            let crossing = send_tcp(&way.from, way.target, &says, &mut heard).await?;
-            if !crossing.crossed() {
-                let own = send_tcp(&way.to, way.listen, &mark, &mut heard).await?;
-                proven(&own)?;
-            }
-            heard.end().await;
-            crossing
-        }
-        Transport::Udp => {
-            let listener = match socket::udp(&way.to, way.listen).await {
-                Ok(listener) => listener,
-                Err(error) => return not_tried(error),
-            };
-            let mut heard = Ears::udp(listener, &mark);
-            let crossing = send_udp(&way.from, way.target, &says, &mut heard).await?;
-            if !crossing.crossed() {
-                let own = send_udp(&way.to, way.listen, &mark, &mut heard).await?;
-                proven(&own)?;
-            }
-            heard.end().await;
-            crossing
-        }
+    let mut heard = match Ears::open(way, &mark).await {
+        Ok(heard) => heard,
+        Err(error) => return not_tried(error),
     };
-    Ok(crossed)
+    let crossing = send(way.protocol, &way.from, way.target, &says, &mut heard).await?;
+    if !crossing.crossed() {
+        let own = send(way.protocol, &way.to, way.listen, &mark, &mut heard).await?;
+        proven(&own)?;
+    }
+    heard.end().await;
+    Ok(crossing)
 }
 
 fn not_tried(error: io::Error) -> io::Result<Crossing> {
@@ -453,6 +433,13 @@ struct Ears {
 }
 
 impl Ears {
+    async fn open(way: &Way, mark: &str) -> io::Result<Self> {
+        Ok(match way.protocol {
+            Transport::Tcp => Self::tcp(socket::listen(&way.to, way.listen).await?, mark),
+            Transport::Udp => Self::udp(socket::udp(&way.to, way.listen).await?, mark),
+        })
+    }
+
     fn tcp(listener: TcpListener, mark: &str) -> Self {
         let (tell, heard) = mpsc::channel(64);
         let (mark, mut tasks) = (mark.to_owned(), JoinSet::new());
@@ -504,6 +491,19 @@ impl Ears {
             best = Some(heard);
         }
         best
+    }
+}
+
+async fn send(
+    protocol: Transport,
+    from: &End,
+    target: SocketAddr,
+    says: &str,
+    heard: &mut Ears,
+) -> io::Result<Crossing> {
+    match protocol {
+        Transport::Tcp => send_tcp(from, target, says, heard).await,
+        Transport::Udp => send_udp(from, target, says, heard).await,
     }
 }
 

@@ -7,6 +7,7 @@ use slcert_rigs::rig::Rig;
 
 use super::ndr_1_13_re_1::approved;
 use crate::audit::{self, AuditEntry, new_entries};
+use crate::boundary::untrusted;
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
 
@@ -29,21 +30,6 @@ pub const CASES: &[Case] = &[Case {
 /// How long an approval lasts that the case needs, in seconds: it is used at once.
 const APPROVED: u64 = 30;
 
-/// The untrusted networks.
-///
-/// # Errors
-/// NOT EVALUATED where the rig file has none.
-pub fn untrusted(rig: &Rig) -> Result<Vec<&str>, Stop> {
-    let networks = rig.networks.iter().filter(|(_, network)| network.untrusted);
-    let names: Vec<_> = networks.map(|(name, _)| name.as_str()).collect();
-    if names.is_empty() {
-        return Err(Stop::not_evaluated(
-            "the rig file says of no network that it is untrusted (`network.NAME.untrusted`)",
-        ));
-    }
-    Ok(names)
-}
-
 /// The interfaces that the device serves in a network, each with an account of its own.
 ///
 /// # Errors
@@ -63,6 +49,27 @@ pub fn served<'r>(rig: &'r Rig, network: &str) -> Result<Vec<(&'r str, &'r str)>
         )));
     }
     Ok(found)
+}
+
+/// Whether somebody gets in from a network; the inner error says what came instead.
+///
+/// # Errors
+/// The rig file has no such network.
+pub async fn enters(
+    p: &Procedure<'_>,
+    network: &str,
+    interface: &str,
+    who: &Who<'_>,
+) -> Result<Result<(), String>, Stop> {
+    let _visit = p.bench().come_from(network)?;
+    Ok(match p.bench().enter(interface, who).await {
+        Ok(Entry::In(session)) => {
+            session.close().await;
+            Ok(())
+        }
+        Ok(Entry::Refused(answer)) => Err(answer.text),
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 async fn untrusted_access(p: &mut Procedure<'_>) -> Result<(), Stop> {
@@ -131,17 +138,7 @@ async fn with_approval(
     let mut before = audit::read(p).await?;
     let noise: Vec<AuditEntry> = new_entries(&first, before.clone());
     for who in [Who::Account(account), Who::Nobody] {
-        let entered = {
-            let _visit = p.bench().come_from(network)?;
-            match p.bench().enter(interface, &who).await {
-                Ok(Entry::In(session)) => {
-                    session.close().await;
-                    Ok("let in".to_owned())
-                }
-                Ok(Entry::Refused(answer)) => Err(answer.text),
-                Err(error) => Err(error.to_string()),
-            }
-        };
+        let entered = enters(p, network, interface, &who).await?;
         let name = match who {
             Who::Account(account) => format!("`{account}` at `{interface}` from {network}"),
             _ => format!("nobody at `{interface}` from {network}"),

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use slcert_rigs::bench::{Entry, Who};
+use slcert_rigs::bench::Who;
 use tokio::time::sleep;
 
-use super::ndr_1_13::{served, untrusted};
+use super::ndr_1_13::{enters, served};
+use crate::boundary::untrusted;
 use crate::case::{Case, Kind, Run, Scope, Svv};
-use crate::hands::{Desk, Hand, hand, value};
+use crate::hands::{Desk, hand, outsiders, value};
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -53,7 +54,7 @@ async fn access_approval(p: &mut Procedure<'_>) -> Result<(), Stop> {
         for (interface, account) in served(rig, network)? {
             approved(p, 0).await?;
             is_kept_out(p, network, interface, account, "without an approval").await?;
-            for outsider in outsiders(p) {
+            for outsider in outsiders(p, "approve_access") {
                 let values = value(OUTSIDERS.to_string());
                 let mut own = Desk::default();
                 let said = own.perform(p, outsider, "approve_access", &values).await;
@@ -63,7 +64,7 @@ async fn access_approval(p: &mut Procedure<'_>) -> Result<(), Stop> {
                 is_kept_out(p, network, interface, account, &when).await?;
             }
             approved(p, SHORT).await?;
-            match enters(p, network, interface, account).await? {
+            match enters(p, network, interface, &Who::Account(account)).await? {
                 Ok(()) => p.check(
                     format!("`{account}` at `{interface}` from {network}, with an approval"),
                     "let in",
@@ -94,29 +95,6 @@ async fn access_approval(p: &mut Procedure<'_>) -> Result<(), Stop> {
 /// For how many seconds who may not approves.
 const OUTSIDERS: u64 = 5;
 
-/// Accounts that may not approve, one a role, where it can be asked for.
-fn outsiders<'r>(p: &Procedure<'r>) -> Vec<Hand<'r>> {
-    let rig = p.rig();
-    let mut found = Vec::new();
-    for interface in rig.interfaces.keys().map(|name| name.as_str()) {
-        if rig.binding("approve_access", interface).is_none() {
-            continue;
-        }
-        let mut roles = Vec::new();
-        for (name, account) in rig.accounts_on(interface) {
-            let role = &account.role.value;
-            if !rig.may(name.as_str(), "approve_access") && !roles.contains(&role) {
-                roles.push(role);
-                found.push(Hand::Account {
-                    interface,
-                    account: name.as_str(),
-                });
-            }
-        }
-    }
-    found
-}
-
 async fn is_kept_out(
     p: &mut Procedure<'_>,
     network: &str,
@@ -124,7 +102,7 @@ async fn is_kept_out(
     account: &str,
     when: &str,
 ) -> Result<(), Stop> {
-    let entered = enters(p, network, interface, account).await?;
+    let entered = enters(p, network, interface, &Who::Account(account)).await?;
     let observed = match &entered {
         Ok(()) => "let in".to_owned(),
         Err(why) => why.clone(),
@@ -136,24 +114,4 @@ async fn is_kept_out(
         entered.is_err(),
     );
     Ok(())
-}
-
-/// Whether an account gets in from a network; the inner error says what came instead.
-async fn enters(
-    p: &Procedure<'_>,
-    network: &str,
-    interface: &str,
-    account: &str,
-) -> Result<Result<(), String>, Stop> {
-    let _visit = p.bench().come_from(network)?;
-    Ok(
-        match p.bench().enter(interface, &Who::Account(account)).await {
-            Ok(Entry::In(session)) => {
-                session.close().await;
-                Ok(())
-            }
-            Ok(Entry::Refused(answer)) => Err(answer.text),
-            Err(error) => Err(error.to_string()),
-        },
-    )
 }

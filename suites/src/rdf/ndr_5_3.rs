@@ -2,7 +2,7 @@
 
 use slcert_rigs::rig::Transport::{self, Tcp, Udp};
 
-use crate::boundary::{are_closed, declared, flows, is_connected, pairs};
+use crate::boundary::{are_closed, declared, flows, is_connected, pairs, untrusted};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
 
@@ -53,14 +53,14 @@ const PORTS: [(Transport, u16, &str); 18] = [
 
 async fn person_to_person(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let rig = p.rig();
-    let untrusted = |name: &str| rig.networks.get(name).is_some_and(|it| it.untrusted);
+    let untrusted = untrusted(rig)?;
     let pairs: Vec<_> = pairs(rig)?
         .into_iter()
-        .filter(|(from, to)| untrusted(from) && !untrusted(to))
+        .filter(|(from, to)| untrusted.contains(from) && !untrusted.contains(to))
         .collect();
     if pairs.is_empty() {
         return Err(Stop::not_evaluated(
-            "the rig file says of no network that it is untrusted (`network.NAME.untrusted`)",
+            "the rig file says of every network that it is untrusted (`network.NAME.untrusted`)",
         ));
     }
     let mut left_out = Vec::new();

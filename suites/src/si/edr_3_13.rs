@@ -6,7 +6,7 @@ use slcert_rigs::rig::{Name, Values, VendorFile};
 use crate::alter::alterations;
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::configured::{Settings, can_be_put_back, move_away, put_back, read, wanted, words};
-use crate::hands::{Desk, Hand, hand, restart};
+use crate::hands::{Desk, Hand, hand, outsiders, restart};
 use crate::offer::{has_to_be_refused, offer};
 use crate::procedure::{Procedure, Stop};
 
@@ -89,7 +89,7 @@ impl<'r> Root<'r> {
         let owners = &self.configuration;
         self.is_refused(p, desk, owners, "before the root is there")
             .await?;
-        for outsider in outsiders(p) {
+        for outsider in outsiders(p, "provision_trust") {
             desk.perform(p, outsider, "provision_trust", &self.values)
                 .await?;
             let when = format!("after {outsider}, who may not, has offered the root");
@@ -191,27 +191,4 @@ impl<'r> Root<'r> {
         move_away(p, desk, &wanted(self.file)).await?;
         read(p, desk, self.file).await
     }
-}
-
-/// The accounts that may not provision a root, one a role, where it can be asked for.
-fn outsiders<'r>(p: &Procedure<'r>) -> Vec<Hand<'r>> {
-    let rig = p.rig();
-    let mut found = Vec::new();
-    for interface in rig.interfaces.keys().map(|name| name.as_str()) {
-        if rig.binding("provision_trust", interface).is_none() {
-            continue;
-        }
-        let mut roles = Vec::new();
-        for (name, account) in rig.accounts_on(interface) {
-            let role = &account.role.value;
-            if !rig.may(name.as_str(), "provision_trust") && !roles.contains(&role) {
-                roles.push(role);
-                found.push(Hand::Account {
-                    interface,
-                    account: name.as_str(),
-                });
-            }
-        }
-    }
-    found
 }

@@ -10,7 +10,7 @@ use crate::alter::alterations;
 use crate::audit;
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::fresh;
-use crate::hands::{Desk, Hand, hand, hands, restart};
+use crate::hands::{self, Desk, Hand, hand, hands, restart};
 use crate::offer::{Said, has_to_be_refused, offer, sound};
 use crate::procedure::{Procedure, Stop};
 use crate::ra::cr_7_7::listed;
@@ -241,32 +241,32 @@ async fn absent(p: &Procedure<'_>, why: &str) -> Result<Stop, Stop> {
     })
 }
 
-/// Who may not load code, one a role, where it can be asked for; and nobody, where that can be said without a login.
+/// Who may not perform an operation on an interface that does not leave it open to anyone: accounts, one a role.
 fn outsiders<'r>(p: &Procedure<'r>, operation: &str) -> Vec<Hand<'r>> {
+    let is_open = |name| {
+        let interface = p.rig().interface(name);
+        interface.is_some_and(|interface| interface.is_open(operation))
+    };
+    hands::outsiders(p, operation)
+        .into_iter()
+        .filter(|hand| !hand.interface().is_some_and(is_open))
+        .collect()
+}
+
+/// Nobody, on each interface where something can be asked for without a login and is not open to anyone.
+fn strangers<'r>(p: &Procedure<'r>, operation: &str) -> Vec<Hand<'r>> {
     let rig = p.rig();
-    let mut found = Vec::new();
-    for (name, interface) in &rig.interfaces {
-        let name = name.as_str();
-        if rig.binding(operation, name).is_none() || interface.is_open(operation) {
-            continue;
-        }
+    let asked = rig.interfaces.iter().filter(|(name, interface)| {
         // Who has not logged in at a console is CR 1.1's matter.
-        if interface.kind != InterfaceKind::Console {
-            found.push(Hand::Anyone { interface: name });
-        }
-        let mut roles = Vec::new();
-        for (account, described) in rig.accounts_on(name) {
-            let role = &described.role.value;
-            if !rig.may(account.as_str(), operation) && !roles.contains(&role) {
-                roles.push(role);
-                found.push(Hand::Account {
-                    interface: name,
-                    account: account.as_str(),
-                });
-            }
-        }
-    }
-    found
+        interface.kind != InterfaceKind::Console
+            && rig.binding(operation, name.as_str()).is_some()
+            && !interface.is_open(operation)
+    });
+    asked
+        .map(|(name, _)| Hand::Anyone {
+            interface: name.as_str(),
+        })
+        .collect()
 }
 
 async fn by_role(p: &mut Procedure<'_>) -> Result<(), Stop> {
@@ -286,7 +286,7 @@ async fn try_roles<'r>(
     let Some(package) = code.others().next() else {
         return Err(Stop::inconclusive("there is no code to load"));
     };
-    for outsider in outsiders(p, LOAD) {
+    for outsider in strangers(p, LOAD).into_iter().chain(outsiders(p, LOAD)) {
         let values = p.bench().place(&package.bytes)?;
         let mut said = match outsider {
             // Nobody may well not be let in; an account that is not let in has not tried.
@@ -310,8 +310,7 @@ async fn try_roles<'r>(
     }
     for &loader in &code.loaders {
         code.is_taken(p, desk, loader, package).await?;
-        let account = |hand: &Hand<'_>| matches!(hand, Hand::Account { .. });
-        for outsider in outsiders(p, REMOVE).into_iter().filter(account) {
+        for outsider in outsiders(p, REMOVE) {
             let said = said(desk.perform(p, outsider, REMOVE, &Values::new()).await?);
             let state = desk.read(p, STATE).await?;
             let name = format!("the code, when {outsider}, who may not, removes it");

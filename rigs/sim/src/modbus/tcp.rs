@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -45,11 +45,7 @@ pub(crate) async fn serve_plain(listener: TcpListener, controller: Arc<Controlle
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let Some(stream) = accept(&listener, &mut connections).await else {
-            continue;
-        };
-        // One too many is closed at once.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Some((stream, place)) = accept(&listener, &places, &mut connections).await else {
             continue;
         };
         let controller = Arc::clone(&controller);
@@ -61,17 +57,20 @@ pub(crate) async fn serve_plain(listener: TcpListener, controller: Arc<Controlle
     }
 }
 
-/// The next connection; `None` when the system had none to give, after a pause.
+/// The next connection, with its place among all; `None` when the system had none to give, after a pause, and for one too
+/// many, which is closed at once.
 pub(super) async fn accept(
     listener: &TcpListener,
+    places: &Arc<Semaphore>,
     connections: &mut JoinSet<()>,
-) -> Option<tokio::net::TcpStream> {
+) -> Option<(tokio::net::TcpStream, OwnedSemaphorePermit)> {
     while connections.try_join_next().is_some() {}
     match listener.accept().await {
         Ok((stream, _)) => {
             // An answer is one small segment: waiting to fill it would cost 40 ms.
             let _ = stream.set_nodelay(true);
-            Some(stream)
+            let place = Arc::clone(places).try_acquire_owned().ok()?;
+            Some((stream, place))
         }
         Err(_) => {
             tokio::time::sleep(Duration::from_millis(50)).await;

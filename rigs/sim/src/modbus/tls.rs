@@ -55,10 +55,7 @@ pub(crate) async fn serve(
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let Some(stream) = accept(&listener, &mut connections).await else {
-            continue;
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Some((stream, place)) = accept(&listener, &places, &mut connections).await else {
             continue;
         };
         let (controller, acceptor) = (Arc::clone(&controller), acceptor.clone());
@@ -80,10 +77,7 @@ pub(crate) async fn serve_outside(
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let Some(stream) = accept(&listener, &mut connections).await else {
-            continue;
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Some((stream, place)) = accept(&listener, &places, &mut connections).await else {
             continue;
         };
         let logged = !controller.flaws.enabled(Defect::OutsideUnlogged);
