@@ -14,6 +14,7 @@ pub mod audit;
 pub mod baseline;
 pub mod boundary;
 pub mod case;
+pub mod ccsc;
 pub mod clock;
 pub mod configured;
 pub mod coverage;
@@ -40,6 +41,7 @@ pub mod rdf;
 pub mod rights;
 pub mod session;
 pub mod si;
+pub mod strain;
 pub mod tre;
 pub mod uc;
 
@@ -50,6 +52,7 @@ pub use procedure::{Procedure, Stop};
 /// All cases, in the standard's order.
 pub fn cases() -> Vec<&'static Case> {
     [
+        ccsc::ccsc_1::CASES,
         iac::cr_1_1::CASES,
         iac::cr_1_1_re_1::CASES,
         iac::cr_1_2::CASES,
@@ -107,6 +110,7 @@ pub fn cases() -> Vec<&'static Case> {
         tre::cr_6_1::CASES,
         tre::cr_6_1_re_1::CASES,
         tre::cr_6_2::CASES,
+        ra::cr_7_2::CASES,
         ra::cr_7_3::CASES,
         ra::cr_7_4::CASES,
         ra::cr_7_6::CASES,

@@ -48,6 +48,26 @@ pub struct Runner {
     _scratch: Option<TempDir>,
 }
 
+/// What one run of a procedure came to.
+struct Judged {
+    verdict: Verdict,
+    reason: String,
+    checks: Vec<CheckRecord>,
+    /// The requirement that is broken beside the trial's own where an essential function went bad.
+    essential: Option<RequirementId>,
+}
+
+impl Judged {
+    fn without_checks(verdict: Verdict, reason: String) -> Self {
+        Self {
+            verdict,
+            reason,
+            checks: Vec::new(),
+            essential: None,
+        }
+    }
+}
+
 /// The bench is not ready.
 #[derive(Debug, Error)]
 pub enum RunnerError {
@@ -221,23 +241,29 @@ impl Runner {
         let began = std::time::Instant::now();
         self.bench.recorder().clear();
         let mark = self.bench.recorder().mark();
-        let (mut verdict, mut reason, mut checks) = self.judge_safely(trial);
-        if verdict == Verdict::Inconclusive && !self.interrupted.load(Ordering::SeqCst) {
+        let mut judged = self.judge_safely(trial);
+        if judged.verdict == Verdict::Inconclusive && !self.interrupted.load(Ordering::SeqCst) {
             // A device is not blamed for the bench: once more, on a bench that has recovered.
             self.runtime.block_on(self.recover());
             self.bench.recorder().note("bench", "once more");
-            (verdict, reason, checks) = self.judge_safely(trial);
+            judged = self.judge_safely(trial);
+        }
+        let mut requirements = trial.requirements.clone();
+        if let Some(essential) = judged.essential
+            && !requirements.contains(&essential)
+        {
+            requirements.push(essential);
         }
         let evidence = self.keep_evidence(&id, mark);
         let record = TrialRecord {
             id,
             case: trial.case.id.to_owned(),
             title: trial.case.title.to_owned(),
-            requirements: trial.requirements.clone(),
+            requirements,
             interface: trial.interface.clone(),
-            verdict,
-            reason: excerpt_of(&reason),
-            checks,
+            verdict: judged.verdict,
+            reason: excerpt_of(&judged.reason),
+            checks: judged.checks,
             started,
             duration_ms: began.elapsed().as_millis() as u64,
             svv: trial.case.svv.id().to_owned(),
@@ -270,31 +296,30 @@ impl Runner {
     }
 
     /// Runs the procedure once; a fault of ours in it is no verdict about the device.
-    fn judge_safely(&self, trial: &Trial) -> (Verdict, String, Vec<CheckRecord>) {
+    fn judge_safely(&self, trial: &Trial) -> Judged {
         let judging = std::panic::AssertUnwindSafe(|| self.runtime.block_on(self.judge(trial)));
         std::panic::catch_unwind(judging).unwrap_or_else(|_| {
             let why = "slcert itself failed in this procedure: please report it".to_owned();
-            (Verdict::Inconclusive, why, Vec::new())
+            Judged::without_checks(Verdict::Inconclusive, why)
         })
     }
 
     /// Runs the procedure once.
-    async fn judge(&self, trial: &Trial) -> (Verdict, String, Vec<CheckRecord>) {
+    async fn judge(&self, trial: &Trial) -> Judged {
         let mut procedure =
             Procedure::new(&self.bench, trial.interface.as_deref(), trial.requirement);
         match &trial.blocked {
             Some(Blocked::NoInterface(why)) => {
                 return match procedure.declared_absent() {
-                    Some(reason) => (
+                    Some(reason) => Judged::without_checks(
                         Verdict::NotApplicable,
                         format!("declared absent: {reason}; and {why}"),
-                        Vec::new(),
                     ),
-                    None => (Verdict::NotEvaluated, why.clone(), Vec::new()),
+                    None => Judged::without_checks(Verdict::NotEvaluated, why.clone()),
                 };
             }
             Some(Blocked::NotBound(why)) => {
-                return (Verdict::NotEvaluated, why.clone(), Vec::new());
+                return Judged::without_checks(Verdict::NotEvaluated, why.clone());
             }
             None => {}
         }
@@ -305,7 +330,7 @@ impl Runner {
                     "before the trial began, these essential functions were not right: {}",
                     behind.join(", ")
                 );
-                return (Verdict::Inconclusive, why, Vec::new());
+                return Judged::without_checks(Verdict::Inconclusive, why);
             }
         };
         let began = Instant::now();
@@ -343,6 +368,8 @@ impl Runner {
                 bad.push((function, seen.to_owned()));
             }
         }
+        // Whatever a trial is about: control that stops under it breaks CCSC 1 as well.
+        let essential = (!bad.is_empty()).then(|| "CCSC 1".parse().ok()).flatten();
         for (function, observed) in bad {
             reason = format!("the essential function `{function}` went bad during the trial");
             verdict = Verdict::Fail;
@@ -364,7 +391,12 @@ impl Runner {
             verdict = Verdict::Fail;
             self.recover().await;
         }
-        (verdict, reason, checks)
+        Judged {
+            verdict,
+            reason,
+            checks,
+            essential,
+        }
     }
 
     /// Brings the bench back into a known state.

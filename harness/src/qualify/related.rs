@@ -5,6 +5,16 @@ use slcert_profiles::RequirementId;
 /// The flaw, the requirements, and why one defect breaks them all.
 const RELATED: &[(&str, &[&str], &str)] = &[
     (
+        "audit-full-stalls",
+        &["CCSC 1"],
+        "a full audit log is one of the events that control has to go on through",
+    ),
+    (
+        "audit-full-dies",
+        &["CCSC 1"],
+        "a full audit log is one of the events that control has to go on through",
+    ),
+    (
         "any-client-certificate",
         &["CR 1.9", "CR 4.3"],
         "what is of any authority may have any signature, period and usage",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Category;
 use crate::controller::{Actor, Controller, PRODUCT, Refusal, Write};
+use crate::device::STALL;
 use crate::flaw::Defect;
 use crate::password::{self, NoRandom};
 use crate::policy::Policy;
@@ -48,6 +49,9 @@ impl Controller {
     /// The device's settings as one line of base64.
     pub(crate) fn backup(&self, actor: &Actor) -> Result<String, Refusal> {
         self.require(actor, Permission::Backup)?;
+        if self.flaws.enabled(Defect::BackupStallsControl) {
+            self.process.stall(STALL);
+        }
         let note = self
             .flaws
             .enabled(Defect::PasswordInBackup)

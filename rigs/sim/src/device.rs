@@ -32,8 +32,8 @@ pub(crate) const ADDRESS: &str = "address.json";
 const TRIES: usize = 50;
 /// How often the audit log is brought to the disk.
 const SYNC_PERIOD: Duration = Duration::from_millis(200);
-/// How long the flaw `audit-full-stalls` stalls.
-const STALL: Duration = Duration::from_secs(3);
+/// How long the flaws that stall the control loop do so.
+pub(crate) const STALL: Duration = Duration::from_secs(3);
 
 /// How a device is started.
 #[derive(Debug, Clone, Default)]
@@ -127,6 +127,7 @@ impl Device {
             SocketAddrV4::new(address, MQTT_TLS),
         )
         .await?;
+        controller.rescue();
         controller.process.start().map_err(port("control loop"))?;
 
         tasks.spawn(modbus::tcp::serve_plain(plain, Arc::clone(&controller)));

@@ -1,8 +1,12 @@
 //! Firmware: signed images in two slots, what starts the device, and how an update gets in.
 
 use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::str::FromStr;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,11 +18,13 @@ use crate::controller::{Actor, Controller, PRODUCT, Refusal, StartError};
 use crate::flaw::{Defect, FlawSet};
 use crate::password::{self, NoRandom};
 use crate::role::Permission;
-use crate::store::{Durability, Store};
+use crate::store::{Durability, Store, StoreError};
 
 /// The version that the device is delivered with, and the one before it.
 pub(crate) const DELIVERED: Version = Version([1, 4, 2]);
 const BEFORE: Version = Version([1, 4, 1]);
+/// What a device tells that the flaw `update-marker-first` has left without firmware.
+const RESCUE: Version = Version([0, 0, 0]);
 
 const BOOT: &str = "firmware/boot.json";
 const VENDOR_KEY: &str = "firmware/vendor.json";
@@ -40,6 +46,11 @@ mod field {
 const MAGIC: &[u8] = b"TC1F";
 const PAYLOAD: usize = 1024;
 const SIGNATURE: usize = 64;
+/// The flash takes an image in so many pieces, each in this time.
+const PIECES: usize = 15;
+const PIECE_TIME: Duration = Duration::from_millis(20);
+/// For how long the rescue of the flaw `update-marker-first` does not control anything.
+const NO_CONTROL: Duration = Duration::from_secs(3600);
 /// What of an image the flaw `update-head-only` looks at.
 const HEAD: usize = field::HEADER + PAYLOAD / 4;
 
@@ -115,6 +126,8 @@ pub(crate) struct Firmware {
     vendor: Vec<u8>,
     slot: Slot,
     version: Version,
+    /// While an update is written, no other one begins.
+    updating: bool,
 }
 
 /// What a check of an image goes by; the flaws leave parts of it out.
@@ -233,6 +246,17 @@ impl Firmware {
             signer: !flaws.enabled(Defect::BootsForeign),
             head_only: false,
         };
+        if flaws.enabled(Defect::UpdateMarkerFirst) {
+            let image = std::fs::read(store.path(active.file())).unwrap_or_default();
+            if inspect(&image, &vendor, scrutiny).is_err() {
+                return Ok(Self {
+                    vendor,
+                    slot: active,
+                    version: RESCUE,
+                    updating: false,
+                });
+            }
+        }
         for slot in [active, active.other()] {
             let image = std::fs::read(store.path(slot.file())).unwrap_or_default();
             match inspect(&image, &vendor, scrutiny) {
@@ -241,6 +265,7 @@ impl Firmware {
                         vendor,
                         slot,
                         version,
+                        updating: false,
                     });
                 }
                 Err(bad) => audit.record(Event {
@@ -260,58 +285,117 @@ impl Firmware {
 impl Controller {
     /// The version that runs.
     pub(crate) fn firmware_version(&self) -> Version {
-        self.firmware
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .version
+        self.running().version
     }
 
     /// Installs an image in the slot that does not run, and goes over to it. The loop runs on.
-    pub(crate) fn install_update(&self, actor: &Actor, data: &str) -> Result<(), Refusal> {
+    pub(crate) fn install_update(
+        self: &Arc<Self>,
+        actor: &Actor,
+        data: &str,
+    ) -> Result<(), Refusal> {
         self.require(actor, Permission::InstallUpdate)?;
         let image = BASE64.decode(data).map_err(|_| Refusal::BadValue)?;
-        let mut firmware = self.firmware.lock().unwrap_or_else(PoisonError::into_inner);
+        let (free, version) = match self.begin_update(&image)? {
+            Ok(begun) => begun,
+            Err(bad) => {
+                let detail = format!("update refused, {bad}");
+                self.record(actor, Category::RequestError, "integrity", false, &detail);
+                return Err(bad.into());
+            }
+        };
+        if self.flaws.enabled(Defect::UpdateAcknowledgedEarly) {
+            let controller = Arc::clone(self);
+            std::thread::spawn(move || controller.write_update(free, &image));
+        } else if !self.flaws.enabled(Defect::UpdateForgotten) {
+            let written = self.write_update(free, &image);
+            self.running().updating = false;
+            written?;
+        }
+        {
+            let mut firmware = self.running();
+            (firmware.slot, firmware.version) = (free, version);
+            firmware.updating = false;
+        }
+        self.changed.notify_one();
+        let detail = version.to_string();
+        self.record(actor, Category::Configuration, "update", true, &detail);
+        Ok(())
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Firmware> {
+        self.firmware.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks an image, and keeps other updates out: the slot for it, and its version. Nobody waits for a lock while it is
+    /// written.
+    fn begin_update(&self, image: &[u8]) -> Result<Result<(Slot, Version), BadImage>, Refusal> {
+        let mut firmware = self.running();
+        if firmware.updating {
+            return Err(Refusal::BadValue);
+        }
         let free = firmware.slot.other();
-        let stores_first = self.flaws.enabled(Defect::UpdateRefusedButStored);
-        if stores_first {
-            self.activate(free, Some(&image))?;
+        if self.flaws.enabled(Defect::UpdateRefusedButStored) {
+            self.store
+                .write_bytes(free.file(), image, Durability::Synced)?;
+            self.activate(free)?;
         }
         let scrutiny = Scrutiny {
             signature: !self.flaws.enabled(Defect::UpdateUnchecked),
             signer: !self.flaws.enabled(Defect::UpdateAnySigner),
             head_only: self.flaws.enabled(Defect::UpdateHeadOnly),
         };
-        let newer = |version: Version| {
-            if version > firmware.version || self.flaws.enabled(Defect::UpdateDowngrade) {
-                Ok(version)
-            } else {
-                Err(BadImage::Version)
-            }
-        };
-        match inspect(&image, &firmware.vendor, scrutiny).and_then(newer) {
-            Ok(version) => {
-                if !self.flaws.enabled(Defect::UpdateForgotten) {
-                    self.activate(free, Some(&image))?;
+        Ok(
+            inspect(image, &firmware.vendor, scrutiny).and_then(|version| {
+                if version <= firmware.version && !self.flaws.enabled(Defect::UpdateDowngrade) {
+                    return Err(BadImage::Version);
                 }
-                (firmware.slot, firmware.version) = (free, version);
-            }
-            Err(bad) => {
-                let detail = format!("update refused, {bad}");
-                self.record(actor, Category::RequestError, "integrity", false, &detail);
-                return Err(bad.into());
-            }
+                firmware.updating = true;
+                Ok((free, version))
+            }),
+        )
+    }
+
+    /// Writes an image piece by piece, as a flash does, and makes it the one that is started once it is whole.
+    fn write_update(&self, slot: Slot, image: &[u8]) -> Result<(), Refusal> {
+        if self.flaws.enabled(Defect::UpdateMarkerFirst) {
+            self.activate(slot)?;
         }
-        let detail = firmware.version.to_string();
-        drop(firmware);
-        self.changed.notify_one();
-        self.record(actor, Category::Configuration, "update", true, &detail);
-        Ok(())
+        let path = self.store.path(slot.file());
+        let write = || -> io::Result<()> {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&path)?;
+            for piece in image.chunks(image.len().div_ceil(PIECES).max(1)) {
+                file.write_all(piece)?;
+                std::thread::sleep(PIECE_TIME);
+            }
+            file.sync_all()
+        };
+        write().map_err(|cause| StoreError::new("write", path.clone(), cause))?;
+        // Where the update was acknowledged before, somebody may have gone back meanwhile.
+        let gone_back =
+            self.flaws.enabled(Defect::UpdateAcknowledgedEarly) && self.running().slot != slot;
+        if gone_back {
+            return Ok(());
+        }
+        self.activate(slot)
+    }
+
+    /// What the flaw `update-marker-first` leaves running where no image was whole at the start: nothing is controlled.
+    pub(crate) fn rescue(&self) {
+        if self.firmware_version() == RESCUE {
+            self.process.stall(NO_CONTROL);
+        }
     }
 
     /// Goes back to the image in the other slot, if it is the version that is named.
     pub(crate) fn roll_back(&self, actor: &Actor, version: &str) -> Result<(), Refusal> {
         self.require(actor, Permission::InstallUpdate)?;
-        let mut firmware = self.firmware.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut firmware = self.running();
         let slot = firmware.slot.other();
         let image = std::fs::read(self.store.path(slot.file())).unwrap_or_default();
         let scrutiny = Scrutiny {
@@ -323,7 +407,8 @@ impl Controller {
         if version.parse() != Ok(there) {
             return Err(BadImage::Version.into());
         }
-        self.activate(slot, None)?;
+        self.activate(slot)?;
+        self.process.stall(Duration::ZERO);
         (firmware.slot, firmware.version) = (slot, there);
         drop(firmware);
         self.changed.notify_one();
@@ -331,12 +416,8 @@ impl Controller {
         Ok(())
     }
 
-    /// Makes a slot the one that is started, with a new image first where there is one.
-    fn activate(&self, slot: Slot, image: Option<&[u8]>) -> Result<(), Refusal> {
-        if let Some(image) = image {
-            self.store
-                .write_bytes(slot.file(), image, Durability::Synced)?;
-        }
+    /// Makes a slot the one that is started.
+    fn activate(&self, slot: Slot) -> Result<(), Refusal> {
         self.store
             .write(BOOT, &Boot { active: slot }, Durability::Synced)?;
         Ok(())

@@ -30,6 +30,9 @@ macro_rules! flaws {
 }
 
 flaws! {
+    LockoutStallsControl "lockout-stalls-control" "CCSC 1" "the control loop stalls for 3 s when an account is locked";
+    BackupStallsControl "backup-stalls-control" "CCSC 1" "the control loop stalls for 3 s when a backup is made";
+    RefusedCertificateFalsifies "refused-certificate-falsifies" "CCSC 1" "after a refused client certificate the level reads 0 for 2 s";
     CommandBeforeLogin "command-before-login" "CR 1.1" "show output and set output work at the login prompt";
     RoleAsIdentity "role-as-identity" "CR 1.1 RE(1)" "whoami names the role instead of the user";
     AnyClientCertificate "any-client-certificate" "CR 1.2" "Modbus/TLS takes a client certificate of any issuer";
@@ -132,6 +135,8 @@ flaws! {
     AuditClearUnlogged "audit-clear-unlogged" "CR 3.9" "clearing the audit log leaves no entry";
     AuditVolatile "audit-volatile" "CR 3.9" "the audit log is empty after a power cut";
     UpdateForgotten "update-forgotten" "EDR 3.10" "an installed update is gone after a restart";
+    UpdateMarkerFirst "update-marker-first" "EDR 3.10" "the new image is marked as the one to start before it is whole";
+    UpdateAcknowledgedEarly "update-acknowledged-early" "EDR 3.10" "an update is acknowledged before it is stored";
     UpdateUnchecked "update-unchecked" "EDR 3.10 RE(1)" "the signature of an image is not checked";
     UpdateHeadOnly "update-head-only" "EDR 3.10 RE(1)" "only the first part of an image is under the signature that is checked";
     UpdateAnySigner "update-any-signer" "EDR 3.10 RE(1)" "an image may be signed by anybody";
@@ -173,6 +178,8 @@ flaws! {
     NoLockoutAlert "no-lockout-alert" "CR 6.2" "a lockout raises no alert";
     AlertLate "alert-late" "CR 6.2" "alerts are published after 4 s";
     AlertNotForMqtt "alert-not-for-mqtt" "CR 6.2" "a lockout by MQTT raises no alert";
+    HandshakesStallControl "handshakes-stall-control" "CR 7.2" "the control loop stalls for 3 s under more than 10 TLS connections a second";
+    FloodShutsPort "flood-shuts-port" "CR 7.2" "after 40 connections within a second plain Modbus TCP takes no more until a restart";
     RestoreIncomplete "restore-incomplete" "CR 7.3" "a restore says that it is done, and leaves the limit as it is";
     RestoreUnchecked "restore-unchecked" "CR 7.3 RE(1)" "the seal of a backup is not checked";
     RestoreRefusedButApplied "restore-refused-but-applied" "CR 7.3 RE(1)" "an altered backup is refused after its limit was taken";

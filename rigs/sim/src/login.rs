@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::account::Account;
 use crate::audit::{Category, Source};
 use crate::controller::{Actor, Controller};
+use crate::device::STALL;
 use crate::flaw::Defect;
 use crate::password::Hash;
 use crate::policy::Policy;
@@ -125,6 +126,9 @@ impl Controller {
                     "wrong credentials",
                 );
                 if locks {
+                    if self.flaws.enabled(Defect::LockoutStallsControl) {
+                        self.process.stall(STALL);
+                    }
                     self.record(
                         &anonymous,
                         Category::Access,

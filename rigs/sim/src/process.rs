@@ -73,6 +73,8 @@ pub(crate) struct Process {
     started: Instant,
     /// Milliseconds after `started` until which a stalled loop does nothing (flaw `loop-stalls`).
     stalled_until: AtomicU64,
+    /// Milliseconds after `started` until which the level reads 0 (flaw `refused-certificate-falsifies`).
+    falsified_until: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -88,6 +90,7 @@ impl Process {
             scratch: settings.scratch.map(AtomicU16::new),
             started: Instant::now(),
             stalled_until: AtomicU64::new(0),
+            falsified_until: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         }
     }
@@ -158,6 +161,16 @@ impl Process {
         self.stalled_until.store(until.as_millis() as u64, Relaxed);
     }
 
+    pub(crate) fn falsify(&self, time: Duration) {
+        let until = self.started.elapsed() + time;
+        self.falsified_until
+            .store(until.as_millis() as u64, Relaxed);
+    }
+
+    fn is_falsified(&self) -> bool {
+        (self.started.elapsed().as_millis() as u64) < self.falsified_until.load(Relaxed)
+    }
+
     pub(crate) fn stop(&self) {
         self.stop.store(true, Relaxed);
     }
@@ -192,7 +205,10 @@ impl Process {
             noise ^= noise << 17;
             // A first-order lag of 1 s, and noise of 0.3 % of the range.
             level += (f64::from(self.setpoint.load(Relaxed)) - level) * 0.02;
-            let measured = level + (noise % 7) as f64 - 3.0;
+            let mut measured = level + (noise % 7) as f64 - 3.0;
+            if self.is_falsified() {
+                measured = 0.0;
+            }
             self.level
                 .store(measured.clamp(0.0, 1000.0) as u16, Relaxed);
             self.heartbeat.fetch_add(1, Relaxed);

@@ -36,6 +36,9 @@ macro_rules! shown {
 }
 
 shown! {
+    lockout_stalls_control "lockout-stalls-control";
+    backup_stalls_control "backup-stalls-control";
+    refused_certificate_falsifies "refused-certificate-falsifies";
     command_before_login "command-before-login";
     role_as_identity "role-as-identity";
     any_client_certificate "any-client-certificate";
@@ -154,6 +157,8 @@ shown! {
     audit_clear_unlogged "audit-clear-unlogged";
     audit_volatile "audit-volatile";
     update_forgotten "update-forgotten";
+    update_marker_first "update-marker-first";
+    update_acknowledged_early "update-acknowledged-early";
     update_unchecked "update-unchecked";
     update_head_only "update-head-only";
     update_any_signer "update-any-signer";
@@ -179,6 +184,8 @@ shown! {
     no_lockout_alert "no-lockout-alert";
     alert_late "alert-late";
     alert_not_for_mqtt "alert-not-for-mqtt";
+    handshakes_stall_control "handshakes-stall-control";
+    flood_shuts_port "flood-shuts-port";
     restore_incomplete "restore-incomplete";
     restore_unchecked "restore-unchecked";
     restore_refused_but_applied "restore-refused-but-applied";
@@ -719,6 +726,51 @@ mod shows {
         console.stream_write(&[b'A'; 1025]).await;
         console.send("").await;
         timeout(SHORT, bench.device.crashed()).await.is_ok()
+    }
+
+    /// Whether the heartbeat stands still a little after now.
+    async fn stands_still(bench: &Bench) -> bool {
+        let mut client = bench.tcp().await;
+        sleep(Duration::from_millis(150)).await;
+        let before = client.ask(&[4, 0, 1, 0, 1]).await.unwrap();
+        sleep(SHORT).await;
+        client.ask(&[4, 0, 1, 0, 1]).await.unwrap() == before
+    }
+
+    pub async fn lockout_stalls_control(bench: &Bench) -> bool {
+        let mut console = bench.console().await;
+        for _ in 0..3 {
+            assert!(!console.try_login("otto", NEW).await);
+        }
+        stands_still(bench).await
+    }
+
+    pub async fn backup_stalls_control(bench: &Bench) -> bool {
+        bench.logged_in("ada").await.ask("backup").await;
+        stands_still(bench).await
+    }
+
+    pub async fn refused_certificate_falsifies(bench: &Bench) -> bool {
+        assert!(bench.tls("negatives", "self_signed").await.is_err());
+        sleep(Duration::from_millis(150)).await;
+        bench.tcp().await.ask(&[4, 0, 0, 0, 1]).await.unwrap() == [4, 2, 0, 0]
+    }
+
+    pub async fn handshakes_stall_control(bench: &Bench) -> bool {
+        let ready = bench.device.ready();
+        for _ in 0..15 {
+            let port = (ready.address, ready.modbus_tls);
+            drop(tokio::net::TcpStream::connect(port).await.unwrap());
+        }
+        stands_still(bench).await
+    }
+
+    pub async fn flood_shuts_port(bench: &Bench) -> bool {
+        for _ in 0..45 {
+            drop(bench.tcp().await);
+        }
+        sleep(Duration::from_millis(150)).await;
+        bench.tcp().await.ask(&[4, 0, 1, 0, 1]).await.is_err()
     }
 
     pub async fn loop_stalls(bench: &Bench) -> bool {
@@ -1296,6 +1348,19 @@ mod shows {
     pub async fn update_forgotten(bench: &Bench) -> bool {
         assert!(installs(bench, &bench.vendor("next.img")).await);
         version(&bench.again().await).await != "1.5.0"
+    }
+
+    pub async fn update_marker_first(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("ada").await;
+        let install = format!("update install {}", bench.vendor("next.img"));
+        console.send(&install).await;
+        sleep(Duration::from_millis(150)).await;
+        version(&bench.again().await).await == "0.0.0"
+    }
+
+    pub async fn update_acknowledged_early(bench: &Bench) -> bool {
+        assert!(installs(bench, &bench.vendor("next.img")).await);
+        version(&bench.again().await).await == "1.4.2"
     }
 
     pub async fn update_unchecked(bench: &Bench) -> bool {

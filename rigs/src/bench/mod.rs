@@ -29,7 +29,7 @@ use process::Process;
 pub use boundary::{Crossing, Held, Visit, Way};
 pub use console::{ConsoleSession, LoginLook, Place, Said};
 pub use error::{BenchError, StartError};
-pub use monitor::{Monitor, Violation};
+pub use monitor::{Monitor, Strain, Violation};
 pub use session::Session;
 
 /// How long a connection may take.
@@ -78,6 +78,8 @@ pub struct Bench {
     excused: AtomicUsize,
     /// The network that the bench comes from now, where that is not the usual one.
     comes_from: Mutex<Option<String>>,
+    /// How the essential functions bear up.
+    notes: monitor::Notes,
 }
 
 impl Bench {
@@ -106,6 +108,7 @@ impl Bench {
             down: AtomicBool::new(false),
             excused: AtomicUsize::new(0),
             comes_from: Mutex::new(None),
+            notes: monitor::Notes::default(),
         };
         bench.power_on().await?;
         bench.conceal_secrets();

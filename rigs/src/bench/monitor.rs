@@ -23,6 +23,96 @@ pub struct Violation {
     pub seen: String,
 }
 
+/// How an essential function bore up since the bench was asked to note it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strain {
+    /// The function.
+    pub function: String,
+    /// The longest time without a right reading.
+    pub longest: Duration,
+    /// How long it may go without one.
+    pub allowed: Duration,
+    /// How many readings were right.
+    pub right: u64,
+    /// How far the farthest reading was from the value that it has to stay near, and how far it may be.
+    pub farthest: Option<(u64, u64)>,
+}
+
+impl Strain {
+    /// Whether it was right as often as it has to be.
+    pub fn held(&self) -> bool {
+        self.right > 0 && self.longest <= self.allowed
+    }
+
+    /// In words, for a report.
+    pub fn words(&self) -> String {
+        let mut words = format!(
+            "`{}` {} readings right, at most {} ms apart",
+            self.function,
+            self.right,
+            self.longest.as_millis()
+        );
+        if let Some((farthest, _)) = self.farthest {
+            words.push_str(&format!(", at most {farthest} off"));
+        }
+        words
+    }
+}
+
+/// What the watch notes for [`Strain`].
+#[derive(Debug)]
+struct Noted {
+    name: String,
+    allowed: Duration,
+    tolerance: Option<u64>,
+    /// The end of the last right reading.
+    last: Instant,
+    longest: Duration,
+    right: u64,
+    farthest: u64,
+}
+
+/// The notes of a bench's watches.
+#[derive(Debug, Default)]
+pub(super) struct Notes(Mutex<Vec<Noted>>);
+
+impl Notes {
+    fn lock(&self) -> MutexGuard<'_, Vec<Noted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self) {
+        let now = Instant::now();
+        for noted in self.lock().iter_mut() {
+            (noted.last, noted.longest) = (now, Duration::ZERO);
+            (noted.right, noted.farthest) = (0, 0);
+        }
+    }
+
+    fn read(&self) -> Vec<Strain> {
+        let strain = |noted: &Noted| Strain {
+            function: noted.name.clone(),
+            longest: noted.longest.max(noted.last.elapsed()),
+            allowed: noted.allowed,
+            right: noted.right,
+            farthest: noted.tolerance.map(|tolerance| (noted.farthest, tolerance)),
+        };
+        self.lock().iter().map(strain).collect()
+    }
+}
+
+impl Bench {
+    /// Begins to note anew how the essential functions bear up.
+    pub fn note_strain(&self) {
+        self.notes.begin();
+    }
+
+    /// How the essential functions have borne up since [`Bench::note_strain`]; nothing where none is watched.
+    pub fn strain(&self) -> Vec<Strain> {
+        self.notes.read()
+    }
+}
+
 /// Watches the essential functions of a bench's device. Dropping it ends the watch.
 pub struct Monitor {
     tasks: Vec<JoinHandle<()>>,
@@ -46,7 +136,20 @@ impl Monitor {
     pub fn start(bench: &Arc<Bench>) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let mut tasks = Vec::new();
+        bench.notes.lock().clear();
         for (at, (name, essential)) in bench.rig().essential.iter().enumerate() {
+            bench.notes.lock().push(Noted {
+                name: name.as_str().to_owned(),
+                allowed: essential.within.0,
+                tolerance: match essential.expect {
+                    Expectation::Near { tolerance, .. } => Some(tolerance.unsigned_abs()),
+                    _ => None,
+                },
+                last: Instant::now(),
+                longest: Duration::ZERO,
+                right: 0,
+                farthest: 0,
+            });
             lock(&state).right.push((name.as_str().to_owned(), None));
             let watch = Watch {
                 at,
@@ -165,6 +268,7 @@ impl Watch {
             let seen = match self.read(&bench, &mut session).await {
                 Ok(value) => {
                     let right = self.is_right(&value, before.as_deref());
+                    self.note_reading(&bench, &value, right);
                     let since = read_before;
                     read_before = began;
                     let first = before.is_none();
@@ -191,6 +295,7 @@ impl Watch {
             if down || bench.is_down() {
                 // The bench itself has cut the power: nothing can be expected of the device.
                 last_right = Instant::now();
+                self.note_pause(&bench);
             } else if let Some(seen) = seen
                 && last_right.elapsed() > self.essential.within.0
             {
@@ -231,6 +336,30 @@ impl Watch {
         tokio::time::timeout(limit, reading)
             .await
             .unwrap_or_else(|_| Err("no answer".to_owned()))
+    }
+
+    fn note_reading(&self, bench: &Bench, value: &str, right: bool) {
+        let mut notes = bench.notes.lock();
+        let Some(noted) = notes.get_mut(self.at) else {
+            return;
+        };
+        if let Expectation::Near { value: near, .. } = self.essential.expect
+            && let Ok(read) = value.trim().parse::<i64>()
+        {
+            noted.farthest = noted.farthest.max(read.abs_diff(near));
+        }
+        if right {
+            noted.longest = noted.longest.max(noted.last.elapsed());
+            noted.last = Instant::now();
+            noted.right += 1;
+        }
+    }
+
+    /// Nothing was expected of the device.
+    fn note_pause(&self, bench: &Bench) {
+        if let Some(noted) = bench.notes.lock().get_mut(self.at) {
+            noted.last = Instant::now();
+        }
     }
 
     fn is_right(&self, value: &str, before: Option<&str>) -> bool {

@@ -6,6 +6,7 @@ mod check;
 mod dut;
 mod files;
 mod interface;
+mod load;
 mod name;
 mod operation;
 mod policy;
@@ -24,6 +25,7 @@ pub use interface::{
     ConsoleManner, Interface, InterfaceKind, MqttVersion, Offers, Parity, SerialPort, Step, Tls,
     User,
 };
+pub use load::Load;
 pub use name::Name;
 pub use operation::{
     AnswerPattern, Area, BenchCommand, Binding, ConsoleBinding, KNOWN, Meaning, ModbusBinding,
@@ -77,6 +79,8 @@ pub struct Rig {
     pub baseline: BTreeMap<String, Recommended>,
     /// What must go on whatever happens.
     pub essential: BTreeMap<Name, Essential>,
+    /// The load that the device is declared to bear.
+    pub load: Load,
     /// What no test may touch.
     pub hazard: Hazard,
     /// The networks that the device stands between.
@@ -284,6 +288,11 @@ impl Table for Rig {
             "What the device must keep doing while it is attacked.",
             BTreeMap::new(),
         );
+        let load = f.or(
+            "load",
+            "How much may come to each interface in a second while the essential functions hold.",
+            Load::default(),
+        );
         let hazard = f.or("hazard", "What no test may touch.", Hazard::default());
         let networks = f.or(
             "network",
@@ -325,6 +334,7 @@ impl Table for Rig {
             trusts: trusts?,
             baseline: baseline?,
             essential: essential?,
+            load: load?,
             hazard: hazard?,
             networks: networks?,
             flows: flows?,

@@ -1,5 +1,7 @@
 //! EDR, HDR and NDR 3.10: support for updates, and RE(1), update authenticity and integrity.
 
+mod power_cut;
+
 use slcert_rigs::rig::{FileFault, Values, VendorFile};
 use tokio::time::Instant;
 
@@ -23,6 +25,19 @@ pub const CASES: &[Case] = &[
                     rig file states.",
         svv: Svv::Requirements,
         body: |p| -> Run<'_> { Box::pin(update(p)) },
+    },
+    Case {
+        id: "power-cut",
+        title: "an update that the power is cut under leaves a device that starts",
+        requirements: &["EDR 3.10", "HDR 3.10", "NDR 3.10"],
+        kind: Kind::Conformance,
+        scope: Scope::Device,
+        needs: &["install_update", "read_version"],
+        objective: "Cut the power at random moments while the vendor's next image is installed, and right after the device has said that it is.",
+        criterion: "The device starts each time and tells the version before or the new one, the new one where it had said so, and the essential \
+                    functions go on.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(power_cut::power_cut(p)) },
     },
     Case {
         id: "altered-updates",

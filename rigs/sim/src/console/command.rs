@@ -1,5 +1,7 @@
 //! The commands of the console.
 
+use std::sync::Arc;
+
 use crate::boundary::DELIVERED;
 use crate::controller::{Actor, Controller, PRODUCT, Refusal, VENDOR, Write};
 use crate::flaw::Defect;
@@ -81,7 +83,7 @@ pub(crate) enum CommandError {
 
 /// Does what a line asks for.
 pub(crate) fn run(
-    controller: &Controller,
+    controller: &Arc<Controller>,
     actor: &Actor,
     line: &str,
 ) -> Result<Outcome, CommandError> {
@@ -122,7 +124,11 @@ pub(crate) fn run(
         ["audit", "clear"] => controller.clear_audit(actor).map(|()| ok())?,
         ["config", "show", key] => answer(controller.setting(actor, key)?),
         ["config", "import", data] => controller.import(actor, data).map(|()| ok())?,
-        ["update", "install", data] => controller.install_update(actor, data).map(|()| ok())?,
+        // Writing the flash takes its time, and nobody else waits for it.
+        ["update", "install", data] => {
+            let install = || controller.install_update(actor, data);
+            tokio::task::block_in_place(install).map(|()| ok())?
+        }
         ["update", "rollback", version] => controller.roll_back(actor, version).map(|()| ok())?,
         ["code", "load", data] => controller.load_code(actor, data).map(|()| ok())?,
         ["code", "run"] => controller.run_code(actor).map(|()| ok())?,

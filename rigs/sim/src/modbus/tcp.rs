@@ -1,7 +1,8 @@
 //! Modbus TCP: the MBAP header (Messaging on TCP/IP Implementation Guide V1.0b, section 3.1), and the connections that speak it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -35,6 +36,24 @@ mod field {
 /// The unit id, and a request of 1 to 253 bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 2..=254;
 
+/// Connections within a second after which the flaw `flood-shuts-port` takes no more.
+const SHUTS: usize = 40;
+
+/// How much came within the last second: two flaws go by it.
+#[derive(Default)]
+pub(super) struct Rate(VecDeque<Instant>);
+
+impl Rate {
+    /// Counts one more; whether more than `limit` came within the last second.
+    pub(super) fn is_over(&mut self, limit: usize) -> bool {
+        let now = Instant::now();
+        self.0.push_back(now);
+        self.0
+            .retain(|at| now.duration_since(*at) < Duration::from_secs(1));
+        self.0.len() >= limit
+    }
+}
+
 /// Serves plain Modbus TCP.
 pub(crate) async fn serve_plain(listener: TcpListener, controller: Arc<Controller>) {
     let access = if controller.flaws.enabled(Defect::PlainWrite) {
@@ -44,10 +63,16 @@ pub(crate) async fn serve_plain(listener: TcpListener, controller: Arc<Controlle
     };
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut rate = Rate::default();
+    let mut shut = false;
     loop {
         let Some((stream, place)) = accept(&listener, &places, &mut connections).await else {
             continue;
         };
+        shut |= rate.is_over(SHUTS) && controller.flaws.enabled(Defect::FloodShutsPort);
+        if shut {
+            continue;
+        }
         let controller = Arc::clone(&controller);
         connections.spawn(async move {
             let client = Client::unknown(Source::ModbusTcp, access);

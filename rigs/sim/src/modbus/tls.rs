@@ -16,17 +16,22 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::tcp::{CONNECTIONS, accept, converse};
+use super::tcp::{CONNECTIONS, Rate, accept, converse};
 use super::{Access, Client};
 use crate::audit::{Category, Event, Source};
 use crate::controller::{Actor, Controller, StartError};
+use crate::device::STALL;
 use crate::flaw::{Defect, FlawSet};
 use crate::pki;
 use crate::session::Excess;
 use crate::store::Store;
 use verifier::Verifier;
 
+/// Connections within a second under which the flaw `handshakes-stall-control` stalls.
+const STALLS: usize = 12;
 const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// How long the flaw `refused-certificate-falsifies` does so.
+const FALSIFIED: Duration = Duration::from_secs(2);
 
 /// TLS 1.2 and 1.3 with the device's certificate; clients must have one of the device's CA.
 pub(crate) fn acceptor(store: &Store, flaws: &FlawSet) -> Result<TlsAcceptor, StartError> {
@@ -54,10 +59,14 @@ pub(crate) async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut rate = Rate::default();
     loop {
         let Some((stream, place)) = accept(&listener, &places, &mut connections).await else {
             continue;
         };
+        if rate.is_over(STALLS) && controller.flaws.enabled(Defect::HandshakesStallControl) {
+            controller.process.stall(STALL);
+        }
         let (controller, acceptor) = (Arc::clone(&controller), acceptor.clone());
         connections.spawn(async move {
             if !controller.flaws.enabled(Defect::Tls10) || !answered_as_tls_1_0(&stream).await {
@@ -175,6 +184,12 @@ fn refused(controller: &Controller, error: &io::Error) {
             cause @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented),
         ) => {
             let source = Source::ModbusTls;
+            if controller
+                .flaws
+                .enabled(Defect::RefusedCertificateFalsifies)
+            {
+                controller.process.falsify(FALSIFIED);
+            }
             let nobody = Actor {
                 source,
                 name: String::new(),

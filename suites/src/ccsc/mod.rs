@@ -1,0 +1,3 @@
+//! The common component security constraints.
+
+pub mod ccsc_1;

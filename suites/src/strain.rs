@@ -1,0 +1,62 @@
+//! How the essential functions bear up under what a case does to the device.
+
+use std::time::Duration;
+
+use slcert_rigs::bench::Strain;
+use tokio::time::{Instant, sleep};
+
+use crate::procedure::{Procedure, Stop};
+
+/// How long what was done may take to show.
+const SETTLE: Duration = Duration::from_millis(500);
+/// Right readings that have to follow.
+const READINGS: u64 = 3;
+
+/// That the rig file names an essential function: without one, nothing shows that control goes on.
+///
+/// # Errors
+/// NOT EVALUATED.
+pub fn needs_essential(p: &Procedure<'_>) -> Result<(), Stop> {
+    if p.rig().essential.is_empty() {
+        return Err(Stop::not_evaluated(
+            "the rig file names no essential function (`essential`), so nothing shows that control goes on",
+        ));
+    }
+    Ok(())
+}
+
+/// Begins to note how the functions bear up.
+pub fn begin(p: &Procedure<'_>) {
+    p.bench().note_strain();
+}
+
+/// Writes down how the functions have borne up since [`begin`]; `what` was done to the device, and `came` of it.
+pub async fn judge(p: &mut Procedure<'_>, what: &str, came: &str) {
+    sleep(SETTLE).await;
+    let began = Instant::now();
+    let mut strain = p.bench().strain();
+    let longest = strain.iter().map(|one| one.allowed).max();
+    while strain.iter().any(|one| one.right < READINGS)
+        && began.elapsed() < longest.unwrap_or_default() * 2
+    {
+        sleep(Duration::from_millis(20)).await;
+        strain = p.bench().strain();
+    }
+    let allowed: Vec<_> = strain
+        .iter()
+        .map(|one| {
+            format!(
+                "`{}` right each {} ms",
+                one.function,
+                one.allowed.as_millis()
+            )
+        })
+        .collect();
+    let words: Vec<_> = strain.iter().map(Strain::words).collect();
+    p.check(
+        format!("the essential functions, {what}"),
+        allowed.join(", "),
+        format!("{}; {came}", words.join("; ")),
+        !strain.is_empty() && strain.iter().all(Strain::held),
+    );
+}
