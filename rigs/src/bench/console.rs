@@ -252,12 +252,8 @@ impl ConsoleSession {
         let deadline = tokio::time::Instant::now() + limit;
         let mut text = String::new();
         loop {
-            text.push_str(
-                &self
-                    .console
-                    .until_quiet(Duration::from_millis(30), LOOK)
-                    .await?,
-            );
+            let quiet = self.manner.quiet.0;
+            text.push_str(&self.console.until_quiet(quiet, LOOK).await?);
             if known.iter().any(|pattern| pattern.is_match(&text))
                 || tokio::time::Instant::now() >= deadline
             {
