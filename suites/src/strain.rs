@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 use crate::procedure::{Procedure, Stop};
 
 /// How long what was done may take to show.
-const SETTLE: Duration = Duration::from_millis(500);
-/// Right readings that have to follow.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Right readings that have to follow after it.
 const READINGS: u64 = 3;
 
 /// That the rig file names an essential function: without one, nothing shows that control goes on.
@@ -33,12 +33,14 @@ pub fn begin(p: &Procedure<'_>) {
 /// Writes down how the functions have borne up since [`begin`]; `what` was done to the device, and `came` of it.
 pub async fn judge(p: &mut Procedure<'_>, what: &str, came: &str) {
     sleep(SETTLE).await;
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), p.bench().strain());
+    let longest = before.iter().map(|one| one.allowed).max();
     let mut strain = p.bench().strain();
-    let longest = strain.iter().map(|one| one.allowed).max();
-    while strain.iter().any(|one| one.right < READINGS)
-        && began.elapsed() < longest.unwrap_or_default() * 2
-    {
+    let go_on = |now: &[Strain]| {
+        let mut both = now.iter().zip(&before);
+        both.all(|(now, before)| now.right >= before.right + READINGS)
+    };
+    while !go_on(&strain) && began.elapsed() < longest.unwrap_or_default() * 2 {
         sleep(Duration::from_millis(20)).await;
         strain = p.bench().strain();
     }

@@ -32,7 +32,8 @@ pub const CASES: &[Case] = &[Case {
     needs: &[],
     objective: "Lock an account, show a wrong certificate, change the policy, end a session, fill the audit log and make its storage fail, \
                 offer an altered update, and make a backup, and measure the essential functions meanwhile.",
-    criterion: "Through each of these that the rig can bring about, every essential function is right as often as the rig file says.",
+    criterion: "Through each of these, every essential function is right as often as the rig file says. Where the rig cannot bring one about, it \
+                stays open.",
     svv: Svv::Requirements,
     body: |p| -> Run<'_> { Box::pin(security_events(p)) },
 }];
@@ -44,14 +45,14 @@ const MORE: u32 = 5;
 
 /// The events, in the order in which they are brought about.
 const EVENTS: [(&str, Event); 8] = [
-    ("while an account is locked", Event::Lockout),
-    ("while a wrong certificate is shown", Event::Certificate),
-    ("while the policy is changed", Event::Policy),
-    ("while a session is ended", Event::Session),
-    ("while the audit log is full", Event::LogFull),
-    ("while the audit log cannot be written", Event::LogFails),
-    ("while an altered update is offered", Event::Update),
-    ("while a backup is made", Event::Backup),
+    ("an account is locked", Event::Lockout),
+    ("a wrong certificate is shown", Event::Certificate),
+    ("the policy is changed", Event::Policy),
+    ("a session is ended", Event::Session),
+    ("the audit log is full", Event::LogFull),
+    ("the audit log cannot be written", Event::LogFails),
+    ("an altered update is offered", Event::Update),
+    ("a backup is made", Event::Backup),
 ];
 
 #[derive(Clone, Copy)]
@@ -85,30 +86,31 @@ async fn security_events(p: &mut Procedure<'_>) -> Result<(), Stop> {
         match came {
             Ok(words) => {
                 brought += 1;
-                strain::judge(p, what, &words).await;
+                strain::judge(p, &format!("while {what}"), &words).await;
             }
-            Err(stop) if stop.verdict == Verdict::NotEvaluated => left_out.push(what),
+            Err(stop) if stop.verdict == Verdict::NotEvaluated => {
+                left_out.push(format!("{what} ({})", stop.reason));
+            }
             Err(stop) => p.cannot_tell(
-                format!("the essential functions, {what}"),
+                format!("the essential functions, while {what}"),
                 "the event is brought about",
                 stop.reason,
             ),
         }
     }
-    if brought == 0 {
-        return Err(Stop::not_evaluated(
-            "this rig can bring about no event of security: bind operations such as `install_update`, `backup`, `unlock_account`",
-        ));
+    if left_out.is_empty() {
+        return Ok(());
     }
-    let mut words = format!("{brought} of {}", EVENTS.len());
-    if !left_out.is_empty() {
-        words.push_str(&format!(
-            "; this rig cannot bring about: {}",
-            left_out.join(", ")
-        ));
-    }
-    p.check("events brought about", "one at least", words, true);
-    Ok(())
+    let went_on = if brought == 0 {
+        "nothing was measured"
+    } else {
+        "control went on through the others"
+    };
+    Err(lacks(&format!(
+        "{brought} of {} events were brought about, and {went_on}; what this rig cannot bring about: {}",
+        EVENTS.len(),
+        left_out.join("; ")
+    )))
 }
 
 fn lacks(what: &str) -> Stop {

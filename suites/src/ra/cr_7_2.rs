@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use slcert_rigs::Secret;
 use slcert_rigs::bench::{BenchError, Entry, Who};
 use slcert_rigs::rig::{InterfaceKind, Values};
@@ -32,7 +33,7 @@ pub const CASES: &[Case] = &[
             ..Fits::ALL
         }),
         needs: &[],
-        objective: "Open and close connections, begin TLS sessions, and fail to log in, at the rates that the rig file declares (`load`), and \
+        objective: "Open and close connections, begin TLS sessions and fail to log in, all at once and each at the rate that the rig file declares (`load`), and \
                     measure the essential functions meanwhile.",
         criterion: "The essential functions are right as often as the rig file says, a legal user on another interface is served meanwhile, and \
                     one on this interface after it. The device may refuse and slow down what floods it.",
@@ -59,6 +60,8 @@ const SERVED: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_millis(25);
 /// The part of a rate that has to be reached.
 const REACHED: f64 = 0.9;
+/// How many connections, handshakes or logins are on their way at once.
+const AT_ONCE: u32 = 8;
 
 /// What floods the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,44 +83,21 @@ impl What {
 
 async fn flood(p: &mut Procedure<'_>) -> Result<(), Stop> {
     strain::needs_essential(p)?;
-    let interface = p.interface()?;
-    let load = p.rig().load;
-    let mut floods = Vec::new();
-    if !interface.kind.is_serial() && interface.kind != InterfaceKind::Console {
-        floods.push((What::Connections, load.connections));
-    }
-    if interface.tls.is_some() {
-        floods.push((What::Handshakes, load.handshakes));
-    }
-    if matches!(interface.kind, InterfaceKind::Console | InterfaceKind::Mqtt) {
-        floods.push((What::Logins, load.logins));
-    }
-    served(p, p.name()).await.map_err(|why| {
+    let here = p.name();
+    served(p, here).await.map_err(|why| {
         Stop::inconclusive(format!(
             "a legal user is not served before the flood: {why}"
         ))
     })?;
-    for (what, rate) in floods {
-        one_flood(p, what, rate, load.period.0).await?;
-    }
-    Ok(())
-}
-
-async fn one_flood(
-    p: &mut Procedure<'_>,
-    what: What,
-    rate: u32,
-    period: Duration,
-) -> Result<(), Stop> {
-    let here = p.name();
+    let floods = floods(p)?;
+    let period = p.rig().load.period.0;
     strain::begin(p);
-    let flood = Flood::new(what, rate, period);
     let other = bystander(p);
     let over = AtomicBool::new(false);
     let reader = &*p;
     let (ended, late, meanwhile) = tokio::join!(
         async {
-            let ended = flood.run(reader).await;
+            let ended = try_join_all(floods.iter().map(|flood| flood.run(reader))).await;
             over.store(true, Ordering::Relaxed);
             ended
         },
@@ -131,18 +111,60 @@ async fn one_flood(
         },
     );
     ended?;
-    let words = flood.words();
-    let name = format!("through {} on `{here}`", what.words());
-    strain::judge(p, &name, &words).await;
+    let words: Vec<_> = floods.iter().map(Flood::words).collect();
+    strain::judge(
+        p,
+        &format!("through the flood on `{here}`"),
+        &words.join(", "),
+    )
+    .await;
     if let Some((other, served)) = meanwhile {
         let met = served.is_ok();
         p.check(
-            format!("a legal user on `{other}`, {name}"),
+            format!("a legal user on `{other}`, through the flood on `{here}`"),
             "served",
             served.unwrap_or_else(|why| why),
             met,
         );
     }
+    served_again(p, here).await;
+    for flood in floods.iter().filter(|flood| flood.is_slow()) {
+        if late > LATE {
+            p.cannot_tell(
+                format!("the rate of {}", flood.what.words()),
+                format!("{} a second", flood.asked),
+                format!(
+                    "{}, and the bench itself was {} ms late",
+                    flood.words(),
+                    late.as_millis()
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What the interface under test can be flooded with, at the rates that the rig file declares.
+fn floods(p: &Procedure<'_>) -> Result<Vec<Flood>, Stop> {
+    let interface = p.interface()?;
+    let load = p.rig().load;
+    let one_line = interface.kind.is_serial() || interface.kind == InterfaceKind::Console;
+    let mut floods = Vec::new();
+    if !one_line {
+        floods.push((What::Connections, load.connections));
+    }
+    if interface.tls.is_some() {
+        floods.push((What::Handshakes, load.handshakes));
+    }
+    if matches!(interface.kind, InterfaceKind::Console | InterfaceKind::Mqtt) {
+        floods.push((What::Logins, load.logins));
+    }
+    let flood = |(what, rate)| Flood::new(what, rate, load.period.0, one_line);
+    Ok(floods.into_iter().map(flood).collect())
+}
+
+/// Checks that a legal user is served on an interface again.
+async fn served_again(p: &mut Procedure<'_>, here: &str) {
     let began = Instant::now();
     let mut after = served(p, here).await;
     while after.is_err() && began.elapsed() < SERVED {
@@ -152,7 +174,7 @@ async fn one_flood(
     let met = after.is_ok();
     let waited = began.elapsed().as_millis();
     p.check(
-        format!("a legal user on `{here}`, after {}", what.words()),
+        format!("a legal user on `{here}`, after the flood"),
         format!("served within {} s", SERVED.as_secs()),
         format!(
             "{}, {waited} ms after the flood",
@@ -160,19 +182,6 @@ async fn one_flood(
         ),
         met,
     );
-    // One line serves one login after the other, at its own pace.
-    let paced = !p.interface()?.kind.is_serial() && p.interface()?.kind != InterfaceKind::Console;
-    if paced && flood.rate() < REACHED * f64::from(rate) && late > LATE {
-        p.cannot_tell(
-            format!("the rate of {}", what.words()),
-            format!("{rate} a second"),
-            format!(
-                "{words}, and the bench itself was {} ms late",
-                late.as_millis()
-            ),
-        );
-    }
-    Ok(())
 }
 
 /// One flood on its way.
@@ -180,6 +189,8 @@ struct Flood {
     what: What,
     asked: u32,
     period: Duration,
+    /// One line serves one login after the other, at its own pace.
+    one_line: bool,
     began: Instant,
     next: AtomicU32,
     done: AtomicU32,
@@ -188,11 +199,12 @@ struct Flood {
 }
 
 impl Flood {
-    fn new(what: What, asked: u32, period: Duration) -> Self {
+    fn new(what: What, asked: u32, period: Duration, one_line: bool) -> Self {
         Self {
             what,
             asked,
             period,
+            one_line,
             began: Instant::now(),
             next: AtomicU32::new(0),
             done: AtomicU32::new(0),
@@ -202,30 +214,17 @@ impl Flood {
     }
 
     async fn run(&self, p: &Procedure<'_>) -> Result<(), Stop> {
-        let serial =
-            p.interface()?.kind.is_serial() || p.interface()?.kind == InterfaceKind::Console;
-        if serial {
-            self.work(p).await?;
-        } else {
-            let work = || self.work(p);
-            let (a, b, c, d, e, f, g, h) = tokio::join!(
-                work(),
-                work(),
-                work(),
-                work(),
-                work(),
-                work(),
-                work(),
-                work()
-            );
-            for ended in [a, b, c, d, e, f, g, h] {
-                ended?;
-            }
-        }
+        let workers = if self.one_line { 1 } else { AT_ONCE };
+        try_join_all((0..workers).map(|_| self.work(p))).await?;
         let millis = self.began.elapsed().as_millis();
         let millis = u32::try_from(millis).unwrap_or(u32::MAX);
         self.millis.store(millis.max(1), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether fewer were made than were asked for, where it was not the line that set the pace.
+    fn is_slow(&self) -> bool {
+        !self.one_line && self.rate() < REACHED * f64::from(self.asked)
     }
 
     /// Takes what is next, at its time, until all is done or twice the time is over.
