@@ -15,6 +15,11 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "a full audit log is one of the events that control has to go on through",
     ),
     (
+        "old-password-works",
+        &["CR 7.4"],
+        "where the old password goes on working, it does so after a power cut too",
+    ),
+    (
         "any-client-certificate",
         &["CR 1.9", "CR 4.3"],
         "what is of any authority may have any signature, period and usage",

@@ -56,8 +56,9 @@ pub fn run(args: Args) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
+    // A few threads may wait for a slow disk, and control and the lines go on.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(8)
         .enable_all()
         .build();
     let runtime = match runtime {
