@@ -11,8 +11,13 @@ const RELATED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "audit-full-dies",
-        &["CCSC 1"],
-        "a full audit log is one of the events that control has to go on through",
+        &["CCSC 1", "CR 2.9 RE(1)"],
+        "control has to go on through a full audit log, and the log is filled to see the warning too",
+    ),
+    (
+        "audit-without-configuration",
+        &["CR 2.1 RE(3)"],
+        "an override is recorded as a change of the configuration",
     ),
     (
         "old-password-works",
