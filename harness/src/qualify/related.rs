@@ -20,6 +20,16 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "an override is recorded as a change of the configuration",
     ),
     (
+        "audit-names-the-role",
+        &["CR 2.1 RE(3)", "CR 2.11 RE(2)"],
+        "the entries of an override and of a refused change of the time have to name the user too",
+    ),
+    (
+        "clock-resets",
+        &["CR 1.5"],
+        "with the clock in the past, a password counts as changed too recently to be changed",
+    ),
+    (
         "old-password-works",
         &["CR 7.4"],
         "where the old password goes on working, it does so after a power cut too",
