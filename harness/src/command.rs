@@ -177,6 +177,9 @@ pub struct List {
     /// List the requirements of the profile instead, and what answers each: cases, a person, or nothing yet.
     #[arg(long)]
     pub requirements: bool,
+    /// Say about how long each trial takes, and all of them.
+    #[arg(long, conflicts_with_all = ["profiles", "requirements"])]
+    pub estimate: bool,
     /// Only trials, or requirements, whose name has this in it.
     pub filter: Option<String>,
 }

@@ -1,12 +1,15 @@
 //! `slcert list`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use slcert_profiles::Profile;
+use slcert_rigs::rig::Rig;
 use slcert_suites::case::Case;
 use slcert_suites::coverage::{self, Answer};
 use slcert_suites::{Blocked, Trial, cases, plan};
 
+use crate::campaign::time;
 use crate::command::List;
 use crate::sources;
 
@@ -56,12 +59,38 @@ pub fn list(list: &List) -> ExitCode {
                 format!(" (cannot run: {why})")
             }
         };
-        anstream::println!("{:width$}  {}{blocked}", trial.id(), trial.case.title);
+        let takes = if list.estimate {
+            let takes = time::estimate(trial, &rig.rig);
+            format!("{:6.1} s  ", takes.as_secs_f64())
+        } else {
+            String::new()
+        };
+        anstream::println!(
+            "{:width$}  {takes}{}{blocked}",
+            trial.id(),
+            trial.case.title
+        );
+    }
+    if list.estimate {
+        anstream::println!("\n{}", estimated(&trials, &rig.rig));
     }
     if trials.is_empty() {
         eprintln!("no trial fits");
     }
     ExitCode::SUCCESS
+}
+
+/// How long the trials take in all.
+fn estimated(trials: &[Trial], rig: &Rig) -> String {
+    let all: Duration = trials.iter().map(|trial| time::estimate(trial, rig)).sum();
+    let waits: Duration = trials.iter().map(|trial| trial.waits(rig)).sum();
+    format!(
+        "{} trials take about {} s: {} s waiting for the device's own timers, by the policy that the rig file states, and as long as they\n\
+         took on the simulated device. Slow lines and logins take longer.",
+        trials.len(),
+        all.as_secs(),
+        waits.as_secs()
+    )
 }
 
 /// Lists what answers each requirement of a profile.
@@ -90,7 +119,7 @@ fn requirements(profile: &Profile, filter: &str) {
 
 /// The trials of a profile on a rig: the cases that give evidence for a requirement that the profile selects, and that
 /// applies to the rig's device.
-pub fn trials(profile: &Profile, rig: &slcert_rigs::rig::Rig) -> Vec<Trial> {
+pub fn trials(profile: &Profile, rig: &Rig) -> Vec<Trial> {
     let applies = |id| {
         let row = profile.basis().get(id);
         row.is_some_and(|row| row.applies_to(rig.dut.component))

@@ -216,6 +216,9 @@ pub struct TrialRecord {
     pub started: Timestamp,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+    /// How much of that it waited for timers of the device's own, in milliseconds.
+    #[serde(default)]
+    pub waited_ms: u64,
     /// The practice of IEC 62443-4-1 that it gives evidence for: `SVV-1`.
     pub svv: String,
     /// What the case is to show.

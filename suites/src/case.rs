@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
-use slcert_rigs::rig::{Interface, InterfaceKind, User};
+use slcert_rigs::rig::{Interface, InterfaceKind, Rig, User};
 
 use crate::procedure::{Procedure, Stop};
 
@@ -29,6 +30,16 @@ pub struct Case {
     pub svv: Svv,
     /// The procedure.
     pub body: Body,
+}
+
+/// How long a case waits for timers of the device's own, by the policy that a rig states.
+pub struct Wait {
+    /// The case.
+    pub case: &'static str,
+    /// The requirement that owns it.
+    pub requirement: &'static str,
+    /// How long, on one interface.
+    pub time: fn(&Rig) -> Duration,
 }
 
 /// The procedure of a case.

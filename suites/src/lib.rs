@@ -49,6 +49,13 @@ pub use case::Case;
 pub use plan::{Blocked, Trial, plan};
 pub use procedure::{Procedure, Stop};
 
+/// What cases wait for.
+pub(crate) fn waits() -> impl Iterator<Item = &'static case::Wait> {
+    [iac::cr_1_11::WAITS, uc::cr_2_5::WAITS, uc::cr_2_6::WAITS]
+        .into_iter()
+        .flatten()
+}
+
 /// All cases, in the standard's order.
 pub fn cases() -> Vec<&'static Case> {
     [

@@ -1,6 +1,7 @@
 //! The plan: which cases run on which interfaces of a rig.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use slcert_profiles::RequirementId;
 use slcert_rigs::rig::Rig;
@@ -34,6 +35,18 @@ pub enum Blocked {
 impl Trial {
     fn fits_nowhere(&self) -> bool {
         matches!(self.blocked, Some(Blocked::NoInterface(_)))
+    }
+
+    /// How long it waits for timers of the device's own, by the policy that the rig states.
+    pub fn waits(&self, rig: &Rig) -> Duration {
+        if self.blocked.is_some() {
+            return Duration::ZERO;
+        }
+        let mut waits = crate::waits();
+        let own = waits.find(|wait| {
+            wait.case == self.case.id && wait.requirement.parse() == Ok(self.requirement)
+        });
+        own.map_or(Duration::ZERO, |wait| (wait.time)(rig))
     }
 
     /// Its name: `CR-1.11/lockout@console`.
@@ -179,6 +192,18 @@ mod tests {
         rig.operations
             .retain(|name, _| name.as_str() != "store_image");
         assert!(blocked(&rig));
+    }
+
+    #[test]
+    fn every_wait_belongs_to_a_case_and_is_stated_by_the_simulated_rig() {
+        let rig = Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap();
+        let cases = crate::cases();
+        for wait in crate::waits() {
+            let own = wait.requirement.parse::<RequirementId>().unwrap();
+            let trials = plan(&cases, &rig, |id| id == own);
+            let trial = trials.iter().find(|trial| trial.case.id == wait.case);
+            assert!(trial.unwrap().waits(&rig) > Duration::ZERO, "{}", wait.case);
+        }
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! What a case's procedure works with: the bench's verbs, and a sheet on which every check is written down.
 
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use slcert_profiles::RequirementId;
 use slcert_reports::record::CheckRecord;
 use slcert_reports::{Verdict, escape};
 use slcert_rigs::bench::{Bench, BenchError, Entry, Session, Who};
 use slcert_rigs::rig::{Interface, Rig};
+use tokio::time::{Instant, sleep};
 
 /// Why a procedure ends before its checks can decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +67,8 @@ pub struct Procedure<'b> {
     interface: Option<&'b str>,
     requirement: RequirementId,
     checks: Vec<CheckRecord>,
+    /// Milliseconds.
+    waited: AtomicU64,
 }
 
 impl<'b> Procedure<'b> {
@@ -72,6 +79,7 @@ impl<'b> Procedure<'b> {
             interface,
             requirement,
             checks: Vec::new(),
+            waited: AtomicU64::new(0),
         }
     }
 
@@ -145,6 +153,25 @@ impl<'b> Procedure<'b> {
             observed: slcert_reports::excerpt(&self.bench.conceal(observed.as_ref()), 400),
             verdict,
         });
+    }
+
+    /// Waits for a timer of the device's own, with nothing else to do.
+    pub async fn wait(&self, time: Duration) {
+        self.waiting(sleep(time)).await;
+    }
+
+    /// Waits for what a timer of the device's own brings about.
+    pub async fn waiting<T>(&self, event: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let came = event.await;
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(millis, Ordering::Relaxed);
+        came
+    }
+
+    /// How long the procedure has waited for timers of the device's own.
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(self.waited.load(Ordering::Relaxed))
     }
 
     /// Tries to get in.

@@ -285,6 +285,7 @@ mod tests {
             checks: Vec::new(),
             started: jiff::Timestamp::UNIX_EPOCH,
             duration_ms: 0,
+            waited_ms: 0,
             svv: "SVV-1".to_owned(),
             objective: "Inspect the seals.".to_owned(),
             criterion: "Opening leaves a trace.".to_owned(),

@@ -3,6 +3,7 @@
 mod folder;
 mod guide;
 mod runner;
+pub mod time;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use slcert_profiles::Profile;
 use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
-use slcert_reports::{Record, assess, escape, exit_status, junit, summary};
+use slcert_reports::{Record, assess, exit_status, junit, summary};
 use slcert_rigs::rig::Template;
 use slcert_suites::case::Kind;
 use slcert_suites::{Trial, fresh};
@@ -306,26 +307,6 @@ fn record(
     }
 }
 
-/// Where the time went, in lines for the terminal: in all, and the longest trials.
-fn time(record: &Record) -> String {
-    let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
-    let all: u64 = record.trials.iter().map(|trial| trial.duration_ms).sum();
-    let mut longest: Vec<_> = record.trials.iter().collect();
-    longest.sort_by_key(|trial| std::cmp::Reverse(trial.duration_ms));
-    let mut text = format!("time     {} of trials, the longest:\n", seconds(all));
-    for trial in longest.iter().take(LONGEST_TRIALS) {
-        let id = escape(&trial.id);
-        text.push_str(&format!(
-            "         {:>8}  {id}\n",
-            seconds(trial.duration_ms)
-        ));
-    }
-    text
-}
-
-/// How many of the longest trials are shown.
-const LONGEST_TRIALS: usize = 5;
-
 /// Ends the device, writes the reports, and says what was found.
 fn finish(run: &Run, runner: &Runner) -> ExitCode {
     let record = runner.end();
@@ -347,7 +328,7 @@ fn finish(run: &Run, runner: &Runner) -> ExitCode {
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
     let text = summary(&record, &assessment, stdout.is_terminal(), width);
     anstream::println!("{text}");
-    anstream::println!("{}", time(&record));
+    anstream::println!("{}", time::spent(&record));
     anstream::println!("results  {}", folder.path("").display());
     for name in ["junit.xml", "result.json", "journal.jsonl", "evidence"] {
         anstream::println!("         {name}");

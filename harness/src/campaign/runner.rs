@@ -55,6 +55,8 @@ struct Judged {
     checks: Vec<CheckRecord>,
     /// The requirement that is broken beside the trial's own where an essential function went bad.
     essential: Option<RequirementId>,
+    /// How long it waited for timers of the device's own.
+    waited: Duration,
 }
 
 impl Judged {
@@ -64,6 +66,7 @@ impl Judged {
             reason,
             checks: Vec::new(),
             essential: None,
+            waited: Duration::ZERO,
         }
     }
 }
@@ -266,6 +269,7 @@ impl Runner {
             checks: judged.checks,
             started,
             duration_ms: began.elapsed().as_millis() as u64,
+            waited_ms: judged.waited.as_millis() as u64,
             svv: trial.case.svv.id().to_owned(),
             objective: trial.case.objective.to_owned(),
             criterion: trial.case.criterion.to_owned(),
@@ -346,6 +350,7 @@ impl Runner {
         let over = Instant::now();
         let behind = self.monitor.right_since(over).await.err();
         *self.right_at() = behind.is_none().then_some(over);
+        let waited = procedure.waited();
         let (mut verdict, mut reason, mut checks) = procedure.conclude(ended);
         let mut bad: Vec<(String, String)> = self
             .monitor
@@ -396,6 +401,7 @@ impl Runner {
             reason,
             checks,
             essential,
+            waited,
         }
     }
 

@@ -49,6 +49,7 @@ pub fn trial(
         }],
         started: began() + 2.seconds(),
         duration_ms: 1234,
+        waited_ms: 0,
         svv: "SVV-1".to_owned(),
         objective: "To see whether it holds.".to_owned(),
         criterion: "It holds.".to_owned(),

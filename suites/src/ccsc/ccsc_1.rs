@@ -8,7 +8,6 @@ use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::{InterfaceKind, Values};
 use slcert_rigs::tls::pki::Fault;
-use tokio::time::sleep;
 
 use crate::alter::alterations;
 use crate::case::{Case, Kind, Run, Scope, Svv};
@@ -158,7 +157,7 @@ async fn lockout(p: &Procedure<'_>) -> Result<String, Stop> {
             let values = Values::from([("name".to_owned(), user)]);
             by_whoever_may(p, "unlock_account", &values).await?;
         }
-        None => sleep(period.map_or(LOCKOUT, |period| period.0)).await,
+        None => p.wait(period.map_or(LOCKOUT, |period| period.0)).await,
     }
     if locked {
         return Ok(format!(

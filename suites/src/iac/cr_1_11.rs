@@ -5,9 +5,9 @@ use std::time::Duration;
 use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::Values;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::case::{Case, Fits, Kind, Run, Scope, Svv, Wait};
 use crate::fresh;
 use crate::password::{accounts_with_password, opens};
 use crate::procedure::{Procedure, Stop};
@@ -41,6 +41,16 @@ pub const CASES: &[Case] = &[
         body: |p| -> Run<'_> { Box::pin(configurable(p)) },
     },
 ];
+
+/// What they wait for.
+pub const WAITS: &[Wait] = &[Wait {
+    case: "lockout",
+    requirement: "CR 1.11",
+    time: |rig| {
+        let period = rig.policy.lockout.filter(|period| period.0 <= LONGEST);
+        period.map_or(Duration::ZERO, |period| period.0 + SOON)
+    },
+}];
 
 /// How much longer than stated a lock is waited for: the device's clock and the login itself take their time.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -111,14 +121,16 @@ async fn lockout(p: &mut Procedure<'_>) -> Result<(), Stop> {
         Some(period) if period.0 <= LONGEST => {
             // The attempt above may have begun the time anew: then it counts from there.
             let attempt_at = Instant::now();
-            sleep((period.0 + SOON).saturating_sub(locked_at.elapsed())).await;
+            p.wait((period.0 + SOON).saturating_sub(locked_at.elapsed()))
+                .await;
             let mut taken = opens(p, account, &right).await?;
             if !taken {
-                sleep((period.0 + GRACE).saturating_sub(attempt_at.elapsed())).await;
+                p.wait((period.0 + GRACE).saturating_sub(attempt_at.elapsed()))
+                    .await;
                 taken = opens(p, account, &right).await?;
             }
             if !taken {
-                sleep(period.0 + GRACE).await;
+                p.wait(period.0 + GRACE).await;
                 taken = opens(p, account, &right).await?;
             }
             p.check(
@@ -175,7 +187,7 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
         taken,
     );
     if !taken && let Some(period) = p.rig().policy.lockout {
-        sleep(period.0.min(LONGEST) + GRACE).await;
+        p.wait(period.0.min(LONGEST) + GRACE).await;
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use slcert_rigs::bench::Who;
-use tokio::time::sleep;
 
 use super::ndr_1_13::{enters, served};
 use crate::boundary::untrusted;
@@ -78,7 +77,7 @@ async fn access_approval(p: &mut Procedure<'_>) -> Result<(), Stop> {
                     )));
                 }
             }
-            sleep(Duration::from_secs(SHORT) + AFTER).await;
+            p.wait(Duration::from_secs(SHORT) + AFTER).await;
             is_kept_out(
                 p,
                 network,

@@ -163,7 +163,7 @@ async fn lose<'r>(
     let (session, written) = write(p, desk, master, output, state).await?;
     // While the master is there, nothing happens: else the state below would say nothing of the loss.
     if *state != OutputState::Hold && stays {
-        sleep(within).await;
+        p.wait(within).await;
     }
     let kept = output.now(p, desk).await?;
     if kept != written {

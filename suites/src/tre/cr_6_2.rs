@@ -3,7 +3,7 @@
 use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::Values;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::alert::{self, Ear};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
@@ -114,6 +114,6 @@ async fn unlock(p: &Procedure<'_>, names: &Values, locked_at: Instant) -> Result
     let Some(period) = p.rig().policy.lockout else {
         return Ok(());
     };
-    sleep(period.0.saturating_sub(locked_at.elapsed())).await;
+    p.wait(period.0.saturating_sub(locked_at.elapsed())).await;
     Ok(())
 }

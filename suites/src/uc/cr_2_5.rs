@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use slcert_rigs::bench::{ConsoleSession, Place, Session};
-use slcert_rigs::rig::{Binding, Step, Values};
-use tokio::time::sleep;
+use slcert_rigs::rig::{Binding, Rig, Step, Values};
 
-use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::case::{Case, Fits, Kind, Run, Scope, Svv, Wait};
 use crate::procedure::{Procedure, Stop};
 use crate::rights::by_whoever_may;
 
@@ -59,6 +58,26 @@ pub const CASES: &[Case] = &[
     },
 ];
 
+/// What they wait for.
+pub const WAITS: &[Wait] = &[
+    Wait {
+        case: "idle",
+        requirement: "CR 2.5",
+        time: |rig| sat_out(rig).map_or(Duration::ZERO, |period| period / 2 + period + SOON),
+    },
+    Wait {
+        case: "configurable",
+        requirement: "CR 2.5",
+        time: |rig| sat_out(rig).map_or(Duration::ZERO, |period| period + period / 2),
+    },
+];
+
+/// The time until a session locks, where a test sits it out.
+fn sat_out(rig: &Rig) -> Option<Duration> {
+    let stated = rig.policy.session_lock.map(|period| period.0);
+    stated.filter(|period| *period <= LONGEST)
+}
+
 /// The longest idle time that a test sits out.
 const LONGEST: Duration = Duration::from_secs(900);
 /// How much longer than stated the lock is waited for.
@@ -70,7 +89,7 @@ async fn idle(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let period = stated(p)?;
     let (account, command) = harmless(p)?;
     let mut session = p.login(account).await?;
-    sleep(period / 2).await;
+    p.wait(period / 2).await;
     let said = say(&mut session, &command).await?;
     if said.0 != Place::Prompt {
         session.close().await;
@@ -81,9 +100,9 @@ async fn idle(p: &mut Procedure<'_>) -> Result<(), Stop> {
     }
     p.check("a command at half the time", "works", &said.1, true);
     // A look that comes too early makes the session go on: the second one waits for as long as the device may be late.
-    let (mut place, mut text) = idled(&mut session, period + SOON, &command).await?;
+    let (mut place, mut text) = idled(p, &mut session, period + SOON, &command).await?;
     if place == Place::Prompt {
-        (place, text) = idled(&mut session, period + GRACE, &command).await?;
+        (place, text) = idled(p, &mut session, period + GRACE, &command).await?;
     }
     let observed = format!("{}: {text}", place_words(place));
     p.check(
@@ -101,11 +120,12 @@ async fn idle(p: &mut Procedure<'_>) -> Result<(), Stop> {
 
 /// Lets a session idle, and then types a command into it.
 async fn idled(
+    p: &Procedure<'_>,
     session: &mut Session,
     time: Duration,
     command: &str,
 ) -> Result<(Place, String), Stop> {
-    sleep(time).await;
+    p.wait(time).await;
     let moved = match session.console() {
         Some(console) => console.moved().await?,
         None => None,
@@ -163,7 +183,7 @@ async fn configurable(p: &mut Procedure<'_>) -> Result<(), Stop> {
     by_whoever_may(p, "set_session_lock", &seconds(period * 2)).await?;
     let tried = async {
         let mut session = p.login(account).await?;
-        sleep(period + period / 2).await;
+        p.wait(period + period / 2).await;
         let said = say(&mut session, &command).await;
         session.close().await;
         said

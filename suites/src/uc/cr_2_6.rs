@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use slcert_rigs::bench::Session;
 use slcert_rigs::rig::{InterfaceKind, Values};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::administrator::{administer, number, put_back, try_set};
-use crate::case::{Case, Kind, Run, Scope, Svv};
+use crate::case::{Case, Kind, Run, Scope, Svv, Wait};
 use crate::procedure::{Procedure, Stop};
 use crate::session::{acts, deed, dies, watches};
 
@@ -47,6 +47,28 @@ const SHORT: u64 = 1;
 const LONGEST: Duration = Duration::from_secs(300);
 /// An MQTT client is not silent for longer: it sends its own keep alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// What they wait for.
+pub const WAITS: &[Wait] = &[Wait {
+    case: "idle",
+    requirement: "CR 2.6",
+    time: |rig| {
+        let Some(stated) = rig.policy.remote_idle else {
+            return Duration::ZERO;
+        };
+        let short = rig.operations.contains_key("set_remote_idle");
+        let period = if short {
+            Duration::from_secs(SHORT)
+        } else {
+            stated.0
+        };
+        if period <= LONGEST {
+            period / 3 + period
+        } else {
+            Duration::ZERO
+        }
+    },
+}];
+
 /// How much longer than stated the end is waited for.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -100,7 +122,7 @@ async fn silent(
         open.push(come(p, *user).await?);
     }
     // Used at a third of the time, the session has its whole time again.
-    sleep(period / 3).await;
+    p.wait(period / 3).await;
     for remote in &mut open {
         let (works, words) = acts(p, &mut remote.session, remote.operation).await?;
         let name = format!(
@@ -112,7 +134,7 @@ async fn silent(
     let over = Instant::now() + period + GRACE;
     for mut remote in open {
         let left = over.saturating_duration_since(Instant::now());
-        let ended = remote.session.ended(left).await?;
+        let ended = p.waiting(remote.session.ended(left)).await?;
         let (acted, words) = acts(p, &mut remote.session, remote.operation).await?;
         remote.session.abandon().await;
         let how = ended.unwrap_or_else(|| "the device did not end it".to_owned());
