@@ -137,8 +137,23 @@ const RELATED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "default-allow-after-restart",
-        &["CR 5.1"],
-        "earlier trials have restarted the device",
+        &["NDR 1.13"],
+        "what passes by default answers to the untrusted network",
+    ),
+    (
+        "rule-off-by-one",
+        &["NDR 1.13"],
+        "the port that the rule lets pass too answers to the untrusted network",
+    ),
+    (
+        "filter-fails-open",
+        &["NDR 1.13"],
+        "what passes while there are no rules answers to the untrusted network",
+    ),
+    (
+        "chat-crosses",
+        &["NDR 1.13"],
+        "the messages that pass come from the untrusted network",
     ),
     (
         "loop-stalls",
