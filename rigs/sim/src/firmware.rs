@@ -49,6 +49,8 @@ const SIGNATURE: usize = 64;
 /// The flash takes an image in so many pieces, each in this time.
 const PIECES: usize = 15;
 const PIECE_TIME: Duration = Duration::from_millis(20);
+/// How long the flaw `update-acknowledged-early` puts off what it has said to be done.
+const PUT_OFF: Duration = Duration::from_millis(500);
 /// For how long the rescue of the flaw `update-marker-first` does not control anything.
 const NO_CONTROL: Duration = Duration::from_secs(3600);
 /// What of an image the flaw `update-head-only` looks at.
@@ -306,7 +308,10 @@ impl Controller {
         };
         if self.flaws.enabled(Defect::UpdateAcknowledgedEarly) {
             let controller = Arc::clone(self);
-            std::thread::spawn(move || controller.write_update(free, &image));
+            std::thread::spawn(move || {
+                std::thread::sleep(PUT_OFF);
+                controller.write_update(free, &image)
+            });
         } else if !self.flaws.enabled(Defect::UpdateForgotten) {
             let written = self.write_update(free, &image);
             self.running().updating = false;
