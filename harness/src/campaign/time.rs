@@ -46,7 +46,6 @@ pub(super) fn spent(record: &Record) -> String {
     text.push_str("         the longest:\n");
     let mut longest: Vec<_> = record.trials.iter().collect();
     longest.sort_by_key(|trial| std::cmp::Reverse(trial.duration_ms));
-    let mut text = format!("time     {} of trials, the longest:\n", seconds(all));
     for trial in longest.iter().take(LONGEST_TRIALS) {
         let id = escape(&trial.id);
         text.push_str(&format!(
