@@ -197,6 +197,25 @@ pub async fn opens(p: &Procedure<'_>, account: &str, password: &Secret) -> Resul
     }
 }
 
+/// Fails to log in on an interface: with a password that nobody has.
+///
+/// # Errors
+/// The bench could not try; INCONCLUSIVE where the device lets this in.
+pub async fn fail(p: &Procedure<'_>, interface: &str, user: &str) -> Result<(), Stop> {
+    let wrong = Secret::new(fresh::strong_password());
+    let who = Who::Password {
+        user,
+        password: &wrong,
+    };
+    if let Entry::In(session) = p.bench().enter(interface, &who).await? {
+        session.close().await;
+        return Err(Stop::inconclusive(
+            "a wrong password was let in: see CR 1.1",
+        ));
+    }
+    Ok(())
+}
+
 /// Comes to the interface under test with an account's name and this password.
 ///
 /// # Errors

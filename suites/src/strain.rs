@@ -35,7 +35,7 @@ pub async fn judge(p: &mut Procedure<'_>, what: &str, came: &str) {
     sleep(SETTLE).await;
     let (began, before) = (Instant::now(), p.bench().strain());
     let longest = before.iter().map(|one| one.allowed).max();
-    let mut strain = p.bench().strain();
+    let mut strain = before.clone();
     let go_on = |now: &[Strain]| {
         let mut both = now.iter().zip(&before);
         both.all(|(now, before)| now.right >= before.right + READINGS)

@@ -4,16 +4,15 @@
 use std::time::Duration;
 
 use slcert_reports::Verdict;
-use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::{InterfaceKind, Values};
 use slcert_rigs::tls::pki::Fault;
 
 use crate::alter::alterations;
 use crate::case::{Case, Kind, Run, Scope, Svv};
-use crate::fresh;
 use crate::hands::{Desk, hand};
 use crate::offer::{offer, sound};
+use crate::password::fail;
 use crate::procedure::{Procedure, Stop};
 use crate::provoke::Provoker;
 use crate::rights::{all_by_whoever_may, by_whoever_may};
@@ -136,14 +135,7 @@ async fn lockout(p: &Procedure<'_>) -> Result<String, Stop> {
     let (interface, account) = found.ok_or_else(|| lacks("no account can be locked"))?;
     let user = p.bench().user(account).to_owned();
     for _ in 0..limit {
-        let wrong = Secret::new(fresh::strong_password());
-        let who = Who::Password {
-            user: &user,
-            password: &wrong,
-        };
-        if let Entry::In(session) = p.bench().enter(interface, &who).await? {
-            session.close().await;
-        }
+        fail(p, interface, &user).await?;
     }
     let locked = match p.bench().enter(interface, &Who::Account(account)).await? {
         Entry::In(session) => {

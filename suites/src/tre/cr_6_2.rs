@@ -1,13 +1,11 @@
 //! CR 6.2: continuous monitoring.
 
-use slcert_rigs::Secret;
-use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::Values;
 use tokio::time::Instant;
 
 use crate::alert::{self, Ear};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
-use crate::fresh;
+use crate::password::{fail, opens};
 use crate::procedure::{Procedure, Stop};
 use crate::rights::by_whoever_may;
 
@@ -66,16 +64,11 @@ async fn lockout_alert(p: &mut Procedure<'_>) -> Result<(), Stop> {
 
     let mut ear = Ear::open(p, Some(account)).await?;
     for _ in 0..limit {
-        let wrong = Secret::new(fresh::strong_password());
-        if come(p, &user, &wrong).await? {
-            return Err(Stop::inconclusive(
-                "a wrong password was let in: see CR 1.1",
-            ));
-        }
+        fail(p, p.name(), &user).await?;
     }
     let locked_at = Instant::now();
     // The control: the account is locked. What comes meanwhile waits to be heard.
-    let locked = !come(p, &user, &p.bench().password(account)?).await?;
+    let locked = !opens(p, account, &p.bench().password(account)?).await?;
     let left = within.0.saturating_sub(locked_at.elapsed());
     let heard = ear.hear(left, |text| pattern.is_match(text)).await;
     ear.close().await;
@@ -93,17 +86,6 @@ async fn lockout_alert(p: &mut Procedure<'_>) -> Result<(), Stop> {
         alerted,
     );
     Ok(())
-}
-
-/// Whether a password is let in.
-async fn come(p: &Procedure<'_>, user: &str, password: &Secret) -> Result<bool, Stop> {
-    Ok(match p.enter(&Who::Password { user, password }).await? {
-        Entry::In(session) => {
-            session.close().await;
-            true
-        }
-        Entry::Refused(_) => false,
-    })
 }
 
 /// Unlocks the account: by whoever may, or by waiting.

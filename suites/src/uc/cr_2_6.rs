@@ -41,12 +41,6 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-/// The idle time that the device is set to for the test, in seconds, where it can be set.
-const SHORT: u64 = 1;
-/// The longest idle time that a test sits out.
-const LONGEST: Duration = Duration::from_secs(300);
-/// An MQTT client is not silent for longer: it sends its own keep alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// What they wait for.
 pub const WAITS: &[Wait] = &[Wait {
     case: "idle",
@@ -69,6 +63,12 @@ pub const WAITS: &[Wait] = &[Wait {
     },
 }];
 
+/// The idle time that the device is set to for the test, in seconds, where it can be set.
+const SHORT: u64 = 1;
+/// The longest idle time that a test sits out.
+const LONGEST: Duration = Duration::from_secs(300);
+/// An MQTT client is not silent for longer: it sends its own keep alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How much longer than stated the end is waited for.
 const GRACE: Duration = Duration::from_secs(2);
 

@@ -1,12 +1,10 @@
 //! CR 2.8: auditable events.
 
-use slcert_rigs::Secret;
-use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::{Category, Values};
 
 use crate::audit::{self, AuditEntry};
 use crate::case::{Case, Kind, Run, Scope, Svv};
-use crate::fresh;
+use crate::password::fail;
 use crate::procedure::{Procedure, Stop};
 use crate::rights::by_whoever_may;
 
@@ -101,18 +99,7 @@ async fn provoke(p: &Procedure<'_>, category: Category) -> Result<String, Stop> 
     match category {
         Category::AccessControl => {
             let (interface, account) = p.anywhere("read_audit")?;
-            let user = p.bench().user(account).to_owned();
-            let wrong = Secret::new(fresh::strong_password());
-            let who = Who::Password {
-                user: &user,
-                password: &wrong,
-            };
-            if let Entry::In(session) = p.bench().enter(interface, &who).await? {
-                session.close().await;
-                return Err(Stop::inconclusive(
-                    "a wrong password was let in: see CR 1.1",
-                ));
-            }
+            fail(p, interface, p.bench().user(account)).await?;
             Ok(format!("a failed login on `{interface}`"))
         }
         Category::RequestError => refused_request(p).await,
