@@ -184,6 +184,9 @@ fn half_bound(half: usize) -> Result<(), Failed> {
     for trial in &record.trials {
         if matches!(trial.verdict, Verdict::Fail | Verdict::Inconclusive) {
             writeln!(wrong, "{}: {}: {}", trial.id, trial.verdict, trial.reason)?;
+            for check in trial.checks.iter().filter(|it| it.verdict != Verdict::Pass) {
+                writeln!(wrong, "  {}: {}", check.name, check.observed)?;
+            }
         }
     }
     let honest = |operation: &String| {

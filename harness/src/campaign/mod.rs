@@ -328,7 +328,7 @@ fn finish(run: &Run, runner: &Runner) -> ExitCode {
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
     let text = summary(&record, &assessment, stdout.is_terminal(), width);
     anstream::println!("{text}");
-    anstream::println!("{}", time::spent(&record));
+    anstream::println!("{}", time::spent(&record.trials));
     anstream::println!("results  {}", folder.path("").display());
     for name in ["junit.xml", "result.json", "journal.jsonl", "evidence"] {
         anstream::println!("         {name}");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use slcert_reports::escape;
 use slcert_reports::record::TrialRecord;
-use slcert_reports::{Record, escape};
 use slcert_rigs::rig::{InterfaceKind, Rig};
 use slcert_suites::Trial;
 use slcert_suites::case::Kind;
@@ -30,10 +30,10 @@ pub fn estimate(trial: &Trial, rig: &Rig) -> Duration {
 }
 
 /// Where the time went, in lines for the terminal: in all, what could not have been shorter, and the longest trials.
-pub(super) fn spent(record: &Record) -> String {
+pub(super) fn spent(trials: &[TrialRecord]) -> String {
     let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
-    let all: u64 = record.trials.iter().map(|trial| trial.duration_ms).sum();
-    let waited: u64 = record.trials.iter().map(|trial| trial.waited_ms).sum();
+    let all: u64 = trials.iter().map(|trial| trial.duration_ms).sum();
+    let waited: u64 = trials.iter().map(|trial| trial.waited_ms).sum();
     let mut text = format!(
         "time     {} of trials, {} of it waiting for the device's own timers\n",
         seconds(all),
@@ -41,10 +41,10 @@ pub(super) fn spent(record: &Record) -> String {
     );
     text.push_str(&format!(
         "         {} is the longest chain of what cannot overlap\n",
-        seconds(longest_chain(&record.trials))
+        seconds(longest_chain(trials))
     ));
     text.push_str("         the longest:\n");
-    let mut longest: Vec<_> = record.trials.iter().collect();
+    let mut longest: Vec<_> = trials.iter().collect();
     longest.sort_by_key(|trial| std::cmp::Reverse(trial.duration_ms));
     for trial in longest.iter().take(LONGEST_TRIALS) {
         let id = escape(&trial.id);
@@ -110,6 +110,22 @@ mod tests {
         ];
         // 400 + 200 + 100 of work, 700 about the whole device, 900 on the console.
         assert_eq!(longest_chain(&trials), 2_300);
+    }
+
+    #[test]
+    fn the_lines_read_as_they_should() {
+        let trials = [
+            trial(Some("console"), 1_000, 600),
+            trial(Some("gateway"), 2_500, 800),
+        ];
+        let lines = "\
+time     3.5 s of trials, 1.4 s of it waiting for the device's own timers
+         2.9 s is the longest chain of what cannot overlap
+         the longest:
+            2.5 s  CR-2.5/idle
+            1.0 s  CR-2.5/idle
+";
+        assert_eq!(spent(&trials), lines);
     }
 
     #[test]
