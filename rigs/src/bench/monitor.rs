@@ -404,3 +404,41 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes of a function that may go a second without a right reading.
+    fn notes(last: Instant, longest: Duration, right: u64) -> Notes {
+        Notes(Mutex::new(vec![Noted {
+            name: "level".to_owned(),
+            allowed: Duration::from_secs(1),
+            tolerance: Some(20),
+            last,
+            longest,
+            right,
+            farthest: 7,
+        }]))
+    }
+
+    #[test]
+    fn a_function_holds_that_is_right_often_enough() {
+        let read = notes(Instant::now(), Duration::from_millis(900), 3).read();
+        assert!(read[0].held());
+        assert_eq!(
+            read[0].words(),
+            "`level` 3 readings right, at most 900 ms apart, at most 7 off"
+        );
+    }
+
+    #[test]
+    fn a_function_does_not_hold_that_was_never_right_or_not_for_too_long() {
+        let now = Instant::now();
+        assert!(!notes(now, Duration::ZERO, 0).read()[0].held());
+        assert!(!notes(now, Duration::from_millis(1_001), 9).read()[0].held());
+        // The time since the last right reading counts, also where none came after it.
+        let before = now - Duration::from_secs(2);
+        assert!(!notes(before, Duration::ZERO, 9).read()[0].held());
+    }
+}
