@@ -1,8 +1,10 @@
 //! The command line: what can be asked for, and what each option means.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use slcert_profiles::file::Period;
 
 /// Tests a device against IEC 62443-4-2, and reports what it demonstrates.
 ///
@@ -103,6 +105,8 @@ pub enum Command {
     Explain(Explain),
     /// Run the suites against the simulated device, sound and with each of its flaws, and show what they see.
     Qualify(Qualify),
+    /// Send the inputs of a reproducer again, and tell whether its finding comes about.
+    Replay(Replay),
     /// Be the simulated device.
     Sim(slcert_sim::Args),
 }
@@ -157,12 +161,46 @@ pub struct Run {
     /// Exit with 0 where nothing but rows that are NOT EVALUATED or under REVIEW keep the claim open.
     #[arg(long)]
     pub allow_review: bool,
+    /// How much the fuzz suites do.
+    #[command(flatten)]
+    pub fuzz: Fuzz,
     /// Give the simulated device a defect (see `slcert sim --list-flaws`).
     #[arg(long, value_name = "NAME", conflicts_with = "rig")]
     pub flaw: Vec<String>,
     /// The arguments of libtest.
     #[command(flatten)]
     pub libtest: libtest_mimic::Arguments,
+}
+
+/// How much the fuzz suites do.
+#[derive(Clone, Debug, Args)]
+pub struct Fuzz {
+    /// How long each fuzz suite sends inputs for: `8s` for a first answer, `5m` for a vendor, hours for a lab.
+    #[arg(long, value_name = "TIME", default_value = "8s", value_parser = period)]
+    pub fuzz_time: Duration,
+    /// The most inputs that each fuzz suite sends.
+    #[arg(long, value_name = "N")]
+    pub fuzz_cases: Option<u64>,
+    /// End each fuzz suite at its first finding.
+    #[arg(long)]
+    pub fuzz_first: bool,
+}
+
+impl Default for Fuzz {
+    fn default() -> Self {
+        Self {
+            fuzz_time: slcert_suites::fuzz::TIME,
+            fuzz_cases: None,
+            fuzz_first: false,
+        }
+    }
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    let period = Period::parse(text);
+    period
+        .map(|period| period.0)
+        .ok_or_else(|| "write a number and a unit: `500ms`, `8s`, `5m` or `2h`".to_owned())
 }
 
 /// Lists trials or profiles.
@@ -193,6 +231,23 @@ pub struct Check {
     /// Try every binding of the rig file on its device, and tell which works. Without a file: the simulated device's.
     #[arg(long)]
     pub live: bool,
+}
+
+/// Replays a reproducer. Exit codes: 0 its finding does not come about; 1 it does; 2 a bad file; 6 the bench failed.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Replay {
+    /// The reproducer: `evidence/TRIAL.finding-1.toml` of a campaign.
+    pub file: PathBuf,
+    /// The rig file of the device; the built-in simulated device where left out.
+    #[arg(long, short, value_name = "FILE")]
+    pub rig: Option<PathBuf>,
+    /// How often the inputs are sent, each time on a device that was switched off and on before where the bench can.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub times: u32,
+    /// Give the simulated device a defect (see `slcert sim --list-flaws`).
+    #[arg(long, value_name = "NAME", conflicts_with = "rig")]
+    pub flaw: Vec<String>,
 }
 
 /// Explains a requirement.

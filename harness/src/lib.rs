@@ -2,10 +2,12 @@
 
 #![deny(missing_docs)]
 
+mod bench;
 pub mod campaign;
 pub mod check;
 pub mod command;
 pub mod explain;
 pub mod list;
 pub mod qualify;
+pub mod replay;
 pub mod sources;

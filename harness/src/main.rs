@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         Command::Check(check) => slcert::check::check(&check),
         Command::Explain(explain) => slcert::explain::explain(&explain),
         Command::Qualify(qualify) => slcert::qualify::qualify(&qualify),
+        Command::Replay(replay) => slcert::replay::replay_file(&replay),
         Command::Sim(sim) => slcert_sim::run(sim),
     }
 }

@@ -109,6 +109,27 @@ pub fn rig(path: Option<&Path>, profile: Option<&Profile>) -> Result<RigFile, Un
     })
 }
 
+/// Gives the simulated device defects.
+///
+/// # Errors
+/// There is none of this name.
+pub fn add_flaws(names: &[String], rig: &mut RigFile) -> Result<(), String> {
+    for name in names {
+        if !slcert_sim::flaws().iter().any(|flaw| flaw.name == name) {
+            let names: Vec<_> = slcert_sim::flaws().iter().map(|flaw| flaw.name).collect();
+            return Err(format!(
+                "there is no flaw `{name}`: {}",
+                slcert_profiles::file::choose(name, &names)
+            ));
+        }
+        if let Some(start) = &mut rig.rig.start {
+            start.command.push(Template::new("--flaw"));
+            start.command.push(Template::new(name));
+        }
+    }
+    Ok(())
+}
+
 /// Makes the simulated device one of the profile's components, where it is none yet.
 fn be_component(rig: &mut Rig, profile: &Profile) {
     let components = profile.components();

@@ -37,6 +37,9 @@ const DEVICES: [(&str, &str, &[&[&str]]); 4] = [
     ("router", "network-device-sl4", &[&[]]),
 ];
 
+/// What keeps fuzz suites short: a verdict is what is compared.
+const BRIEFLY: &[&str] = &["--fuzz-time", "2s", "--fuzz-first"];
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The devices wait more than they work.
@@ -86,7 +89,7 @@ fn foreign(name: &str, profile: &str, shares: &[&[&str]]) -> Result<Completion, 
             .enumerate()
             .map(|(at, share)| {
                 let folder = folders.path().join(at.to_string());
-                let arguments = [&["--profile", profile, "--rig", &rig], *share].concat();
+                let arguments = [&["--profile", profile, "--rig", &rig], BRIEFLY, *share].concat();
                 let run = move || common::campaign(&folder, &arguments);
                 scope.spawn(run)
             })

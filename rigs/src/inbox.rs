@@ -76,6 +76,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inbox<S> {
         }
     }
 
+    /// Closes our side; what the peer still sends can be read.
+    pub(crate) async fn finish(&mut self) -> io::Result<()> {
+        match timeout(SEND_LIMIT, self.stream.shutdown()).await {
+            Ok(result) => result,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
     /// Waits for more bytes.
     pub(crate) async fn fill(&mut self, deadline: Instant) -> io::Result<Filled> {
         if let Some(end) = self.end {

@@ -21,6 +21,7 @@ pub mod coverage;
 pub mod dc;
 pub mod effect;
 pub mod fresh;
+pub mod fuzz;
 pub mod hands;
 pub mod held;
 pub mod iac;
@@ -98,6 +99,7 @@ pub fn cases() -> Vec<&'static Case> {
         si::cr_3_4_re_2::CASES,
         si::cr_3_4::CASES,
         si::cr_3_5::CASES,
+        si::cr_3_5_fuzz::CASES,
         si::cr_3_6::CASES,
         si::cr_3_7::CASES,
         si::cr_3_8::CASES,

@@ -11,6 +11,8 @@ use slcert_rigs::bench::{Bench, BenchError, Entry, Session, Who};
 use slcert_rigs::rig::{Interface, Rig};
 use tokio::time::{Instant, sleep};
 
+use crate::fuzz::Budget;
+
 /// Why a procedure ends before its checks can decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
@@ -69,6 +71,10 @@ pub struct Procedure<'b> {
     checks: Vec<CheckRecord>,
     /// Milliseconds.
     waited: AtomicU64,
+    /// The name of the trial.
+    trial: String,
+    fuzz: Budget,
+    kept: Vec<(String, String)>,
 }
 
 impl<'b> Procedure<'b> {
@@ -80,7 +86,37 @@ impl<'b> Procedure<'b> {
             requirement,
             checks: Vec::new(),
             waited: AtomicU64::new(0),
+            trial: String::new(),
+            fuzz: Budget::default(),
+            kept: Vec::new(),
         }
+    }
+
+    /// The same as a trial of this name, with this much to do where it is a fuzz suite.
+    pub fn of_trial(mut self, trial: &str, fuzz: Budget) -> Self {
+        trial.clone_into(&mut self.trial);
+        self.fuzz = fuzz;
+        self
+    }
+
+    /// The name of the trial.
+    pub fn trial(&self) -> &str {
+        &self.trial
+    }
+
+    /// How much a fuzz suite does.
+    pub fn fuzz_budget(&self) -> Budget {
+        self.fuzz
+    }
+
+    /// Keeps a text as evidence, in a file of this name.
+    pub fn keep(&mut self, name: &str, text: String) {
+        self.kept.push((name.to_owned(), self.bench.conceal(&text)));
+    }
+
+    /// The texts that were kept, each with its file's name.
+    pub fn take_kept(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.kept)
     }
 
     /// The bench.

@@ -9,12 +9,13 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use slcert_profiles::Profile;
 use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
 use slcert_reports::{Record, assess, exit_status, junit, summary};
-use slcert_rigs::rig::Template;
 use slcert_suites::case::Kind;
+use slcert_suites::fuzz::Budget;
 use slcert_suites::{Trial, fresh};
 
 use crate::command::Run;
@@ -37,7 +38,7 @@ pub fn run(run: &Run) -> ExitCode {
         Ok(attestations) => attestations,
         Err(unusable) => return unusable.into(),
     };
-    if let Err(message) = add_flaws(run, &mut rig) {
+    if let Err(message) = sources::add_flaws(&run.flaw, &mut rig) {
         eprintln!("error: {message}");
         return ExitCode::from(USAGE);
     }
@@ -77,7 +78,7 @@ pub fn run(run: &Run) -> ExitCode {
     if guided {
         announce(&planned, &run.libtest);
     }
-    let runner = match Runner::start(rig, folder.clone(), record, None) {
+    let runner = match Runner::start(rig, folder.clone(), record, budget(run), None) {
         Ok(runner) => Arc::new(runner),
         Err(error) => {
             folder.discard();
@@ -110,6 +111,24 @@ fn announce(planned: &[Trial], arguments: &libtest_mimic::Arguments) {
         eprintln!("inspections {count}, asked for after the trials; --headless asks for none");
     }
 }
+
+/// How much the fuzz suites of a run do; the seed is that of the record.
+fn budget(run: &Run) -> Budget {
+    Budget {
+        time: run.fuzz.fuzz_time,
+        inputs: run.fuzz.fuzz_cases,
+        first: run.fuzz.fuzz_first,
+        ..Budget::default()
+    }
+}
+
+/// How much a fuzz suite does where the trials are tests.
+const BRIEFLY: Budget = Budget {
+    time: Duration::from_secs(2),
+    inputs: None,
+    seed: 0,
+    first: false,
+};
 
 /// How many simulated devices are tested side by side where the trials are tests.
 const SIDE_BY_SIDE: usize = 3;
@@ -171,8 +190,8 @@ fn benches(
         let folder = Folder::create(Some(&scratch.path().join("campaign")), &run.on.profile)
             .map_err(|error| error.to_string())?;
         let record = record(run, profile, &rig, planned, folder.name());
-        let runner =
-            Runner::start(rig, folder, record, Some(program)).map_err(|error| error.to_string())?;
+        let runner = Runner::start(rig, folder, record, BRIEFLY, Some(program))
+            .map_err(|error| error.to_string())?;
         benches.push(Arc::new(runner.with(scratch)));
     }
     Ok(Arc::new(Mutex::new(benches)))
@@ -199,24 +218,6 @@ fn one_by_one(
         .map(|trial| runner::mimic(runner, trial))
         .collect();
     libtest_mimic::run(&arguments, trials)
-}
-
-/// Gives the simulated device the defects that were asked for.
-fn add_flaws(run: &Run, rig: &mut RigFile) -> Result<(), String> {
-    for name in &run.flaw {
-        if !slcert_sim::flaws().iter().any(|flaw| flaw.name == name) {
-            let names: Vec<_> = slcert_sim::flaws().iter().map(|flaw| flaw.name).collect();
-            return Err(format!(
-                "there is no flaw `{name}`: {}",
-                slcert_profiles::file::choose(name, &names)
-            ));
-        }
-        if let Some(start) = &mut rig.rig.start {
-            start.command.push(Template::new("--flaw"));
-            start.command.push(Template::new(name));
-        }
-    }
-    Ok(())
 }
 
 fn header(record: &Record, rig: &RigFile, trials: usize) {

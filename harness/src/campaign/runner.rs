@@ -10,6 +10,8 @@ use slcert_profiles::RequirementId;
 use slcert_reports::record::{CheckRecord, TrialRecord};
 use slcert_reports::{Event, Journal, JournalError, Record, Verdict, escape, excerpt};
 use slcert_rigs::bench::{Bench, BenchError, Monitor};
+use slcert_suites::case::Kind;
+use slcert_suites::fuzz::Budget;
 use slcert_suites::{Blocked, Procedure, Stop, Trial};
 use tempfile::TempDir;
 use thiserror::Error;
@@ -38,6 +40,7 @@ pub struct Runner {
     record: Mutex<Record>,
     /// A moment after which every essential function was seen to be right, with all before it reported; none while one is not.
     right_at: Mutex<Option<Instant>>,
+    fuzz: Budget,
     interrupted: Arc<AtomicBool>,
     /// The trials are over, and a person is asked.
     asking: Arc<AtomicBool>,
@@ -57,6 +60,8 @@ struct Judged {
     essential: Option<RequirementId>,
     /// How long it waited for timers of the device's own.
     waited: Duration,
+    /// Texts that it keeps as evidence, each with its file's name.
+    kept: Vec<(String, String)>,
 }
 
 impl Judged {
@@ -67,6 +72,7 @@ impl Judged {
             checks: Vec::new(),
             essential: None,
             waited: Duration::ZERO,
+            kept: Vec::new(),
         }
     }
 }
@@ -99,8 +105,14 @@ impl Runner {
         rig: RigFile,
         folder: Folder,
         record: Record,
+        fuzz: Budget,
         program: Option<&Path>,
     ) -> Result<Self, RunnerError> {
+        // Every value of a campaign comes from one seed.
+        let fuzz = Budget {
+            seed: record.seed,
+            ..fuzz
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -140,6 +152,7 @@ impl Runner {
             journal: Mutex::new(journal),
             record: Mutex::new(record),
             right_at: Mutex::new(Some(Instant::now())),
+            fuzz,
             interrupted,
             asking,
             cancel,
@@ -257,7 +270,7 @@ impl Runner {
         {
             requirements.push(essential);
         }
-        let evidence = self.keep_evidence(&id, mark);
+        let evidence = self.keep_evidence(&id, mark, &judged.kept);
         let record = TrialRecord {
             id,
             case: trial.case.id.to_owned(),
@@ -311,7 +324,8 @@ impl Runner {
     /// Runs the procedure once.
     async fn judge(&self, trial: &Trial) -> Judged {
         let mut procedure =
-            Procedure::new(&self.bench, trial.interface.as_deref(), trial.requirement);
+            Procedure::new(&self.bench, trial.interface.as_deref(), trial.requirement)
+                .of_trial(&trial.id(), self.fuzz);
         match &trial.blocked {
             Some(Blocked::NoInterface(why)) => {
                 return match procedure.declared_absent() {
@@ -339,10 +353,14 @@ impl Runner {
         };
         let began = Instant::now();
         let mut cancel = self.cancel.clone();
-        let body = timeout(TRIAL, (trial.case.body)(&mut procedure));
+        let limit = match trial.case.kind {
+            Kind::Fuzz => TRIAL + self.fuzz.time,
+            _ => TRIAL,
+        };
+        let body = timeout(limit, (trial.case.body)(&mut procedure));
         let ended = tokio::select! {
             ended = body => ended.unwrap_or_else(|_| {
-                Err(Stop::inconclusive(format!("the procedure took longer than {} s", TRIAL.as_secs())))
+                Err(Stop::inconclusive(format!("the procedure took longer than {} s", limit.as_secs())))
             }),
             _ = cancel.wait_for(|cancelled| *cancelled) => Err(Stop::inconclusive("interrupted")),
         };
@@ -351,6 +369,7 @@ impl Runner {
         let behind = self.monitor.right_since(over).await.err();
         *self.right_at() = behind.is_none().then_some(over);
         let waited = procedure.waited();
+        let kept = procedure.take_kept();
         let (mut verdict, mut reason, mut checks) = procedure.conclude(ended);
         let mut bad: Vec<(String, String)> = self
             .monitor
@@ -402,6 +421,7 @@ impl Runner {
             checks,
             essential,
             waited,
+            kept,
         }
     }
 
@@ -414,20 +434,28 @@ impl Runner {
         }
     }
 
-    /// Writes the recording of a trial; the file's name within the folder.
-    fn keep_evidence(&self, id: &str, mark: slcert_rigs::line::Mark) -> Vec<String> {
+    /// Writes the recording of a trial, and what its procedure kept; the files' names within the folder.
+    fn keep_evidence(
+        &self,
+        id: &str,
+        mark: slcert_rigs::line::Mark,
+        kept: &[(String, String)],
+    ) -> Vec<String> {
+        let stem = id.replace('/', ".");
         let transcript = self.bench.transcript(mark);
-        if transcript.is_empty() {
-            return Vec::new();
-        }
-        let name = format!("evidence/{}.txt", id.replace('/', "."));
-        match std::fs::write(self.folder.path(&name), transcript) {
-            Ok(()) => vec![name],
-            Err(error) => {
+        let recording =
+            (!transcript.is_empty()).then(|| (format!("evidence/{stem}.txt"), transcript.as_str()));
+        let kept = kept
+            .iter()
+            .map(|(name, text)| (format!("evidence/{stem}.{name}"), text.as_str()));
+        let written = recording.into_iter().chain(kept).filter(|(name, text)| {
+            let written = std::fs::write(self.folder.path(name), text);
+            if let Err(error) = &written {
                 eprintln!("error: {name}: {error}");
-                Vec::new()
             }
-        }
+            written.is_ok()
+        });
+        written.map(|(name, _)| name).collect()
     }
 }
 

@@ -9,35 +9,13 @@ use slcert_rigs::bench::{Bench, Entry, Who};
 use slcert_rigs::rig::{Template, Values};
 use slcert_suites::live::{Arguments, arguments, order};
 
-use crate::sources::{BENCH, RigFile, USAGE};
+use crate::bench::with_bench;
+use crate::sources::{RigFile, USAGE};
 
 /// Tries every binding; fails if one does not work.
 pub fn check(rig: RigFile) -> ExitCode {
-    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    else {
-        eprintln!("error: the operating system gives no threads");
-        return ExitCode::from(BENCH);
-    };
-    let Ok(work) = tempfile::Builder::new().prefix("slcert-").tempdir() else {
-        eprintln!("error: no folder for the device's state can be made");
-        return ExitCode::from(BENCH);
-    };
-    let Ok(program) = std::env::current_exe() else {
-        eprintln!("error: this program does not know where it is");
-        return ExitCode::from(BENCH);
-    };
-    runtime.block_on(async {
-        let bench = match Bench::start(rig.rig, work.path(), &rig.folder, &program).await {
-            Ok(bench) => bench,
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::from(BENCH);
-            }
-        };
-        let bad = try_all(&bench).await;
-        bench.stop().await;
+    with_bench(rig, async |bench| {
+        let bad = try_all(bench).await;
         if bad == 0 {
             anstream::println!("all bindings work");
             ExitCode::SUCCESS

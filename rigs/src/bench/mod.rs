@@ -446,24 +446,60 @@ impl Bench {
     /// # Errors
     /// The line cannot be opened.
     pub async fn open_line(&self, interface: &str, label: &str) -> Result<Line, BenchError> {
+        let line = self.open_bare(interface, Leave::InOrder).await?;
+        Ok(Box::new(Recorded::new(line, &self.recorder, label)))
+    }
+
+    /// Opens the line of an interface; nothing keeps its bytes.
+    async fn open_bare(&self, interface: &str, leave: Leave) -> Result<Line, BenchError> {
         let described = self.interface(interface)?;
         let address = self.address(interface)?;
-        let line: Line = if described.kind.is_serial() {
-            open_serial(&address, described.serial, CONNECT)
+        if described.kind.is_serial() {
+            return open_serial(&address, described.serial, CONNECT)
                 .await
-                .map_err(|source| on(interface, source))?
-        } else if let Some((_, network)) = self.elsewhere(interface) {
+                .map_err(|source| on(interface, source));
+        }
+        let stream = if let Some((_, network)) = self.elsewhere(interface) {
             let namespace = self.namespace(network)?;
             let stream = boundary::connect(namespace.as_deref(), &address, CONNECT).await;
-            Box::new(stream.map_err(|error| on(interface, LineError::io(&address, error)))?)
+            stream.map_err(|error| on(interface, LineError::io(&address, error)))?
         } else {
-            Box::new(
-                open_tcp(&address, CONNECT)
-                    .await
-                    .map_err(|source| on(interface, source))?,
-            )
+            open_tcp(&address, CONNECT)
+                .await
+                .map_err(|source| on(interface, source))?
         };
-        Ok(Box::new(Recorded::new(line, &self.recorder, label)))
+        if leave == Leave::Torn {
+            let _ = stream.set_zero_linger();
+        }
+        Ok(Box::new(stream))
+    }
+
+    /// Opens an interface's line for a fuzz suite, with TLS where it has it. Its bytes are not kept: the suite keeps its own
+    /// inputs. Dropping a TCP connection resets it, so that thousands a second leave no ports behind that wait.
+    ///
+    /// # Errors
+    /// The line cannot be opened, or the device refuses the handshake.
+    pub async fn open_unkept(&self, interface: &str, who: &Who<'_>) -> Result<Line, BenchError> {
+        let line = self.open_bare(interface, Leave::Torn).await?;
+        if self.interface(interface)?.tls.is_none() {
+            return Ok(line);
+        }
+        let identity = match who {
+            Who::Account(account)
+                if self
+                    .rig
+                    .accounts
+                    .get(*account)
+                    .is_some_and(|it| it.certificate.is_some()) =>
+            {
+                Some(self.identity(interface, account)?)
+            }
+            Who::Certificate(identity) => Some((*identity).clone()),
+            _ => None,
+        };
+        let settings = self.tls_settings(interface, identity)?;
+        let (tls, _) = self.open_tls_over(interface, line, &settings).await?;
+        Ok(Box::new(tls))
     }
 
     /// How TLS is opened on an interface. The device's certificate is not verified: that is a case of its own, and a
@@ -628,6 +664,15 @@ impl Bench {
         };
         Ok((user, password))
     }
+}
+
+/// How a TCP connection ends when the bench drops it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leave {
+    /// With a FIN.
+    InOrder,
+    /// With a reset.
+    Torn,
 }
 
 /// A time in which the device may stop what it does.

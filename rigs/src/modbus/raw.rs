@@ -52,6 +52,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.inbox.send(bytes).await.map_err(failed)
     }
 
+    /// Closes our side; what the peer still sends can be received.
+    ///
+    /// # Errors
+    /// As [`Raw::send`].
+    pub async fn finish(&mut self) -> Result<(), RawError> {
+        self.inbox.finish().await.map_err(failed)
+    }
+
     /// Receives one frame with an MBAP header, or garbage, at most 260 bytes of it.
     ///
     /// `None` is silence for `limit`. A frame that is not complete by then, or by the end of the connection, is handed

@@ -5,6 +5,7 @@ use slcert_profiles::file::{Fields, Located, Period, Table, Word};
 
 use super::name::Name;
 use super::operation::Area;
+use super::span::Span;
 use super::template::Template;
 
 /// The device under test, as its label has it.
@@ -85,38 +86,45 @@ pub struct Hazard {
     pub never_write: Vec<Items>,
     /// Operations that are never performed.
     pub never_perform: Vec<Located<Name>>,
+    /// Modbus functions that no fuzz suite calls.
+    pub never_call: Vec<Function>,
 }
 
-/// Items of the Modbus data model on an interface: `plc.holding[100..199]`, both ends included.
+/// Items of the Modbus data model on an interface that can be written: `plc.holding[100..199]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Items {
     /// The interface.
     pub interface: Name,
-    /// The table.
-    pub area: Area,
-    /// The first address.
-    pub from: u16,
-    /// The last address.
-    pub to: u16,
+    /// The items.
+    pub span: Span,
 }
 
 impl Items {
     fn parse(text: &str) -> Option<Self> {
         let (interface, rest) = text.split_once('.')?;
-        let (area, rest) = rest.split_once('[')?;
-        let range = rest.strip_suffix(']')?;
-        let (from, to) = range.split_once("..").unwrap_or((range, range));
-        let area = match area {
-            "holding" => Area::Holding,
-            "coil" => Area::Coil,
-            _ => return None,
-        };
-        let (from, to) = (from.parse().ok()?, to.parse().ok()?);
-        (from <= to).then_some(Self {
+        let span = Span::parse(rest).filter(|span| matches!(span.area, Area::Holding | Area::Coil));
+        Some(Self {
             interface: Name::new(interface)?,
-            area,
-            from,
-            to,
+            span: span?,
+        })
+    }
+}
+
+/// A Modbus function on an interface: `plc.21`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// The interface.
+    pub interface: Name,
+    /// The function code.
+    pub code: u8,
+}
+
+impl Function {
+    fn parse(text: &str) -> Option<Self> {
+        let (interface, code) = text.split_once('.')?;
+        Some(Self {
+            interface: Name::new(interface)?,
+            code: code.parse().ok()?,
         })
     }
 }
@@ -288,6 +296,11 @@ impl Table for Hazard {
             "Operations that are never performed.",
             Vec::new(),
         );
+        let never_call = f.or::<Vec<String>>(
+            "never_call",
+            "Modbus functions that no fuzz suite calls: \"plc.21\".",
+            Vec::new(),
+        );
         let mut items = Vec::new();
         for text in never_write? {
             match Items::parse(&text) {
@@ -299,9 +312,21 @@ impl Table for Hazard {
                 ),
             }
         }
+        let mut functions = Vec::new();
+        for text in never_call? {
+            match Function::parse(&text) {
+                Some(one) => functions.push(one),
+                None => f.refuse(
+                    "never_call",
+                    format!("`{text}` names no Modbus function"),
+                    "write an interface and a function code: \"plc.21\"",
+                ),
+            }
+        }
         Some(Self {
             never_write: items,
             never_perform: never_perform?,
+            never_call: functions,
         })
     }
 }

@@ -4,6 +4,7 @@ use slcert_profiles::file::{Fields, Located, Pattern, Period, Table, Word};
 
 use super::account::Certificate;
 use super::name::Name;
+use super::span::Span;
 use super::template::Template;
 
 /// What an interface speaks.
@@ -207,6 +208,8 @@ pub struct Offers {
     pub help: Option<String>,
     /// MQTT topics, as filters.
     pub topics: Option<Vec<String>>,
+    /// The items of the Modbus data model.
+    pub map: Option<Vec<Span>>,
 }
 
 impl Interface {
@@ -459,11 +462,28 @@ impl Table for Offers {
         let commands = f.optional("commands", "The console commands, by their first word.");
         let help = f.optional("help", "The console command that lists the commands.");
         let topics = f.optional("topics", "The MQTT topics, as filters.");
+        let map = f.optional::<Vec<String>>(
+            "map",
+            "The items of the Modbus data model that the device has: \"holding[0..15]\".",
+        );
+        let mut spans = Vec::new();
+        let map = map?;
+        for text in map.iter().flatten() {
+            match Span::parse(text) {
+                Some(span) => spans.push(span),
+                None => f.refuse(
+                    "map",
+                    format!("`{text}` names no Modbus items"),
+                    "write `coil`, `discrete`, `holding` or `input`, and addresses: \"holding[0..15]\"",
+                ),
+            }
+        }
         Some(Self {
             functions: functions?,
             commands: commands?,
             help: help?,
             topics: topics?,
+            map: map.map(|_| spans),
         })
     }
 }

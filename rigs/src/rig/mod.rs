@@ -10,6 +10,7 @@ mod load;
 mod name;
 mod operation;
 mod policy;
+mod span;
 mod template;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use slcert_profiles::file::{Diagnostics, Fields, Schema, Source, Table, read, sc
 
 pub use account::{Account, Certificate, Role};
 pub use boundary::{Flow, Network, Transport};
-pub use dut::{Dut, Essential, Expectation, Hazard, Items, Power, Start};
+pub use dut::{Dut, Essential, Expectation, Function, Hazard, Items, Power, Start};
 pub use files::{FileFault, Recommended, VendorFile};
 pub use interface::{
     ConsoleManner, Interface, InterfaceKind, MqttVersion, Offers, Parity, SerialPort, Step, Tls,
@@ -35,6 +36,7 @@ pub use policy::{
     AUDIT_GROUPS, Alert, Audit, AuditFull, Category, Excess, OutputOnLoss, OutputState,
     PasswordLife, PasswordRules, Policy, SessionLimit, TimeServer, TlsVersion,
 };
+pub use span::Span;
 pub use template::{NoValue, Template, Values};
 
 /// The rig file of the simulated device, which is built in.
@@ -171,9 +173,7 @@ impl Rig {
     /// Whether writing this Modbus item is forbidden.
     pub fn is_hazard(&self, interface: &str, area: Area, address: u16) -> bool {
         self.hazard.never_write.iter().any(|items| {
-            items.interface.as_str() == interface
-                && items.area == area
-                && (items.from..=items.to).contains(&address)
+            items.interface.as_str() == interface && items.span.contains(area, address)
         })
     }
 

@@ -5,6 +5,7 @@ pub mod cr_3_1_re_1;
 pub mod cr_3_4;
 pub mod cr_3_4_re_2;
 pub mod cr_3_5;
+pub mod cr_3_5_fuzz;
 pub mod cr_3_6;
 pub mod cr_3_7;
 pub mod cr_3_8;

@@ -1,0 +1,140 @@
+//! The device as a whole, beside the inputs: whether it serves, runs, controls, and how it is brought back.
+
+use std::time::Duration;
+
+use slcert_rigs::bench::{Bench, Strain};
+use tokio::time::{Instant, sleep};
+
+use super::finding::{Finding, Oracle};
+use super::target::Target;
+
+/// How many times its usual time a right request may take, with [`LEAST`] at least.
+const PATIENCE: u32 = 20;
+const LEAST: Duration = Duration::from_millis(600);
+/// How many times longer it is waited for before a device that is slow counts as dead.
+const SLOW: u32 = 8;
+/// The time between two tries of a new connection.
+const AGAIN: Duration = Duration::from_millis(50);
+/// How long a device that cannot be switched off and on is given to come back by itself.
+const BY_ITSELF: Duration = Duration::from_secs(10);
+
+/// The device under a fuzz suite.
+pub struct Device<'d, T> {
+    /// The bench.
+    pub bench: &'d Bench,
+    /// The protocol that it is spoken to in.
+    pub target: &'d T,
+    /// How long a right request took before anything was sent.
+    usual: Duration,
+}
+
+impl<'d, T: Target> Device<'d, T> {
+    /// Looks whether the device serves before anything is sent.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn find(bench: &'d Bench, target: &'d T) -> Result<Self, String> {
+        let mut usual = Duration::ZERO;
+        for _ in 0..3 {
+            usual = usual.max(target.serves(Duration::from_secs(5)).await?);
+        }
+        bench.note_strain();
+        Ok(Self {
+            bench,
+            target,
+            usual,
+        })
+    }
+
+    /// How long a right request may take.
+    pub fn patience(&self) -> Duration {
+        LEAST.max(self.usual * PATIENCE)
+    }
+
+    /// What is wrong with the device as a whole. `thorough` tells a slow one from a dead one, which takes its time.
+    pub async fn look(&self, thorough: bool) -> Option<Finding> {
+        if !self.bench.device_runs().await {
+            let what = "the device's process ended";
+            return Some(Finding::new(Oracle::Restart, what, what));
+        }
+        if let Err(first) = self.target.serves(self.patience()).await {
+            return Some(self.told_apart(first, thorough).await);
+        }
+        let strained = self.bench.strain().into_iter().find(bad)?;
+        Some(Finding::new(
+            Oracle::Essential,
+            format!("the essential function `{}` went bad", strained.function),
+            strained.words(),
+        ))
+    }
+
+    async fn told_apart(&self, first: String, thorough: bool) -> Finding {
+        sleep(AGAIN).await;
+        if !self.bench.device_runs().await {
+            return Finding::new(Oracle::Restart, "the device's process ended", first);
+        }
+        if !thorough {
+            return Finding::new(Oracle::Liveness, "a right request is not answered", first);
+        }
+        match self.target.serves(self.patience() * SLOW).await {
+            Ok(took) => Finding::new(
+                Oracle::Slow,
+                "a right request is answered late",
+                format!("after {} ms; before that: {first}", took.as_millis()),
+            ),
+            Err(second) => {
+                Finding::new(Oracle::Liveness, "a right request is not answered", second)
+            }
+        }
+    }
+
+    /// Waits until what was done has had time to show on the essential functions, and looks.
+    pub async fn look_later(&self) -> Option<Finding> {
+        let longest = self.bench.strain().iter().map(|one| one.allowed).max();
+        let until = Instant::now() + longest.unwrap_or_default() + Duration::from_millis(100);
+        loop {
+            let found = self.look(false).await;
+            if found.is_some() || Instant::now() >= until {
+                return found;
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Brings the device back: switches it off and on where the bench can, and waits otherwise.
+    ///
+    /// # Errors
+    /// It does not come back.
+    pub async fn recover(&self) -> Result<(), String> {
+        if self.bench.can_power_cycle() {
+            self.bench
+                .power_cycle()
+                .await
+                .map_err(|error| error.to_string())?;
+        }
+        let deadline = Instant::now() + BY_ITSELF;
+        loop {
+            match self.target.serves(self.patience()).await {
+                Ok(_) => break,
+                Err(why) if Instant::now() >= deadline => return Err(why),
+                Err(_) => sleep(AGAIN).await,
+            }
+        }
+        // The functions are measured anew once each has been right again.
+        while Instant::now() < deadline && !self.is_controlling().await {
+            sleep(AGAIN).await;
+        }
+        self.bench.note_strain();
+        Ok(())
+    }
+
+    async fn is_controlling(&self) -> bool {
+        self.bench.note_strain();
+        sleep(AGAIN * 2).await;
+        self.bench.strain().iter().all(|one| one.right > 0)
+    }
+}
+
+fn bad(strain: &Strain) -> bool {
+    strain.longest > strain.allowed
+}

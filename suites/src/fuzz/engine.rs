@@ -1,0 +1,295 @@
+//! The engine: sends inputs for as long as the budget lasts, lets every oracle judge, and isolates what they find.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use slcert_rigs::bench::Bench;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::coverage::Coverage;
+use super::device::Device;
+use super::finding::{Finding, Oracle};
+use super::generate::Source;
+use super::isolate::{Cause, Isolated, isolate};
+use super::target::{Later, Target};
+use super::window::Window;
+
+/// The time between two looks at the device as a whole.
+const LOOK: Duration = Duration::from_millis(100);
+/// The most connections on which the device has to end something by itself while others go on.
+const LATER: usize = 16;
+/// How long isolating one finding may take.
+const ISOLATION: Duration = Duration::from_secs(40);
+/// How long all findings of a suite may take, with twice the time that inputs are sent for on top.
+const ISOLATIONS: Duration = Duration::from_secs(60);
+/// The most findings that are isolated in one suite.
+const MAX_FINDINGS: usize = 12;
+/// After so many findings of one kind of input, no more of that kind are sent.
+const ENOUGH: u64 = 2;
+
+/// How much a suite does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// How long inputs are sent for; the time that isolation takes comes on top.
+    pub time: Duration,
+    /// The most inputs; any number where left out.
+    pub inputs: Option<u64>,
+    /// What makes every input the same again.
+    pub seed: u64,
+    /// Whether the suite ends at its first finding.
+    pub first: bool,
+}
+
+/// A finding with what isolation made of it.
+#[derive(Clone, Debug)]
+pub struct Reported {
+    /// What isolation came to.
+    pub isolated: Isolated,
+    /// How often it was seen.
+    pub count: u64,
+}
+
+/// What a suite came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What the device did.
+    pub coverage: Coverage,
+    /// What is wrong with it.
+    pub reported: Vec<Reported>,
+    /// How many inputs were held back because the rig file names a hazard.
+    pub held_back: u64,
+    /// How many were not sent any more because of what they are known to do.
+    pub muted: u64,
+    /// The kinds of inputs that are not sent any more.
+    pub muted_kinds: BTreeSet<String>,
+    /// How long inputs were sent for.
+    pub time: Duration,
+    /// Why it ended before the budget was used up.
+    pub ended: Option<String>,
+}
+
+/// Runs a suite against a device that serves.
+///
+/// # Errors
+/// The device does not serve before anything was sent, or the machine gives no thread.
+pub async fn run<T: Target>(bench: &Bench, target: &T, budget: Budget) -> Result<Outcome, String> {
+    let device = Device::find(bench, target).await?;
+    let source = Source::start(target.grammar(), budget.seed)
+        .map_err(|error| format!("this machine gives no thread: {error}"))?;
+    let mut engine = Engine {
+        device,
+        budget,
+        window: Window::default(),
+        outcome: Outcome::default(),
+        paused: Duration::ZERO,
+    };
+    engine.drive(source).await;
+    Ok(engine.outcome)
+}
+
+struct Engine<'e, T> {
+    device: Device<'e, T>,
+    budget: Budget,
+    window: Window,
+    outcome: Outcome,
+    /// How long isolation took.
+    paused: Duration,
+}
+
+impl<T: Target> Engine<'_, T> {
+    async fn drive(&mut self, mut source: Source) {
+        let began = Instant::now();
+        let mut looked = began;
+        let mut link = None;
+        let mut open = Open::default();
+        loop {
+            let spent = began.elapsed().saturating_sub(self.paused);
+            self.outcome.time = spent;
+            let enough = self
+                .budget
+                .inputs
+                .is_some_and(|most| self.outcome.coverage.inputs() >= most);
+            let over = spent >= self.budget.time || enough || self.outcome.ended.is_some();
+            let mut found = open.next(over).await;
+            if found.is_none() && (over || looked.elapsed() >= LOOK) {
+                found = self.device.look(true).await;
+                if over && found.is_none() {
+                    found = self.device.look_later().await;
+                }
+                looked = Instant::now();
+            }
+            if found.is_none() && !over {
+                let Some(next) = source.another() else {
+                    self.outcome.ended = Some("the generator failed".to_owned());
+                    continue;
+                };
+                if self.device.target.forbidden(&next.input).is_some() {
+                    self.outcome.held_back += 1;
+                    continue;
+                }
+                if self.outcome.muted_kinds.contains(&next.input.label) {
+                    self.outcome.muted += 1;
+                    continue;
+                }
+                if next.input.anew {
+                    link = None;
+                }
+                let anew = link.is_none();
+                let opened = match link.take() {
+                    Some(link) => link,
+                    None => match self.device.target.open().await {
+                        Ok(opened) => opened,
+                        Err(why) => {
+                            found = self.device.look(true).await.or_else(|| refused(&why));
+                            self.broke(found, &mut link).await;
+                            continue;
+                        }
+                    },
+                };
+                let input = next.input.clone();
+                self.window.push(next, anew);
+                let delivered = self.device.target.deliver(opened, &input).await;
+                if self.outcome.coverage.count(&delivered.seen) {
+                    source.is_new(&input);
+                }
+                link = delivered.link;
+                open.add(delivered.later);
+                found = delivered.finding;
+            }
+            let nothing = found.is_none();
+            self.broke(found, &mut link).await;
+            if over && nothing && open.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Isolates a finding, and writes it down. One that is known is counted.
+    async fn broke(&mut self, found: Option<Finding>, link: &mut Option<T::Link>) {
+        let Some(found) = found else { return };
+        if !found.oracle.is_about_the_device()
+            && let Some(known) = self.known(&found)
+        {
+            known.count += 1;
+            return;
+        }
+        let began = Instant::now();
+        *link = None;
+        let left = (ISOLATIONS + self.budget.time * 2).saturating_sub(self.paused);
+        let limit = ISOLATION.min(left);
+        let isolated = isolate(&self.device, self.budget.seed, &self.window, &found, limit).await;
+        self.paused += began.elapsed();
+        if let Some(why) = &isolated.lost {
+            self.outcome.ended = Some(format!(
+                "the device did not come back ({why}): switch it off and on by hand; nothing more was sent"
+            ));
+        }
+        // It was switched off and on: what was sent before cannot be the cause of what comes.
+        if self.device.bench.can_power_cycle() {
+            self.window.clear();
+        }
+        self.report(isolated);
+    }
+
+    fn known(&mut self, found: &Finding) -> Option<&mut Reported> {
+        let mut reported = self.outcome.reported.iter_mut();
+        reported.find(|one| {
+            one.isolated.finding.is_like(found) && one.isolated.finding.what == found.what
+        })
+    }
+
+    fn report(&mut self, isolated: Isolated) {
+        let labels = |one: &Isolated| -> Vec<String> {
+            one.inputs
+                .iter()
+                .map(|one| one.input.label.clone())
+                .collect()
+        };
+        let own = labels(&isolated);
+        let same = self.outcome.reported.iter_mut().find(|one| {
+            one.isolated.finding.is_like(&isolated.finding) && labels(&one.isolated) == own
+        });
+        let count = match same {
+            Some(known) => {
+                known.count += 1;
+                known.count
+            }
+            None => {
+                self.outcome.reported.push(Reported {
+                    isolated: isolated.clone(),
+                    count: 1,
+                });
+                1
+            }
+        };
+        // What brings the device down again and again would leave no time for anything else.
+        if count >= ENOUGH
+            && isolated.finding.oracle.is_about_the_device()
+            && let Some(last) = own.last()
+        {
+            self.outcome.muted_kinds.insert(last.clone());
+        }
+        let unclear = self
+            .outcome
+            .reported
+            .iter()
+            .map(|one| match one.isolated.cause {
+                Cause::LoadOrTime => one.count,
+                _ => 0,
+            });
+        if self.budget.first {
+            self.outcome.ended = Some("at its first finding, as asked".to_owned());
+        } else if self.outcome.reported.len() >= MAX_FINDINGS || unclear.sum::<u64>() >= 4 {
+            self.outcome.ended = Some(format!(
+                "after {} different findings nothing more was sent",
+                self.outcome.reported.len()
+            ));
+        }
+    }
+}
+
+/// The device takes no new connection, though it served a moment later.
+fn refused(why: &str) -> Option<Finding> {
+    Some(Finding::new(
+        Oracle::Connection,
+        "a new connection is refused",
+        why,
+    ))
+}
+
+/// Connections that the device has to end by itself.
+#[derive(Default)]
+struct Open(JoinSet<Option<Finding>>);
+
+impl Open {
+    fn add(&mut self, later: Option<Later>) {
+        if let Some(later) = later {
+            self.0.spawn(later);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What has come of them; waits where there are too many, and for all of them at the end.
+    async fn next(&mut self, all: bool) -> Option<Finding> {
+        loop {
+            let ended = if all || self.0.len() >= LATER {
+                self.0.join_next().await
+            } else {
+                self.0.try_join_next()
+            };
+            match ended {
+                None => return None,
+                Some(Ok(Some(found))) => return Some(found),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// Shared by the targets: one grammar for all threads.
+pub type SharedGrammar = Arc<dyn super::generate::Grammar>;

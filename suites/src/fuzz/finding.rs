@@ -1,0 +1,136 @@
+//! What an oracle says of the device.
+
+use std::fmt;
+
+/// What judges: each finding names its oracle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Oracle {
+    /// O1: new connections are refused, twice, and the device's process runs.
+    Connection,
+    /// O2: a right request on a new connection is answered rightly.
+    Liveness,
+    /// O3: it is answered, but only after ten times the usual time.
+    Slow,
+    /// O4: every answer is one that the protocol allows for its request, and every legal request has one.
+    Grammar,
+    /// O5: what the protocol forbids is refused.
+    Acceptance,
+    /// O6: what is read back is what was written, and the declared map is there.
+    State,
+    /// O8: the essential functions are right as often as the rig file says.
+    Essential,
+    /// O9: memory does not grow with the inputs.
+    Leak,
+    /// O10: once all connections are closed, the device serves again.
+    Recovery,
+    /// O11: no answer holds what was sent in another request, or on another connection.
+    Exposure,
+    /// O12: the device does not restart.
+    Restart,
+    /// O13: how the bytes are cut into segments changes nothing.
+    Segmentation,
+}
+
+impl Oracle {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Connection,
+        Self::Liveness,
+        Self::Slow,
+        Self::Grammar,
+        Self::Acceptance,
+        Self::State,
+        Self::Essential,
+        Self::Leak,
+        Self::Recovery,
+        Self::Exposure,
+        Self::Restart,
+        Self::Segmentation,
+    ];
+
+    /// Its number and name, as reports and reproducers have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connection => "O1 connection",
+            Self::Liveness => "O2 liveness",
+            Self::Slow => "O3 slow",
+            Self::Grammar => "O4 answer grammar",
+            Self::Acceptance => "O5 acceptance",
+            Self::State => "O6 state",
+            Self::Essential => "O8 essential function",
+            Self::Leak => "O9 leak",
+            Self::Recovery => "O10 recovery",
+            Self::Exposure => "O11 exposure",
+            Self::Restart => "O12 restart",
+            Self::Segmentation => "O13 segmentation",
+        }
+    }
+
+    /// What it asks of the device.
+    pub fn criterion(self) -> &'static str {
+        match self {
+            Self::Connection => "a new connection is taken",
+            Self::Liveness => "a right request on a new connection is answered rightly",
+            Self::Slow => "a right request is answered in its usual time",
+            Self::Grammar => "the protocol allows the answer, and every legal request is answered",
+            Self::Acceptance => "what the protocol forbids is refused",
+            Self::State => "what is read back is what was written, where the device says it is",
+            Self::Essential => "right as often as the rig file says",
+            Self::Leak => "memory does not grow with the inputs",
+            Self::Recovery => "the device serves again once all connections are closed",
+            Self::Exposure => "no answer holds what was sent in another request",
+            Self::Restart => "the device does not restart",
+            Self::Segmentation => "the answer is the same however the bytes are cut into segments",
+        }
+    }
+
+    /// Whether it speaks of the device as a whole, which a power cycle may have to bring back, and not of one answer.
+    pub fn is_about_the_device(self) -> bool {
+        matches!(
+            self,
+            Self::Connection
+                | Self::Liveness
+                | Self::Slow
+                | Self::Essential
+                | Self::Leak
+                | Self::Recovery
+                | Self::Restart
+        )
+    }
+}
+
+impl fmt::Display for Oracle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Something that an oracle says is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Who says so.
+    pub oracle: Oracle,
+    /// What is wrong, in words that are the same each time that it happens: `FC 3: more data than asked for`.
+    pub what: String,
+    /// What was seen this time. It may hold the device's words: whoever shows it escapes it.
+    pub seen: String,
+}
+
+impl Finding {
+    /// A finding.
+    pub fn new(oracle: Oracle, what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self {
+            oracle,
+            what: what.into(),
+            seen: seen.into(),
+        }
+    }
+
+    /// Whether the same thing is wrong.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.oracle == other.oracle && self.what == other.what
+            // A device that is down shows itself now as this, now as that.
+            || self.oracle.is_about_the_device() && other.oracle.is_about_the_device()
+                && self.oracle != Oracle::Leak && other.oracle != Oracle::Leak
+    }
+}

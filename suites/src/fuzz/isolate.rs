@@ -1,0 +1,318 @@
+//! From a finding to the least that brings it about: recover, replay, reduce the sequence, shrink inside it, confirm.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::device::Device;
+use super::finding::{Finding, Oracle};
+use super::generate::Shrinker;
+use super::input::{Generated, Input};
+use super::target::{Later, Target};
+use super::window::{Window, kept};
+
+/// How often a reproducer is tried.
+const TRIES: u32 = 3;
+/// The most steps of shrinking one input.
+const STEPS: u32 = 4000;
+
+/// What brings a finding about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// One input.
+    Input,
+    /// A sequence of them.
+    Sequence,
+    /// It did not come about again: it depends on load or time, or on what was sent before the window.
+    LoadOrTime,
+}
+
+impl Cause {
+    /// The word in reports and reproducers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Input => "one input",
+            Self::Sequence => "a sequence",
+            Self::LoadOrTime => "load or time",
+        }
+    }
+}
+
+/// What isolation came to.
+#[derive(Clone, Debug)]
+pub struct Isolated {
+    /// The finding as the last replay showed it; the first sight of it where none did.
+    pub finding: Finding,
+    /// What is left of the inputs; empty where none brought it about again.
+    pub inputs: Vec<Generated>,
+    /// How often they brought it about, of how many tries.
+    pub confirmed: (u32, u32),
+    /// What it depends on.
+    pub cause: Cause,
+    /// Whether the time was over before nothing more could be left out.
+    pub cut_short: bool,
+    /// Why the device could not be brought back, where it could not.
+    pub lost: Option<String>,
+}
+
+/// Isolates a finding among the inputs of a window, within `limit`.
+pub async fn isolate<T: Target>(
+    device: &Device<'_, T>,
+    seed: u64,
+    window: &Window,
+    finding: &Finding,
+    limit: Duration,
+) -> Isolated {
+    let mut isolation = Isolation {
+        device,
+        seed,
+        sought: finding.clone(),
+        seen: None,
+        until: Instant::now() + limit,
+        lost: None,
+    };
+    let inputs = isolation.least(window).await;
+    let (mut confirmed, mut tries) = (0, 0);
+    if !inputs.is_empty() {
+        while tries < TRIES && isolation.lost.is_none() {
+            tries += 1;
+            // An answer that is wrong on a device just switched on is wrong on one that runs: that saves its start.
+            let power = match tries {
+                1 => Power::Cycle,
+                _ => isolation.sparing(&inputs),
+            };
+            confirmed += u32::from(isolation.again(&inputs, power).await);
+        }
+    }
+    let cause = match (confirmed, inputs.len()) {
+        (0, _) | (_, 0) => Cause::LoadOrTime,
+        (_, 1) => Cause::Input,
+        _ => Cause::Sequence,
+    };
+    // What comes next meets a device that is well.
+    if isolation.lost.is_none()
+        && (finding.oracle.is_about_the_device() || device.look(false).await.is_some())
+    {
+        isolation.lost = device.recover().await.err();
+    }
+    Isolated {
+        finding: isolation.seen.unwrap_or_else(|| finding.clone()),
+        inputs,
+        confirmed: (confirmed, tries),
+        cause,
+        cut_short: Instant::now() >= isolation.until,
+        lost: isolation.lost,
+    }
+}
+
+/// Replays inputs once, on a device that was switched off and on before where the bench can, and says what is wrong.
+///
+/// # Errors
+/// The device could not be brought back before.
+pub async fn replay<T: Target>(
+    device: &Device<'_, T>,
+    inputs: &[Input],
+    thorough: bool,
+) -> Result<Option<Finding>, String> {
+    device.recover().await?;
+    Ok(run(device, inputs, thorough, &|_| true).await)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Power {
+    /// Off and on before the replay, where the bench can.
+    Cycle,
+    /// Only where the device is not well.
+    Keep,
+}
+
+struct Isolation<'i, T> {
+    device: &'i Device<'i, T>,
+    seed: u64,
+    sought: Finding,
+    /// As the last replay showed it.
+    seen: Option<Finding>,
+    until: Instant,
+    lost: Option<String>,
+}
+
+impl<T: Target> Isolation<'_, T> {
+    fn is_over(&self) -> bool {
+        self.lost.is_some() || Instant::now() >= self.until
+    }
+
+    /// The least that was found; empty where nothing brings it about again.
+    async fn least(&mut self, window: &Window) -> Vec<Generated> {
+        let mut count = 1;
+        let inputs = loop {
+            let inputs = window.last(count);
+            if inputs.is_empty() || self.is_over() {
+                return Vec::new();
+            }
+            // One alone is tried as the device is; what depends on what came before needs a known beginning.
+            let power = if count == 1 {
+                Power::Keep
+            } else {
+                Power::Cycle
+            };
+            if self.again(&inputs, power).await
+                && (count > 1 || self.again(&inputs, Power::Cycle).await)
+            {
+                break inputs;
+            }
+            if count >= window.len() {
+                return Vec::new();
+            }
+            count *= 2;
+        };
+        let inputs = self.reduced(inputs).await;
+        self.shrunk(inputs).await
+    }
+
+    /// Leaves out what is not needed, the larger parts first; order and connections stay.
+    async fn reduced(&mut self, mut inputs: Vec<Generated>) -> Vec<Generated> {
+        let mut part = inputs.len().div_ceil(2);
+        while inputs.len() > 1 && part > 0 {
+            let mut from = 0;
+            let mut left_out = false;
+            while from < inputs.len() && inputs.len() > 1 && !self.is_over() {
+                let to = (from + part).min(inputs.len());
+                let keep: Vec<bool> = (0..inputs.len()).map(|at| at < from || at >= to).collect();
+                let rest = kept(&inputs, &keep);
+                if !rest.is_empty() && self.again(&rest, Power::Cycle).await {
+                    inputs = rest;
+                    left_out = true;
+                } else {
+                    from = to;
+                }
+            }
+            if self.is_over() {
+                break;
+            }
+            part = match part {
+                1 if !left_out => 0,
+                1 => 1,
+                more => more.div_ceil(2),
+            };
+        }
+        inputs
+    }
+
+    /// Makes each input simpler, the last one first: it is the one that shows.
+    async fn shrunk(&mut self, mut inputs: Vec<Generated>) -> Vec<Generated> {
+        for at in (0..inputs.len()).rev() {
+            let grammar = self.device.target.grammar();
+            let origin = inputs[at].origin.clone();
+            let Ok(shrinker) = Shrinker::start(grammar, self.seed, origin) else {
+                return inputs;
+            };
+            let mut next = shrinker.simpler();
+            let mut steps = 0;
+            while let Some(mut input) = next {
+                steps += 1;
+                if steps > STEPS || self.is_over() {
+                    break;
+                }
+                input.anew = inputs[at].input.anew;
+                let mut tried = inputs.clone();
+                tried[at].input = input.clone();
+                let power = self.sparing(&inputs);
+                let breaks = tried[at].input != inputs[at].input && self.again(&tried, power).await;
+                next = if breaks || input == inputs[at].input {
+                    inputs = tried;
+                    shrinker.simpler()
+                } else {
+                    shrinker.less_simple()
+                };
+            }
+        }
+        inputs
+    }
+
+    /// Whether the device needs to be switched off and on before inputs that are known to bring the finding about.
+    fn sparing(&self, inputs: &[Generated]) -> Power {
+        match inputs {
+            [_] => Power::Keep,
+            _ => Power::Cycle,
+        }
+    }
+
+    /// Whether these bring the same about again.
+    async fn again(&mut self, inputs: &[Generated], power: Power) -> bool {
+        let target = self.device.target;
+        if self.lost.is_some()
+            || inputs
+                .iter()
+                .any(|one| target.forbidden(&one.input).is_some())
+        {
+            return false;
+        }
+        let well = || async { self.device.look(false).await.is_none() };
+        let cycles = self.device.bench.can_power_cycle();
+        let restart = power == Power::Cycle && cycles || !well().await;
+        if restart && let Err(why) = self.device.recover().await {
+            self.lost = Some(why);
+            return false;
+        }
+        let plain: Vec<Input> = inputs.iter().map(|one| one.input.clone()).collect();
+        let sought = self.sought.clone();
+        let late = sought.oracle == Oracle::Essential;
+        let found = run(self.device, &plain, late, &|found| found.is_like(&sought)).await;
+        match found {
+            Some(found) if found.is_like(&self.sought) => {
+                self.seen = Some(found);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Sends inputs in order, and says what the oracles say first that is `sought`, else what they say last.
+async fn run<T: Target>(
+    device: &Device<'_, T>,
+    inputs: &[Input],
+    late: bool,
+    sought: &(dyn Fn(&Finding) -> bool + Send + Sync),
+) -> Option<Finding> {
+    let mut link = None;
+    let mut open: Vec<Later> = Vec::new();
+    let mut other = None;
+    for input in inputs {
+        if input.anew {
+            link = None;
+        }
+        let opened = match link.take() {
+            Some(link) => link,
+            None => match device.target.open().await {
+                Ok(opened) => opened,
+                // The device as a whole says more of it than a connection that is refused.
+                Err(_) => break,
+            },
+        };
+        let delivered = device.target.deliver(opened, input).await;
+        if let Some(found) = delivered.finding {
+            if sought(&found) {
+                return Some(found);
+            }
+            other = Some(found);
+        }
+        open.extend(delivered.later);
+        link = delivered.link;
+    }
+    for later in open {
+        if let Some(found) = later.await {
+            if sought(&found) {
+                return Some(found);
+            }
+            other = Some(found);
+        }
+    }
+    drop(link);
+    let whole = if late {
+        device.look_later().await
+    } else {
+        device.look(false).await
+    };
+    whole.or(other)
+}

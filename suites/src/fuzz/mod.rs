@@ -1,0 +1,188 @@
+//! Fuzz suites: properties of requirements, held over generated inputs, with every oracle at once.
+//!
+//! A suite sends inputs of a grammar (`proptest` strategies over a whole protocol) to one interface, and judges each answer
+//! and the device as a whole. What an oracle finds is isolated: the device is brought back, the inputs are replayed, the
+//! sequence is reduced, each input is shrunk, the rest is confirmed and written down as a reproducer.
+
+pub mod coverage;
+mod device;
+pub mod engine;
+pub mod finding;
+pub mod generate;
+pub mod input;
+mod isolate;
+pub mod modbus;
+pub mod reproducer;
+pub mod target;
+mod window;
+
+use std::time::Duration;
+
+use slcert_reports::escape;
+use slcert_rigs::bench::Bench;
+use slcert_rigs::rig::InterfaceKind;
+
+use crate::procedure::{Procedure, Stop};
+use device::Device;
+pub use engine::Budget;
+use engine::{Outcome, Reported};
+use finding::{Finding, Oracle};
+use input::Input;
+use isolate::Cause;
+use reproducer::Reproducer;
+use target::Target;
+
+/// How long a suite sends inputs for where nobody says otherwise.
+pub const TIME: Duration = Duration::from_secs(8);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            time: TIME,
+            inputs: None,
+            seed: 0,
+            first: false,
+        }
+    }
+}
+
+/// Runs a suite on the interface under test, and writes down what it came to.
+///
+/// # Errors
+/// INCONCLUSIVE where the device did not serve before anything was sent.
+pub async fn hold<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), Stop> {
+    let budget = p.fuzz_budget();
+    let outcome = engine::run(p.bench(), target, budget)
+        .await
+        .map_err(|why| {
+            Stop::inconclusive(format!(
+                "a right request is not answered before anything was sent: {}",
+                escape(&why)
+            ))
+        })?;
+    for (number, reported) in (1..).zip(&outcome.reported) {
+        write_down(p, reported, number, budget.seed);
+    }
+    summarise(p, &outcome, budget);
+    Ok(())
+}
+
+fn write_down(p: &mut Procedure<'_>, reported: &Reported, number: usize, seed: u64) {
+    let isolated = &reported.isolated;
+    let (confirmed, tries) = isolated.confirmed;
+    let finding = &isolated.finding;
+    let name = format!("finding-{number}.toml");
+    let trial = p.trial().to_owned();
+    let kept = Reproducer::of(reported, &trial, p.name(), seed)
+        .and_then(|reproducer| reproducer.text().ok())
+        .map(|text| p.keep(&name, text));
+    let cause = match isolated.cause {
+        Cause::LoadOrTime => "not brought about again by what was sent before".to_owned(),
+        cause => {
+            let labels: Vec<_> = isolated
+                .inputs
+                .iter()
+                .map(|one| one.input.label.as_str())
+                .collect();
+            format!("{} ({})", cause.word(), labels.join("; "))
+        }
+    };
+    let mut observed = format!("{}; seen {} times; {cause}", finding.seen, reported.count);
+    if tries > 0 {
+        observed.push_str(&format!("; {confirmed} of {tries} tries"));
+    }
+    if isolated.cut_short {
+        observed.push_str("; there was no time to reduce it further");
+    }
+    if kept.is_some() {
+        observed.push_str(&format!("; {name}"));
+    }
+    let title = format!("{}: {}", finding.oracle, finding.what);
+    // A bench that was late once is no verdict about the device.
+    if finding.oracle == Oracle::Slow && confirmed == 0 {
+        p.cannot_tell(title, finding.oracle.criterion(), observed);
+    } else {
+        p.check(title, finding.oracle.criterion(), observed, false);
+    }
+}
+
+fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
+    let mut observed = format!(
+        "{} in {:.1} s, {} findings, seed {}",
+        outcome.coverage.words(),
+        outcome.time.as_secs_f64(),
+        outcome.reported.len(),
+        budget.seed
+    );
+    if outcome.held_back > 0 {
+        observed.push_str(&format!(
+            "; {} held back because of what the rig file forbids",
+            outcome.held_back
+        ));
+    }
+    if outcome.muted > 0 {
+        let kinds: Vec<_> = outcome.muted_kinds.iter().map(String::as_str).collect();
+        observed.push_str(&format!(
+            "; {} of these kinds were not sent any more: {}",
+            outcome.muted,
+            kinds.join("; ")
+        ));
+    }
+    if let Some(why) = &outcome.ended {
+        observed.push_str(&format!("; ended early: {why}"));
+    }
+    let kinds: Vec<_> = outcome
+        .coverage
+        .kinds()
+        .map(|(kind, count)| format!("{count:>9}  {}\n", slcert_reports::excerpt(kind, 200)))
+        .collect();
+    p.keep("coverage.txt", format!("{observed}\n\n{}", kinds.concat()));
+    let expected = "no oracle finds anything wrong";
+    if outcome.coverage.parsed() == 0 && outcome.reported.is_empty() {
+        p.cannot_tell(
+            "all inputs",
+            "the device reads some of them as messages",
+            observed,
+        );
+    } else {
+        p.check(
+            "all inputs",
+            expected,
+            observed,
+            outcome.reported.is_empty(),
+        );
+    }
+}
+
+/// Replays inputs on the interface under test, on a device that was brought into a known state, and says what is wrong.
+///
+/// # Errors
+/// The interface has no fuzz suite, an input must not be sent, or the device does not serve before anything was sent.
+pub async fn replay(p: &Procedure<'_>, inputs: &[Input]) -> Result<Option<Finding>, String> {
+    let interface = p.interface().map_err(|stop| stop.reason)?;
+    match interface.kind {
+        InterfaceKind::ModbusTcp | InterfaceKind::ModbusTls => {
+            let target = modbus::tcp(p).map_err(|stop| stop.reason)?;
+            replay_on(p.bench(), &target, inputs).await
+        }
+        InterfaceKind::ModbusRtu => {
+            let target = modbus::serial(p).map_err(|stop| stop.reason)?;
+            replay_on(p.bench(), &target, inputs).await
+        }
+        _ => Err(format!("no fuzz suite speaks to `{}`", p.name())),
+    }
+}
+
+async fn replay_on<T: Target>(
+    bench: &Bench,
+    target: &T,
+    inputs: &[Input],
+) -> Result<Option<Finding>, String> {
+    for (number, input) in (1..).zip(inputs) {
+        if let Some(why) = target.forbidden(input) {
+            return Err(format!("input {number} must not be sent: it has {why}"));
+        }
+    }
+    let device = Device::find(bench, target).await?;
+    isolate::replay(&device, inputs, true).await
+}

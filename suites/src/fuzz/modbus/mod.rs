@@ -1,0 +1,100 @@
+//! Modbus: requests over the whole protocol, in right and in wrong frames.
+
+mod canary;
+mod framing;
+mod grammar;
+mod hazard;
+mod judge;
+mod rtu;
+mod tcp;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use slcert_rigs::rig::{Binding, ModbusBinding, Rig, Span};
+
+use tokio::sync::Mutex;
+
+use crate::modbus::{first_account, reading};
+use crate::procedure::{Procedure, Stop};
+use framing::{Framing, ModbusGrammar};
+use grammar::Map;
+use hazard::Hazards;
+use judge::Judge;
+pub use rtu::Serial;
+pub use tcp::Tcp;
+
+/// The server on the interface under test, where it is on TCP or TLS.
+///
+/// # Errors
+/// For a case without an interface.
+pub fn tcp<'b>(p: &Procedure<'b>) -> Result<Tcp<'b>, Stop> {
+    let interface = p.interface()?;
+    Ok(Tcp {
+        bench: p.bench(),
+        interface: p.name(),
+        who: first_account(p),
+        unit: interface.unit,
+        grammar: grammar(p, Framing::Mbap)?,
+        judge: judge(p)?,
+        hazards: Hazards::of(p.rig(), p.name(), Framing::Mbap),
+        right: reading(p),
+        usual: AtomicU64::new(0),
+    })
+}
+
+/// The server on the interface under test, where it is on a serial line.
+///
+/// # Errors
+/// For a case without an interface.
+pub fn serial<'b>(p: &Procedure<'b>) -> Result<Serial<'b>, Stop> {
+    let interface = p.interface()?;
+    Ok(Serial {
+        bench: p.bench(),
+        interface: p.name(),
+        unit: interface.unit,
+        baud: interface.serial.baud,
+        grammar: grammar(p, Framing::Rtu)?,
+        judge: judge(p)?,
+        hazards: Hazards::of(p.rig(), p.name(), Framing::Rtu),
+        right: reading(p),
+        line: Mutex::new(None),
+        usual: AtomicU64::new(0),
+    })
+}
+
+fn grammar(p: &Procedure<'_>, framing: Framing) -> Result<Arc<ModbusGrammar>, Stop> {
+    Ok(Arc::new(ModbusGrammar {
+        framing,
+        unit: p.interface()?.unit,
+        map: around(p.rig(), p.name()),
+    }))
+}
+
+fn judge(p: &Procedure<'_>) -> Result<Judge, Stop> {
+    let declared = p.interface()?.offers.map.clone();
+    Ok(Judge {
+        map: Map(declared.unwrap_or_default()),
+    })
+}
+
+/// What inputs are generated around: the declared data model, else the items that operations are bound to.
+fn around(rig: &Rig, interface: &str) -> Map {
+    let declared = rig
+        .interface(interface)
+        .and_then(|it| it.offers.map.clone());
+    Map(declared.unwrap_or_else(|| {
+        let bindings = rig.operations.values().filter_map(|it| it.on(interface));
+        let spans = bindings.filter_map(|binding| match binding {
+            Binding::Modbus(ModbusBinding::Read(area, at) | ModbusBinding::Write(area, at)) => {
+                Some(Span {
+                    area: *area,
+                    from: *at,
+                    to: *at,
+                })
+            }
+            _ => None,
+        });
+        spans.collect()
+    }))
+}

@@ -1,0 +1,284 @@
+//! A Modbus server on a serial line, under inputs of any kind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use slcert_rigs::bench::{Bench, Who};
+use slcert_rigs::line::Line;
+use slcert_rigs::modbus::Raw;
+use slcert_rigs::modbus::wire::Rtu as Frame;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, sleep};
+
+use super::framing::{ModbusGrammar, sealed};
+use super::hazard::Hazards;
+use super::judge::{Judge, is_legal, kind};
+use crate::fuzz::coverage::Seen;
+use crate::fuzz::finding::{Finding, Oracle};
+use crate::fuzz::generate::Grammar;
+use crate::fuzz::input::{Act, Input};
+use crate::fuzz::target::{Delivered, Target};
+use crate::modbus::hex;
+
+/// The silence that ends an answer: adapters and ptys need more than 3.5 characters.
+const GAP: Duration = Duration::from_millis(4);
+/// The silence after what is no frame, so that what follows begins one for every device.
+const QUIET: Duration = Duration::from_millis(30);
+/// When an answer has to begin, after the request has left the line: the device's usual time so many times, and more.
+const ANSWER: (u32, Duration) = (3, Duration::from_millis(15));
+/// The same where nothing is known of the device yet.
+const FIRST: Duration = Duration::from_secs(1);
+/// How often a right request is sent before the line counts as dead.
+const TRIES: u32 = 3;
+/// The bits of a character on the line (Modbus over Serial Line V1.02, section 2.5.1).
+const BITS: u64 = 11;
+
+/// A server on a serial line. A port has one holder, so the line is shared and stays open.
+pub struct Serial<'b> {
+    pub(super) bench: &'b Bench,
+    pub(super) interface: &'b str,
+    pub(super) unit: u8,
+    pub(super) baud: u32,
+    pub(super) grammar: Arc<ModbusGrammar>,
+    pub(super) judge: Judge,
+    pub(super) hazards: Hazards,
+    /// A right request, as a PDU.
+    pub(super) right: Vec<u8>,
+    pub(super) line: Mutex<Option<Raw<Line>>>,
+    /// The slowest right answer so far, in microseconds.
+    pub(super) usual: AtomicU64,
+}
+
+/// What an input is to a device that follows the specification.
+enum Meaning {
+    /// A whole frame for this unit: its request.
+    Request(Vec<u8>),
+    /// A whole frame that nobody may answer.
+    ForOthers,
+    /// Bytes without any frame in them.
+    Damaged,
+    /// Something of which the specification does not say what a device makes.
+    Unclear,
+}
+
+/// Whether bytes begin or end with a whole frame, which a device may well answer.
+fn holds_a_frame(bytes: &[u8]) -> bool {
+    let is_frame = |part: &[u8]| Frame::new_checked(part).is_ok();
+    (1..bytes.len()).any(|at| is_frame(&bytes[at..]) || is_frame(&bytes[..at]))
+}
+
+impl Serial<'_> {
+    /// When the answer to a request of so many bytes has to begin.
+    fn limit(&self, size: usize) -> Duration {
+        let on_line = Duration::from_secs(size as u64 * BITS) / self.baud.max(1);
+        let (times, more) = ANSWER;
+        let device = match self.usual.load(Ordering::Relaxed) {
+            0 => FIRST,
+            usual => Duration::from_micros(usual) * times + more,
+        };
+        on_line + device
+    }
+
+    async fn line(&self) -> Result<MutexGuard<'_, Option<Raw<Line>>>, String> {
+        let mut line = self.line.lock().await;
+        if line.is_none() {
+            let opened = self.bench.open_unkept(self.interface, &Who::Nobody).await;
+            *line = Some(Raw::new(opened.map_err(|error| error.to_string())?));
+        }
+        Ok(line)
+    }
+
+    fn meaning(&self, input: &Input) -> Meaning {
+        let [Act::Send(bytes)] = input.acts.as_slice() else {
+            return Meaning::Unclear;
+        };
+        match Frame::new_checked(bytes.as_slice()) {
+            Ok(frame) if frame.address() == self.unit => Meaning::Request(frame.pdu().to_vec()),
+            Ok(_) => Meaning::ForOthers,
+            Err(_) if holds_a_frame(bytes) => Meaning::Unclear,
+            Err(_) => Meaning::Damaged,
+        }
+    }
+
+    /// What is wrong with what came, or did not.
+    fn judged(&self, meaning: &Meaning, answer: Option<&[u8]>, seen: &mut Seen) -> Option<Finding> {
+        let Some(bytes) = answer else {
+            seen.kinds.push("silence".to_owned());
+            return None;
+        };
+        match meaning {
+            Meaning::Unclear => {
+                seen.kinds
+                    .push("an answer to what is no single frame".to_owned());
+                None
+            }
+            Meaning::ForOthers => Some(Finding::new(
+                Oracle::Grammar,
+                "a frame for others is answered",
+                hex(bytes),
+            )),
+            Meaning::Damaged => Some(Finding::new(
+                Oracle::Acceptance,
+                "what is no frame is answered",
+                hex(bytes),
+            )),
+            Meaning::Request(request) => {
+                let frame = match Frame::new_checked(bytes) {
+                    Ok(frame) => frame,
+                    Err(error) => {
+                        let what = super::judge::without_numbers(&error.to_string());
+                        let what = format!("a frame that is none: {what}");
+                        return Some(Finding::new(Oracle::Grammar, what, hex(bytes)));
+                    }
+                };
+                seen.parsed = true;
+                seen.kinds.push(kind(request, frame.pdu()));
+                if frame.address() != self.unit {
+                    let what = "the unit of the answer is not that of the request";
+                    return Some(Finding::new(Oracle::Grammar, what, hex(bytes)));
+                }
+                let found = self.judge.judge(request, frame.pdu());
+                found.or_else(|| self.judge.exposes(request, frame.pdu()))
+            }
+        }
+    }
+
+    /// Sends right requests until one is answered: how many were lost before; none where all were.
+    async fn still_answers(&self, raw: &mut Raw<Line>) -> Result<Option<u32>, String> {
+        let bytes = sealed(self.unit, &self.right);
+        for lost in 0..TRIES {
+            if lost > 0 {
+                sleep(QUIET).await;
+            }
+            let began = Instant::now();
+            raw.send(&bytes).await.map_err(|error| error.to_string())?;
+            let answer = raw.receive_rtu(self.limit(bytes.len()), GAP).await;
+            if let Some(answer) = answer.map_err(|error| error.to_string())?
+                && let Ok(frame) = Frame::new_checked(answer.as_slice())
+                && frame.pdu().first() == self.right.first()
+            {
+                let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                // One that was late for a reason of its own must not make every silence long.
+                self.usual.fetch_max(took.min(50_000), Ordering::Relaxed);
+                return Ok(Some(lost));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn exchange(
+        &self,
+        raw: &mut Raw<Line>,
+        input: &Input,
+        seen: &mut Seen,
+    ) -> Result<Option<Finding>, String> {
+        let said = |error: slcert_rigs::modbus::RawError| error.to_string();
+        for act in &input.acts {
+            match act {
+                Act::Send(bytes) => raw.send(bytes).await.map_err(said)?,
+                Act::Pause(time) => sleep(*time).await,
+                Act::Shut => {}
+            }
+        }
+        let meaning = self.meaning(input);
+        let limit = match meaning {
+            Meaning::Request(_) => self.limit(input.size()),
+            // Nothing has to come: a device that answers all the same answers like any other.
+            _ => QUIET,
+        };
+        let answer = raw.receive_rtu(limit, GAP).await.map_err(said)?;
+        if let Some(found) = self.judged(&meaning, answer.as_deref(), seen) {
+            return Ok(Some(found));
+        }
+        if answer.is_some() && matches!(meaning, Meaning::Request(_)) {
+            return Ok(None);
+        }
+        if answer.is_some() {
+            sleep(QUIET).await;
+        }
+        let lost = self.still_answers(raw).await?;
+        let seen_now = || format!("after {}", hex(&input.bytes()));
+        Ok(match (lost, &meaning) {
+            (None, _) => Some(Finding::new(
+                Oracle::Grammar,
+                "right requests are not answered any more",
+                seen_now(),
+            )),
+            (Some(1..), _) => Some(Finding::new(
+                Oracle::Grammar,
+                "a right request after what is no frame is lost",
+                seen_now(),
+            )),
+            (Some(0), Meaning::Request(request)) if is_legal(request) => {
+                let function = request.first().copied().unwrap_or_default();
+                let what = format!("FC {function}: a legal request is not answered");
+                Some(Finding::new(Oracle::Grammar, what, hex(request)))
+            }
+            (Some(0), _) => None,
+        })
+    }
+}
+
+impl Target for Serial<'_> {
+    type Link = ();
+
+    fn grammar(&self) -> Arc<dyn Grammar> {
+        Arc::<ModbusGrammar>::clone(&self.grammar)
+    }
+
+    fn forbidden(&self, input: &Input) -> Option<&'static str> {
+        self.hazards.forbid(input)
+    }
+
+    async fn open(&self) -> Result<(), String> {
+        self.line().await.map(|_| ())
+    }
+
+    async fn deliver(&self, (): (), input: &Input) -> Delivered<()> {
+        let mut seen = Seen::default();
+        let mut line = match self.line().await {
+            Ok(line) => line,
+            Err(_) => return Delivered::fine(None, seen),
+        };
+        let Some(raw) = line.as_mut() else {
+            return Delivered::fine(None, seen);
+        };
+        match self.exchange(raw, input, &mut seen).await {
+            Ok(finding) => Delivered {
+                finding,
+                ..Delivered::fine(Some(()), seen)
+            },
+            // A line that is lost is looked at as a whole device is.
+            Err(_) => {
+                *line = None;
+                Delivered::fine(None, seen)
+            }
+        }
+    }
+
+    async fn serves(&self, patience: Duration) -> Result<Duration, String> {
+        let began = Instant::now();
+        let asked = async {
+            let mut line = self.line().await?;
+            let Some(raw) = line.as_mut() else {
+                return Err("the line is not open".to_owned());
+            };
+            let lost = self.still_answers(raw).await;
+            if !matches!(lost, Ok(Some(_))) {
+                *line = None;
+            }
+            match lost? {
+                Some(_) => Ok(()),
+                None => Err("right requests are not answered".to_owned()),
+            }
+        };
+        // Three tries on a slow line take their time.
+        let patience = patience.max((self.limit(self.right.len()) + QUIET) * (TRIES + 1));
+        let late = |_| format!("no answer within {} ms", patience.as_millis());
+        tokio::time::timeout(patience, asked)
+            .await
+            .map_err(late)??;
+        Ok(began.elapsed())
+    }
+}

@@ -1,0 +1,281 @@
+//! Reproducers: small files that bring a finding about again, readable by people and by `slcert replay`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::engine::Reported;
+use super::finding::Oracle;
+use super::input::{Act, Input};
+
+/// The version of the format.
+const FORMAT: u32 = 1;
+/// The most bytes of a file that are read.
+const MAX_FILE: usize = 16 << 20;
+
+/// A reproducer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reproducer {
+    /// The version of the format.
+    pub format: u32,
+    /// The trial that found it: `CR-3.5/fuzz-modbus@field`.
+    pub trial: String,
+    /// The interface.
+    pub interface: String,
+    /// The oracle.
+    pub oracle: String,
+    /// What is wrong.
+    pub what: String,
+    /// What was seen.
+    pub seen: String,
+    /// What should be.
+    pub criterion: String,
+    /// What it depends on.
+    pub cause: String,
+    /// How often it came about of how many tries: `3 of 3`.
+    pub confirmed: String,
+    /// The seed of the campaign.
+    pub seed: u64,
+    /// What is sent, in order.
+    #[serde(rename = "input")]
+    pub inputs: Vec<InputText>,
+}
+
+/// An input in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputText {
+    /// What it is.
+    pub label: String,
+    /// Whether it begins on a new connection.
+    #[serde(default)]
+    pub new_connection: bool,
+    /// What is done.
+    pub acts: Vec<ActText>,
+}
+
+/// An act in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ActText {
+    /// Bytes, in hexadecimal.
+    Send(String),
+    /// A pause, in milliseconds.
+    PauseMs(u64),
+    /// The bench's side is closed.
+    Shut(bool),
+}
+
+/// Why a file is no reproducer.
+#[derive(Debug, Error)]
+pub enum ReproducerError {
+    /// It is larger than any reproducer.
+    #[error("it has more than {MAX_FILE} bytes: that is no reproducer")]
+    TooLarge,
+    /// It does not read as one.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// Another version of the format.
+    #[error("its format is {0}, and this slcert reads {FORMAT}")]
+    Format(u32),
+    /// Bytes that are no hexadecimal digits.
+    #[error("input {input}: `{text}` is not bytes in hexadecimal, such as `00 01 FF`")]
+    Bytes {
+        /// The number of the input, from 1.
+        input: usize,
+        /// The text.
+        text: String,
+    },
+    /// Nothing would be sent.
+    #[error("it has no `[[input]]`: there is nothing to send")]
+    Empty,
+}
+
+impl Reproducer {
+    /// Of a finding that was isolated; none where nothing brought it about again.
+    pub fn of(reported: &Reported, trial: &str, interface: &str, seed: u64) -> Option<Self> {
+        let isolated = &reported.isolated;
+        if isolated.inputs.is_empty() {
+            return None;
+        }
+        let (confirmed, tries) = isolated.confirmed;
+        let escaped = |text: &str| slcert_reports::excerpt(text, 400);
+        Some(Self {
+            format: FORMAT,
+            trial: trial.to_owned(),
+            interface: interface.to_owned(),
+            oracle: isolated.finding.oracle.word().to_owned(),
+            what: escaped(&isolated.finding.what),
+            seen: escaped(&isolated.finding.seen),
+            criterion: isolated.finding.oracle.criterion().to_owned(),
+            cause: isolated.cause.word().to_owned(),
+            confirmed: format!("{confirmed} of {tries}"),
+            seed,
+            inputs: isolated
+                .inputs
+                .iter()
+                .map(|one| InputText::of(&one.input))
+                .collect(),
+        })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ReproducerError`].
+    pub fn read(text: &str) -> Result<Self, ReproducerError> {
+        if text.len() > MAX_FILE {
+            return Err(ReproducerError::TooLarge);
+        }
+        let read: Self = toml::from_str(text)?;
+        if read.format != FORMAT {
+            return Err(ReproducerError::Format(read.format));
+        }
+        if read.inputs.is_empty() {
+            return Err(ReproducerError::Empty);
+        }
+        read.inputs()?;
+        Ok(read)
+    }
+
+    /// What is sent.
+    ///
+    /// # Errors
+    /// [`ReproducerError::Bytes`].
+    pub fn inputs(&self) -> Result<Vec<Input>, ReproducerError> {
+        let numbered = self.inputs.iter().zip(1..);
+        numbered.map(|(text, number)| text.input(number)).collect()
+    }
+
+    /// The oracle; none for one that this slcert does not know.
+    pub fn oracle(&self) -> Option<Oracle> {
+        Oracle::ALL
+            .into_iter()
+            .find(|oracle| oracle.word() == self.oracle)
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// It cannot be written as TOML: a fault of ours.
+    pub fn text(&self) -> Result<String, toml::ser::Error> {
+        let head = "# What brings a finding about again: slcert replay THIS-FILE --rig RIG-FILE\n";
+        Ok(format!("{head}{}", toml::to_string(self)?))
+    }
+}
+
+impl InputText {
+    fn of(input: &Input) -> Self {
+        let acts = input.acts.iter().map(|act| match act {
+            Act::Send(bytes) => ActText::Send(digits(bytes)),
+            Act::Pause(time) => {
+                ActText::PauseMs(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+            }
+            Act::Shut => ActText::Shut(true),
+        });
+        Self {
+            label: input.label.clone(),
+            new_connection: input.anew,
+            acts: acts.collect(),
+        }
+    }
+
+    fn input(&self, number: usize) -> Result<Input, ReproducerError> {
+        let mut acts = Vec::new();
+        for act in &self.acts {
+            match act {
+                ActText::Send(text) => {
+                    let bytes = bytes(text).ok_or_else(|| ReproducerError::Bytes {
+                        input: number,
+                        text: text.chars().take(60).collect(),
+                    })?;
+                    acts.push(Act::Send(bytes));
+                }
+                // A minute is longer than any pause that a suite makes.
+                ActText::PauseMs(millis) => {
+                    acts.push(Act::Pause(Duration::from_millis((*millis).min(60_000))))
+                }
+                ActText::Shut(true) => acts.push(Act::Shut),
+                ActText::Shut(false) => {}
+            }
+        }
+        Ok(Input {
+            label: self.label.clone(),
+            anew: self.new_connection,
+            acts,
+        })
+    }
+}
+
+fn digits(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 3);
+    for (at, byte) in bytes.iter().enumerate() {
+        let gap = if at == 0 { "" } else { " " };
+        let _ = write!(text, "{gap}{byte:02X}");
+    }
+    text
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|value| value as u8);
+    let digits: Option<Vec<u8>> = text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(digit)
+        .collect();
+    let digits = digits?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty()
+        .then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        format = 1
+        trial = "CR-3.5/fuzz-modbus@field"
+        interface = "field"
+        oracle = "O4 answer grammar"
+        what = "it"
+        seen = "that"
+        criterion = "so"
+        cause = "one input"
+        confirmed = "3 of 3"
+        seed = 7
+        [[input]]
+        label = "FC 3"
+        new_connection = true
+        acts = [{ send = "00 01 fF" }, { pause_ms = 2 }, { shut = true }]
+    "#;
+
+    #[test]
+    fn a_file_says_what_is_sent() {
+        let read = Reproducer::read(FILE).unwrap();
+        assert_eq!(read.oracle(), Some(Oracle::Grammar));
+        let inputs = read.inputs().unwrap();
+        let pause = Act::Pause(Duration::from_millis(2));
+        assert_eq!(
+            inputs[0].acts,
+            [Act::Send(vec![0, 1, 255]), pause, Act::Shut]
+        );
+        let again = Reproducer::read(&read.text().unwrap()).unwrap();
+        assert_eq!(again, read);
+    }
+
+    #[test]
+    fn what_is_no_reproducer_is_told_so() {
+        let with = |from: &str, to: &str| {
+            Reproducer::read(&FILE.replace(from, to))
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(with("format = 1", "format = 9").contains("format is 9"));
+        assert!(with("00 01 fF", "00 0").contains("input 1: `00 0` is not bytes"));
+        assert!(with("seed = 7", "seed = 7\nother = 1").contains("unknown field"));
+    }
+}

@@ -1,0 +1,69 @@
+//! What the engine needs of a protocol.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::coverage::Seen;
+use super::finding::Finding;
+use super::generate::Grammar;
+use super::input::Input;
+
+/// What is judged later, beside the inputs that follow: a connection that the device has to end by itself.
+pub type Later = Pin<Box<dyn Future<Output = Option<Finding>> + Send>>;
+
+/// What came of an input.
+pub struct Delivered<L> {
+    /// The connection, where it can take another input.
+    pub link: Option<L>,
+    /// What the device did.
+    pub seen: Seen,
+    /// What is wrong with it.
+    pub finding: Option<Finding>,
+    /// What is not clear yet.
+    pub later: Option<Later>,
+}
+
+impl<L> Delivered<L> {
+    /// Nothing that is wrong.
+    pub fn fine(link: Option<L>, seen: Seen) -> Self {
+        Self {
+            link,
+            seen,
+            finding: None,
+            later: None,
+        }
+    }
+}
+
+/// A protocol on an interface of the device.
+pub trait Target: Send + Sync {
+    /// A connection, and what the bench knows of it.
+    type Link: Send;
+
+    /// Where inputs come from.
+    fn grammar(&self) -> Arc<dyn Grammar>;
+
+    /// Why an input must not go out: it may touch what the rig file names as a hazard.
+    fn forbidden(&self, input: &Input) -> Option<&'static str>;
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// Why the device does not take it.
+    fn open(&self) -> impl Future<Output = Result<Self::Link, String>> + Send;
+
+    /// Sends an input, takes what comes, and judges it.
+    fn deliver(
+        &self,
+        link: Self::Link,
+        input: &Input,
+    ) -> impl Future<Output = Delivered<Self::Link>> + Send;
+
+    /// Whether a right request on a new connection is answered rightly within `patience`.
+    ///
+    /// # Errors
+    /// What came instead.
+    fn serves(&self, patience: Duration) -> impl Future<Output = Result<Duration, String>> + Send;
+}

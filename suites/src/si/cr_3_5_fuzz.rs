@@ -1,0 +1,30 @@
+//! CR 3.5: input validation. The part over generated inputs; the protocols' own limits are fixed cases.
+
+use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::fuzz;
+use crate::procedure::{Procedure, Stop};
+
+/// The cases of this requirement.
+pub const CASES: &[Case] = &[Case {
+    id: "fuzz-modbus",
+    title: "no Modbus input breaks the device, and none is taken that the protocol forbids",
+    requirements: &["CR 3.5"],
+    kind: Kind::Fuzz,
+    scope: Scope::Each(Fits::MODBUS),
+    needs: &[],
+    objective: "Send generated requests over the whole protocol, in right and in wrong frames, and judge every answer and the device as a whole.",
+    criterion: "Every answer is one that the protocol allows for its request, every legal request is answered, what the protocol forbids is refused; the \
+                declared data model is there; new clients are served, the device does not restart, and the essential functions hold.",
+    svv: Svv::Vulnerability,
+    body: |p| -> Run<'_> { Box::pin(modbus(p)) },
+}];
+
+async fn modbus(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    if p.interface()?.kind.is_serial() {
+        let target = fuzz::modbus::serial(p)?;
+        fuzz::hold(p, &target).await
+    } else {
+        let target = fuzz::modbus::tcp(p)?;
+        fuzz::hold(p, &target).await
+    }
+}
