@@ -17,6 +17,7 @@ use serde::Serialize;
 use slcert_profiles::RequirementId;
 use slcert_reports::{Record, Verdict};
 use slcert_sim::Flaw;
+use slcert_suites::fuzz::reproducer::Reproducer;
 
 use crate::command::Qualify;
 use crate::sources::{BENCH, USAGE};
@@ -25,6 +26,8 @@ use crate::sources::{BENCH, USAGE};
 const MISSED: u8 = 1;
 /// The profile that flaws are looked for with, unless another one is named.
 pub const USUAL: &str = "embedded-device-sl4";
+/// How long a fuzz suite may take to find a defect that only it finds.
+const FOUND_WITHIN: Duration = Duration::from_secs(60);
 /// The longest that one campaign may take.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
@@ -56,6 +59,8 @@ pub struct Row {
     pub unrelated: Vec<Other>,
     /// Trials that came to no verdict.
     pub inconclusive: Vec<Other>,
+    /// For a flaw that only generated inputs find: how many the reproducer has.
+    pub reproducer: Option<usize>,
     /// Why there is no result at all.
     pub trouble: Option<String>,
     /// How many trials were run.
@@ -233,11 +238,33 @@ impl Work {
         command
             .args(["run", "--profile", profile, "--out"])
             .arg(&out);
-        if let Some(flaw) = flaw {
-            command.args(["--flaw", flaw.name]);
-            if self.quick {
-                command.arg(format!("{}/", slug(flaw.requirement)));
+        match flaw {
+            Some(Flaw {
+                name,
+                deep: Some(deep),
+                ..
+            }) => {
+                let time = format!("{}s", FOUND_WITHIN.as_secs());
+                command.args([
+                    "--flaw",
+                    name,
+                    "--exact",
+                    deep.trial,
+                    "--fuzz-first",
+                    "--fuzz-time",
+                    &time,
+                ]);
             }
+            Some(flaw) => {
+                command.args(["--flaw", flaw.name]);
+                // Their time is for the defects that only they find.
+                command.args(["--fuzz-time", "1s"]);
+                if self.quick {
+                    command.arg(format!("{}/", slug(flaw.requirement)));
+                    command.args(["--skip", "/fuzz-"]);
+                }
+            }
+            None => {}
         }
         let ended = run(&mut command);
         let record = Record::read(&out.join("result.json"));
@@ -246,6 +273,22 @@ impl Work {
             (Ok(()), Err(error)) => empty(device, error.to_string()),
             (Ok(()), Ok(record)) => read(device, &record),
         };
+        if let Some(deep) = flaw.and_then(|flaw| flaw.deep) {
+            row.reproducer = reproducer(&out);
+            if row
+                .reproducer
+                .is_none_or(|inputs| inputs > deep.inputs as usize)
+            {
+                let shortest = deep.inputs;
+                let got = row
+                    .reproducer
+                    .map_or("none".to_owned(), |inputs| inputs.to_string());
+                row.unrelated.push(Other {
+                    trial: deep.trial.to_owned(),
+                    reason: format!("its reproducer should have {shortest} inputs, and has {got}"),
+                });
+            }
+        }
         row.seconds = began.elapsed().as_secs();
         row
     }
@@ -316,6 +359,7 @@ fn empty(device: Device<'_>, trouble: String) -> Row {
         related: Vec::new(),
         unrelated: Vec::new(),
         inconclusive: Vec::new(),
+        reproducer: None,
         trouble: Some(trouble),
         trials: 0,
         seconds: 0,
@@ -350,6 +394,18 @@ fn read(device: Device<'_>, record: &Record) -> Row {
         }
     }
     row
+}
+
+/// How many inputs the first reproducer of a campaign has.
+fn reproducer(folder: &Path) -> Option<usize> {
+    let mut files = std::fs::read_dir(folder.join("evidence")).ok()?.flatten();
+    let first = files.find(|file| {
+        file.file_name()
+            .to_string_lossy()
+            .ends_with(".finding-1.toml")
+    })?;
+    let text = std::fs::read_to_string(first.path()).ok()?;
+    Some(Reproducer::read(&text).ok()?.inputs.len())
 }
 
 fn slug(requirement: &str) -> String {

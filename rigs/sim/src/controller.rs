@@ -134,6 +134,8 @@ pub(crate) struct Controller {
     pub changed: Notify,
     /// Signalled when a flaw ends the process.
     pub crash: Notify,
+    /// What the defects of the Modbus server remember.
+    pub(crate) deep: crate::modbus::Deep,
     pub(crate) hashing: Semaphore,
     pub(crate) state: Mutex<State>,
     pub(crate) overrides: Mutex<Vec<Override>>,
@@ -206,6 +208,7 @@ impl Controller {
             plate,
             changed: Notify::new(),
             crash: Notify::new(),
+            deep: crate::modbus::Deep::default(),
             hashing: Semaphore::new(2),
             state: Mutex::new(state),
             overrides: Mutex::default(),

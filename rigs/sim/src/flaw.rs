@@ -11,6 +11,17 @@ pub struct Flaw {
     pub requirement: &'static str,
     /// What the flawed device does, in one line.
     pub description: &'static str,
+    /// For a defect that only generated inputs find: where, and how many it takes. None for one that fixed cases see.
+    pub deep: Option<Deep>,
+}
+
+/// Where generated inputs find a defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deep {
+    /// The trial that finds it.
+    pub trial: &'static str,
+    /// The fewest inputs that show it.
+    pub inputs: u32,
 }
 
 /// `--flaw` named a defect that this device cannot have.
@@ -19,12 +30,13 @@ pub struct Flaw {
 pub struct UnknownFlaw(pub String);
 
 macro_rules! flaws {
-    ($($defect:ident $name:literal $requirement:literal $description:literal;)*) => {
+    ($($defect:ident $name:literal $requirement:literal $description:literal $(, deep $inputs:literal $trial:literal)?;)*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Defect { $($defect),* }
 
         static FLAWS: &[Flaw] = &[$(Flaw {
             name: $name, requirement: $requirement, description: $description,
+            deep: [$(Some(Deep { trial: $trial, inputs: $inputs }),)? None][0],
         }),*];
     };
 }
@@ -125,6 +137,27 @@ flaws! {
     OverLimitRead "over-limit-read" "CR 3.5" "a read of 126 holding registers is answered with data";
     DiesOnLongLine "dies-on-long-line" "CR 3.5" "a console line of more than 1024 bytes ends the process";
     LoopStalls "loop-stalls" "CR 3.5" "the control loop stalls for 3 s after an illegal Modbus function";
+    LateCrash "late-crash" "CR 3.5" "the process ends at the 40th Modbus request that it refuses", deep 40 "CR-3.5/fuzz-modbus@field";
+    CrashAfterThree "crash-after-three" "CR 3.5" "the process ends at Modbus functions 43, 23 and 15 in a row on one connection", deep 3 "CR-3.5/fuzz-modbus@field";
+    CrashOnRecordSum "crash-on-record-sum" "CR 3.5" "the process ends at a Modbus request for file records of more than 245 bytes in sum", deep 1 "CR-3.5/fuzz-modbus@field";
+    CrashAtLength255 "crash-at-length-255" "CR 3.5" "the process ends at an MBAP header whose length is 255", deep 1 "CR-3.5/fuzz-modbus@field";
+    DeafConnection "deaf-connection" "CR 3.5" "after Modbus function 24 the connection is not answered any more", deep 1 "CR-3.5/fuzz-modbus@field";
+    DeafToNewcomers "deaf-to-newcomers" "CR 3.5" "after four Modbus connections that end inside a request, no new one is served", deep 4 "CR-3.5/fuzz-modbus@field";
+    Degrades "degrades" "CR 3.5" "each Modbus function 11 makes all later answers 200 ms late", deep 4 "CR-3.5/fuzz-modbus@field";
+    MaskStallsControl "mask-stalls-control" "CR 3.5" "the control loop stalls for 3 s after Modbus function 22 with an AND mask of 0", deep 1 "CR-3.5/fuzz-modbus@field";
+    MapDestroyed "map-destroyed" "CR 3.5" "after Modbus function 16 without registers, input registers have illegal addresses", deep 2 "CR-3.5/fuzz-modbus@field";
+    LieAccepted "lie-accepted" "CR 3.5" "Modbus function 15 with a byte count that lies is answered as done", deep 1 "CR-3.5/fuzz-modbus@plc";
+    BeyondTheMap "beyond-the-map" "CR 3.5" "a read of input registers may go one beyond the last", deep 1 "CR-3.5/fuzz-modbus@field";
+    PaddingBits "padding-bits" "CR 3.5" "the bits above the last coil that was asked for are set", deep 1 "CR-3.5/fuzz-modbus@field";
+    PiecesLost "pieces-lost" "CR 3.5" "a Modbus request whose header comes in two segments is lost", deep 1 "CR-3.5/fuzz-modbus@field";
+    JoinedLost "joined-lost" "CR 3.5" "of Modbus requests in one segment, only the first is answered", deep 1 "CR-3.5/fuzz-modbus@field";
+    TransactionDrifts "transaction-drifts" "CR 3.5" "Modbus exception 3 has the transaction of the next request", deep 1 "CR-3.5/fuzz-modbus@field";
+    AnswersTooEarly "answers-too-early" "CR 3.5" "a Modbus read is answered before its frame has ended", deep 1 "CR-3.5/fuzz-modbus@field";
+    StaleObject "stale-object" "CR 3.5" "private objects of Modbus identification hold what the request before had", deep 2 "CR-3.5/fuzz-modbus@field";
+    BareException "bare-exception" "CR 3.5" "the exception to Modbus function 17 has no code", deep 1 "CR-3.5/fuzz-modbus@field";
+    WriteForgetsOutput "write-forgets-output" "CR 3.5" "a Modbus write of several registers is acknowledged, and leaves the output as it was", deep 1 "CR-3.5/fuzz-modbus@plc";
+    BroadcastAnswered "broadcast-answered" "CR 3.5" "Modbus broadcasts on the serial line are answered", deep 1 "CR-3.5/fuzz-modbus@rtu";
+    NextFrameLost "next-frame-lost" "CR 3.5" "on the serial line, the frame after one with a wrong CRC is lost", deep 1 "CR-3.5/fuzz-modbus@rtu";
     OutputHoldsOnLoss "output-holds-on-loss" "CR 3.6" "the output holds when its master is gone, whatever is configured";
     OutputFullAfterRestart "output-full-after-restart" "CR 3.6" "after a restart the output is at its maximum";
     StackTrace "stack-trace" "CR 3.7" "errors on the console come with a stack trace";

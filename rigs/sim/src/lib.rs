@@ -58,6 +58,6 @@ pub use boundary::Networks;
 pub use component::Component;
 pub use controller::StartError;
 pub use device::{Config, Device, Ready};
-pub use flaw::{Flaw, FlawSet, UnknownFlaw, flaws};
+pub use flaw::{Deep, Flaw, FlawSet, UnknownFlaw, flaws};
 pub use password::NoRandom;
 pub use store::StoreError;

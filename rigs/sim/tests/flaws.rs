@@ -26,7 +26,9 @@ macro_rules! shown {
 
         #[test]
         fn every_flaw_has_its_test() {
-            let mut names: Vec<_> = slcert_sim::flaws().iter().map(|flaw| flaw.name).collect();
+            // Those that only generated inputs find are shown by the suites' own qualification.
+            let fixed = slcert_sim::flaws().iter().filter(|flaw| flaw.deep.is_none());
+            let mut names: Vec<_> = fixed.map(|flaw| flaw.name).collect();
             names.sort_unstable();
             let mut shown = vec![$($name),*];
             shown.sort_unstable();

@@ -131,7 +131,7 @@ pub enum ModbusBinding {
 }
 
 /// The four tables of the Modbus data model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Area {
     /// Single bits that can be written.
     Coil,

@@ -74,16 +74,16 @@ impl<'d, T: Target> Device<'d, T> {
             return Finding::new(Oracle::Restart, "the device's process ended", first);
         }
         if !thorough {
-            return Finding::new(Oracle::Liveness, "a right request is not answered", first);
+            return Finding::by_silence(Oracle::Liveness, "a right request is not answered", first);
         }
         match self.target.serves(self.patience() * SLOW).await {
-            Ok(took) => Finding::new(
+            Ok(took) => Finding::by_silence(
                 Oracle::Slow,
                 "a right request is answered late",
                 format!("after {} ms; before that: {first}", took.as_millis()),
             ),
             Err(second) => {
-                Finding::new(Oracle::Liveness, "a right request is not answered", second)
+                Finding::by_silence(Oracle::Liveness, "a right request is not answered", second)
             }
         }
     }
@@ -101,11 +101,12 @@ impl<'d, T: Target> Device<'d, T> {
         }
     }
 
-    /// Brings the device back: switches it off and on where the bench can, and waits otherwise.
+    /// Brings the device back: switches it off and on where the bench can, and waits otherwise; with `control`, until the
+    /// essential functions are right as well.
     ///
     /// # Errors
     /// It does not come back.
-    pub async fn recover(&self) -> Result<(), String> {
+    pub async fn recover(&self, control: bool) -> Result<(), String> {
         if self.bench.can_power_cycle() {
             self.bench
                 .power_cycle()
@@ -121,7 +122,7 @@ impl<'d, T: Target> Device<'d, T> {
             }
         }
         // The functions are measured anew once each has been right again.
-        while Instant::now() < deadline && !self.is_controlling().await {
+        while control && Instant::now() < deadline && !self.is_controlling().await {
             sleep(AGAIN).await;
         }
         self.bench.note_strain();

@@ -26,6 +26,8 @@ const ISOLATION: Duration = Duration::from_secs(40);
 const ISOLATIONS: Duration = Duration::from_secs(60);
 /// The most findings that are isolated in one suite.
 const MAX_FINDINGS: usize = 12;
+/// So often an answer may come late that does not when the same is sent again: a bench is late at times, too.
+const MAX_LATE: u64 = 3;
 /// After so many findings of one kind of input, no more of that kind are sent.
 const ENOUGH: u64 = 2;
 
@@ -66,6 +68,8 @@ pub struct Outcome {
     pub muted_kinds: BTreeSet<String>,
     /// How long inputs were sent for.
     pub time: Duration,
+    /// How often an answer did not come in time, and did when the same was sent again.
+    pub late: u64,
     /// Why it ended before the budget was used up.
     pub ended: Option<String>,
 }
@@ -176,6 +180,11 @@ impl<T: Target> Engine<'_, T> {
             return;
         }
         let began = Instant::now();
+        // What an answer lacks may be the device's end.
+        let found = match self.device.look(false).await {
+            Some(whole) if !found.oracle.is_about_the_device() => whole,
+            _ => found,
+        };
         *link = None;
         let left = (ISOLATIONS + self.budget.time * 2).saturating_sub(self.paused);
         let limit = ISOLATION.min(left);
@@ -190,7 +199,16 @@ impl<T: Target> Engine<'_, T> {
         if self.device.bench.can_power_cycle() {
             self.window.clear();
         }
-        self.report(isolated);
+        let again = isolated.confirmed.0 > 0;
+        if isolated.finding.by_silence
+            && !again
+            && isolated.lost.is_none()
+            && self.outcome.late < MAX_LATE
+        {
+            self.outcome.late += 1;
+        } else {
+            self.report(isolated);
+        }
     }
 
     fn known(&mut self, found: &Finding) -> Option<&mut Reported> {

@@ -114,6 +114,8 @@ pub struct Finding {
     pub what: String,
     /// What was seen this time. It may hold the device's words: whoever shows it escapes it.
     pub seen: String,
+    /// Whether it rests on an answer that did not come in time: a bench may be late, too.
+    pub by_silence: bool,
 }
 
 impl Finding {
@@ -123,6 +125,15 @@ impl Finding {
             oracle,
             what: what.into(),
             seen: seen.into(),
+            by_silence: false,
+        }
+    }
+
+    /// A finding that rests on an answer that did not come in time.
+    pub fn by_silence(oracle: Oracle, what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self {
+            by_silence: true,
+            ..Self::new(oracle, what, seen)
         }
     }
 

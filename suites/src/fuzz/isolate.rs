@@ -13,6 +13,8 @@ use super::window::{Window, kept};
 
 /// How often a reproducer is tried.
 const TRIES: u32 = 3;
+/// The most inputs among which the cause of a silence is looked for: a bench that was late has no cause among them.
+const SILENCE: usize = 64;
 /// The most steps of shrinking one input.
 const STEPS: u32 = 4000;
 
@@ -93,7 +95,7 @@ pub async fn isolate<T: Target>(
     if isolation.lost.is_none()
         && (finding.oracle.is_about_the_device() || device.look(false).await.is_some())
     {
-        isolation.lost = device.recover().await.err();
+        isolation.lost = device.recover(true).await.err();
     }
     Isolated {
         finding: isolation.seen.unwrap_or_else(|| finding.clone()),
@@ -114,7 +116,7 @@ pub async fn replay<T: Target>(
     inputs: &[Input],
     thorough: bool,
 ) -> Result<Option<Finding>, String> {
-    device.recover().await?;
+    device.recover(true).await?;
     Ok(run(device, inputs, thorough, &|_| true).await)
 }
 
@@ -144,6 +146,8 @@ impl<T: Target> Isolation<'_, T> {
     /// The least that was found; empty where nothing brings it about again.
     async fn least(&mut self, window: &Window) -> Vec<Generated> {
         let mut count = 1;
+        let answers = self.sought.by_silence && !self.sought.oracle.is_about_the_device();
+        let most = if answers { SILENCE } else { window.len() };
         let inputs = loop {
             let inputs = window.last(count);
             if inputs.is_empty() || self.is_over() {
@@ -160,7 +164,7 @@ impl<T: Target> Isolation<'_, T> {
             {
                 break inputs;
             }
-            if count >= window.len() {
+            if count >= most.min(window.len()) {
                 return Vec::new();
             }
             count *= 2;
@@ -250,7 +254,12 @@ impl<T: Target> Isolation<'_, T> {
         let well = || async { self.device.look(false).await.is_none() };
         let cycles = self.device.bench.can_power_cycle();
         let restart = power == Power::Cycle && cycles || !well().await;
-        if restart && let Err(why) = self.device.recover().await {
+        if restart
+            && let Err(why) = self
+                .device
+                .recover(self.sought.oracle == Oracle::Essential)
+                .await
+        {
             self.lost = Some(why);
             return false;
         }

@@ -26,7 +26,7 @@ use crate::procedure::{Procedure, Stop};
 use device::Device;
 pub use engine::Budget;
 use engine::{Outcome, Reported};
-use finding::{Finding, Oracle};
+use finding::Finding;
 use input::Input;
 use isolate::Cause;
 use reproducer::Reproducer;
@@ -98,8 +98,8 @@ fn write_down(p: &mut Procedure<'_>, reported: &Reported, number: usize, seed: u
         observed.push_str(&format!("; {name}"));
     }
     let title = format!("{}: {}", finding.oracle, finding.what);
-    // A bench that was late once is no verdict about the device.
-    if finding.oracle == Oracle::Slow && confirmed == 0 {
+    // A bench that was late is no verdict about the device.
+    if finding.by_silence && confirmed == 0 && isolated.lost.is_none() {
         p.cannot_tell(title, finding.oracle.criterion(), observed);
     } else {
         p.check(title, finding.oracle.criterion(), observed, false);
@@ -126,6 +126,12 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
             "; {} of these kinds were not sent any more: {}",
             outcome.muted,
             kinds.join("; ")
+        ));
+    }
+    if outcome.late > 0 {
+        observed.push_str(&format!(
+            "; {} times an answer came late, and in time when the same was sent again",
+            outcome.late
         ));
     }
     if let Some(why) = &outcome.ended {

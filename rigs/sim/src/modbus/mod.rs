@@ -1,5 +1,6 @@
 //! Modbus: what the device answers, whatever the line. The plain lines are read only; Modbus/TLS goes by the role in the certificate.
 
+mod deep;
 mod identification;
 mod pdu;
 pub(crate) mod rtu;
@@ -12,6 +13,7 @@ use crate::audit::{Category, Source};
 use crate::controller::{Actor, Controller, Refusal, Write};
 use crate::flaw::Defect;
 use crate::process::{Point, SCRATCH};
+pub(crate) use deep::Deep;
 use pdu::{Exception, Request, Table};
 
 /// The device's unit id.
@@ -65,10 +67,11 @@ pub(crate) fn answer(controller: &Controller, client: &Client, request: &[u8]) -
     if client.access == Access::Ended {
         response = Err(Exception::IllegalFunction);
     }
-    response.unwrap_or_else(|exception| {
+    let answer = response.unwrap_or_else(|exception| {
         // The function code 128 and above is the exception's own mark.
         vec![function | 0x80, exception as u8]
-    })
+    });
+    deep::answer(controller, request, answer)
 }
 
 fn respond(controller: &Controller, client: &Client, request: &[u8]) -> Result<Vec<u8>, Exception> {
@@ -119,9 +122,11 @@ fn respond(controller: &Controller, client: &Client, request: &[u8]) -> Result<V
         }
         Request::WriteRegisters { start, values } => {
             let range = range(start, values.len() as u16, HOLDING_REGISTERS)?;
+            let forgets = values.len() > 1 && controller.flaws.enabled(Defect::WriteForgetsOutput);
             let writes: Vec<_> = range
                 .zip(values)
                 .map(|(at, value)| holding(at, value))
+                .filter(|write| !forgets || !matches!(write, Write::Point(Point::Output, _)))
                 .collect();
             write(controller, client, &writes)?;
             Ok(pdu::write_answer(request))

@@ -26,6 +26,8 @@ pub(crate) async fn serve(pty: Pty, controller: Arc<Controller>) {
     let client = Client::unknown(Source::ModbusRtu, Access::ReadOnly);
     let mut received: Vec<u8> = Vec::with_capacity(LONGEST);
     let mut buffer = [0; LONGEST];
+    // Whether the flaw `next-frame-lost` loses what comes.
+    let mut loses = false;
     loop {
         // A frame of known length is over when nothing follows at once; any other when the line falls silent.
         let wait = match (received.len(), expected_length(&received)) {
@@ -46,7 +48,9 @@ pub(crate) async fn serve(pty: Pty, controller: Arc<Controller>) {
             Err(_pause) => {
                 let whole =
                     expected_length(&received).is_none_or(|length| length == received.len());
-                if whole && is_intact(&received, &controller) {
+                if std::mem::take(&mut loses) {
+                    // Nothing comes of it.
+                } else if whole && is_intact(&received, &controller) {
                     if respond(&pty, &controller, &client, &received)
                         .await
                         .is_err()
@@ -54,6 +58,7 @@ pub(crate) async fn serve(pty: Pty, controller: Arc<Controller>) {
                         return;
                     }
                 } else {
+                    loses = whole && controller.flaws.enabled(Defect::NextFrameLost);
                     controller
                         .audit
                         .record_malformed(Source::ModbusRtu, "broken frame");
@@ -80,7 +85,13 @@ async fn respond(
         }
         BROADCAST => {
             // Obeyed, as far as a read-only line goes, and never answered.
-            answer(controller, client, request);
+            let answer = answer(controller, client, request);
+            if controller.flaws.enabled(Defect::BroadcastAnswered) {
+                let mut reply = vec![BROADCAST];
+                reply.extend(answer);
+                reply.extend(crc(&reply).to_le_bytes());
+                return pty.write(&reply).await;
+            }
             Ok(())
         }
         _ => Ok(()),

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::pdu::Exception;
-use super::{Access, Client, UNIT, answer};
+use super::{Access, Client, UNIT, answer, deep};
 use crate::audit::Source;
 use crate::controller::Controller;
 use crate::flaw::Defect;
@@ -112,6 +112,10 @@ pub(super) async fn converse(
 ) {
     let mut received = Vec::with_capacity(1024);
     let mut answers = Vec::new();
+    let mut connection = deep::Connection::default();
+    if deep::is_deaf(controller) {
+        std::future::pending::<()>().await;
+    }
     loop {
         match timeout(
             controller.policy().remote_idle(),
@@ -120,14 +124,44 @@ pub(super) async fn converse(
         .await
         {
             Ok(Ok(1..)) => {}
-            _ => return,
+            _ => {
+                if !received.is_empty() {
+                    deep::unfinished(controller);
+                }
+                return;
+            }
         }
         let mut used = 0;
         let mut broken = false;
+        if let Some(length) = early_end(&received, controller) {
+            emit(
+                &mut answers,
+                &received[..length],
+                controller,
+                client,
+                &mut connection,
+            );
+            used = length;
+        }
         loop {
             match frame(&received[used..]) {
-                Frame::Partial => break,
+                Frame::Partial => {
+                    if controller.flaws.enabled(Defect::PiecesLost) && received.len() < field::UNIT
+                    {
+                        used = received.len();
+                    }
+                    break;
+                }
+                Frame::Whole(_) if used > 0 && controller.flaws.enabled(Defect::JoinedLost) => {
+                    used = received.len();
+                    break;
+                }
                 Frame::Broken => {
+                    if received[used..].get(field::LENGTH) == Some(&[0, 255])
+                        && controller.flaws.enabled(Defect::CrashAtLength255)
+                    {
+                        controller.crash.notify_one();
+                    }
                     controller
                         .audit
                         .record_malformed(client.actor.source, "modbus framing");
@@ -136,11 +170,14 @@ pub(super) async fn converse(
                 }
                 Frame::Whole(frame) => {
                     used += frame.len();
-                    emit(&mut answers, frame, controller, client);
+                    emit(&mut answers, frame, controller, client, &mut connection);
                 }
             }
         }
         received.drain(..used);
+        if let Some(late) = deep::delay(controller) {
+            tokio::time::sleep(late).await;
+        }
         if !answers.is_empty() {
             let sent = timeout(WRITE_TIME, async {
                 stream.write_all(&answers).await?;
@@ -177,15 +214,37 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
         .map_or(Frame::Partial, Frame::Whole)
 }
 
-fn emit(answers: &mut Vec<u8>, frame: &[u8], controller: &Controller, client: &Client) {
+/// Where a read ends that the flaw `answers-too-early` takes for whole, though its length says otherwise.
+fn early_end(bytes: &[u8], controller: &Controller) -> Option<usize> {
+    let read = matches!(bytes, [_, _, 0, 0, 0, 7..=254, _, 3 | 4, _, _, _, _]);
+    (read && controller.flaws.enabled(Defect::AnswersTooEarly)).then_some(bytes.len())
+}
+
+fn emit(
+    answers: &mut Vec<u8>,
+    frame: &[u8],
+    controller: &Controller,
+    client: &Client,
+    connection: &mut deep::Connection,
+) {
     let (unit, request) = (frame[field::UNIT], &frame[field::UNIT + 1..]);
+    deep::request(controller, connection, request);
+    if connection.deaf {
+        return;
+    }
     let answer = if unit == UNIT {
         answer(controller, client, request)
     } else {
         vec![request[0] | 0x80, Exception::GatewayTargetFailed as u8]
     };
     let start = answers.len();
-    answers.extend(&frame[field::TRANSACTION]);
+    let drifts = answer.get(1) == Some(&3) && answer[0] & 0x80 != 0;
+    if drifts && controller.flaws.enabled(Defect::TransactionDrifts) {
+        let next = u16::from_be_bytes([frame[0], frame[1]]).wrapping_add(1);
+        answers.extend(next.to_be_bytes());
+    } else {
+        answers.extend(&frame[field::TRANSACTION]);
+    }
     answers.extend([0, 0, 0, 0, unit]);
     let length = (answer.len() + 1) as u16;
     answers[start..][field::LENGTH].copy_from_slice(&length.to_be_bytes());

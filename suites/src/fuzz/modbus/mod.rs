@@ -11,7 +11,7 @@ mod tcp;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use slcert_rigs::rig::{Binding, ModbusBinding, Rig, Span};
+use slcert_rigs::rig::{Area, Binding, ModbusBinding, Rig, Span};
 
 use tokio::sync::Mutex;
 
@@ -38,6 +38,7 @@ pub fn tcp<'b>(p: &Procedure<'b>) -> Result<Tcp<'b>, Stop> {
         grammar: grammar(p, Framing::Mbap)?,
         judge: judge(p)?,
         hazards: Hazards::of(p.rig(), p.name(), Framing::Mbap),
+        read_back: read_back(p.rig(), p.name()),
         right: reading(p),
         usual: AtomicU64::new(0),
     })
@@ -76,6 +77,24 @@ fn judge(p: &Procedure<'_>) -> Result<Judge, Stop> {
     Ok(Judge {
         map: Map(declared.unwrap_or_default()),
     })
+}
+
+/// The items that an operation writes on an interface, and another one reads back there.
+fn read_back(rig: &Rig, interface: &str) -> Vec<(Area, u16)> {
+    let written = rig.operations.values().filter_map(|operation| {
+        let reader = rig
+            .operations
+            .get(operation.read_back.as_ref()?.value.as_str())?;
+        let (
+            Binding::Modbus(ModbusBinding::Write(area, at)),
+            Binding::Modbus(ModbusBinding::Read(of, from)),
+        ) = (operation.on(interface)?, reader.on(interface)?)
+        else {
+            return None;
+        };
+        (area == of && at == from).then_some((*area, *at))
+    });
+    written.collect()
 }
 
 /// What inputs are generated around: the declared data model, else the items that operations are bound to.

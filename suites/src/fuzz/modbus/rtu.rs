@@ -24,7 +24,7 @@ use crate::modbus::hex;
 /// The silence that ends an answer: adapters and ptys need more than 3.5 characters.
 const GAP: Duration = Duration::from_millis(4);
 /// The silence after what is no frame, so that what follows begins one for every device.
-const QUIET: Duration = Duration::from_millis(30);
+const QUIET: Duration = Duration::from_millis(40);
 /// When an answer has to begin, after the request has left the line: the device's usual time so many times, and more.
 const ANSWER: (u32, Duration) = (3, Duration::from_millis(15));
 /// The same where nothing is known of the device yet.
@@ -200,12 +200,12 @@ impl Serial<'_> {
         let lost = self.still_answers(raw).await?;
         let seen_now = || format!("after {}", hex(&input.bytes()));
         Ok(match (lost, &meaning) {
-            (None, _) => Some(Finding::new(
+            (None, _) => Some(Finding::by_silence(
                 Oracle::Grammar,
                 "right requests are not answered any more",
                 seen_now(),
             )),
-            (Some(1..), _) => Some(Finding::new(
+            (Some(1..), _) => Some(Finding::by_silence(
                 Oracle::Grammar,
                 "a right request after what is no frame is lost",
                 seen_now(),
@@ -213,7 +213,7 @@ impl Serial<'_> {
             (Some(0), Meaning::Request(request)) if is_legal(request) => {
                 let function = request.first().copied().unwrap_or_default();
                 let what = format!("FC {function}: a legal request is not answered");
-                Some(Finding::new(Oracle::Grammar, what, hex(request)))
+                Some(Finding::by_silence(Oracle::Grammar, what, hex(request)))
             }
             (Some(0), _) => None,
         })

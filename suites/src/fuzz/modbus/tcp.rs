@@ -1,14 +1,15 @@
 //! A Modbus server on TCP or TLS, under inputs of any kind.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use slcert_rigs::bench::{Bench, Who};
 use slcert_rigs::line::Line;
-use slcert_rigs::modbus::wire::{Mbap, mbap};
+use slcert_rigs::modbus::wire::{Mbap, Request, mbap};
 use slcert_rigs::modbus::{Raw, RawError};
+use slcert_rigs::rig::Area;
 use tokio::time::{Instant, sleep};
 
 use super::framing::{ModbusGrammar, frame};
@@ -39,6 +40,8 @@ pub struct Tcp<'b> {
     pub(super) grammar: Arc<ModbusGrammar>,
     pub(super) judge: Judge,
     pub(super) hazards: Hazards,
+    /// The items that an operation writes and another one reads back.
+    pub(super) read_back: Vec<(Area, u16)>,
     /// A right request, as a PDU.
     pub(super) right: Vec<u8>,
     /// The slowest right answer so far, in microseconds.
@@ -60,6 +63,8 @@ struct Sent {
     broken: bool,
     /// Whole requests that are not answered yet.
     owed: VecDeque<Owed>,
+    /// What was written to items that can be read back.
+    written: BTreeMap<(Area, u16), u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,7 +209,40 @@ impl Tcp<'_> {
             return None;
         }
         let found = self.judge.judge(&owed.pdu, answer.pdu());
+        if found.is_none() && answer.pdu().first().is_some_and(|code| code & 0x80 == 0) {
+            for (item, value) in writes(&owed.pdu) {
+                if self.read_back.contains(&item) {
+                    sent.written.insert(item, value);
+                }
+            }
+        }
         found.or_else(|| self.judge.exposes(&owed.pdu, answer.pdu()))
+    }
+
+    /// Reads back what the device says that it has written.
+    async fn reads_back(&self, link: &mut Link) -> Option<Finding> {
+        for ((area, at), value) in std::mem::take(&mut link.sent.written) {
+            let [high, low] = at.to_be_bytes();
+            let function = if area == Area::Coil { 1 } else { 3 };
+            let request = [function, high, low, 0, 1];
+            let bytes = frame(OWN, self.unit, &request);
+            link.raw.send(&bytes).await.ok()?;
+            let answer = link.raw.receive_tcp(self.limit(LONG)).await.ok()??;
+            let read = match *Mbap::new_unchecked(answer.as_slice()).pdu() {
+                [1, 1, bits] => u16::from(bits & 1),
+                [3, 2, high, low] => u16::from_be_bytes([high, low]),
+                // Whatever this is, the inputs that read will show it.
+                _ => return None,
+            };
+            if read != value {
+                return Some(Finding::new(
+                    Oracle::State,
+                    "a write is acknowledged and not done",
+                    format!("{read} in item {at}, where {value} was written"),
+                ));
+            }
+        }
+        None
     }
 
     /// What silence, or the end of the connection, means for requests that have to be answered.
@@ -226,7 +264,7 @@ impl Tcp<'_> {
                 "a legal request in one segment with others is not answered".to_owned(),
             ),
         };
-        Some(Finding::new(
+        Some(Finding::by_silence(
             oracle,
             what,
             format!("{seen} answers {}", hex(&owed.pdu)),
@@ -279,6 +317,37 @@ impl Tcp<'_> {
             }
         }
         (shut, true)
+    }
+}
+
+/// What a legal request writes, item by item.
+fn writes(request: &[u8]) -> Vec<((Area, u16), u16)> {
+    let Ok((parsed, _)) = Request::parse_start(request) else {
+        return Vec::new();
+    };
+    let items = |area, address: u16, values: Vec<u16>| {
+        let places = (address..=u16::MAX).map(move |at| (area, at));
+        places.zip(values).collect()
+    };
+    match parsed {
+        Request::WriteSingleCoil { address, on } => items(Area::Coil, address, vec![u16::from(on)]),
+        Request::WriteSingleRegister { address, value } => {
+            items(Area::Holding, address, vec![value])
+        }
+        Request::WriteMultipleCoils { address, values } => items(
+            Area::Coil,
+            address,
+            values.into_iter().map(u16::from).collect(),
+        ),
+        Request::WriteMultipleRegisters { address, values } => {
+            items(Area::Holding, address, values)
+        }
+        Request::ReadWriteMultipleRegisters {
+            write_address,
+            values,
+            ..
+        } => items(Area::Holding, write_address, values),
+        _ => Vec::new(),
     }
 }
 
@@ -352,7 +421,7 @@ impl Target for Tcp<'_> {
                     .back()
                     .map(|owed| hex(&owed.pdu))
                     .unwrap_or_default();
-                let found = Finding::new(
+                let found = Finding::by_silence(
                     Oracle::Grammar,
                     "a connection on which right requests are not answered any more",
                     format!("silence after {last}"),
@@ -360,7 +429,10 @@ impl Target for Tcp<'_> {
                 wrong(seen, found)
             }
             Heard::All if clean => {
-                let found = self.unanswered(&link.sent, how, "nothing");
+                let found = match self.unanswered(&link.sent, how, "nothing") {
+                    None => self.reads_back(&mut link).await,
+                    found => found,
+                };
                 for owed in link.sent.owed.drain(..) {
                     let function = owed.pdu.first().copied().unwrap_or_default();
                     seen.kinds.push(format!("FC {function} silence"));
