@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         simulated,
     ));
     trials.push(Trial::test(
-        "no password reaches what a campaign leaves",
+        "no password and no secret of a token reaches what a campaign leaves",
         secrets,
     ));
     for (half, name) in ["first", "second"].into_iter().enumerate() {
@@ -123,7 +123,7 @@ fn simulated() -> Result<Completion, Failed> {
     read_by_others(folder.path())
 }
 
-/// Runs a campaign, learns the device's passwords on the way from what it was provisioned with, and looks for them in all
+/// Runs a campaign, learns the device's passwords and its tokens' secrets on the way from what it was provisioned with, and looks for them in all
 /// that the campaign has left.
 fn secrets() -> Result<(), Failed> {
     let (work, folder) = (tempfile::tempdir()?, tempfile::tempdir()?);
@@ -256,10 +256,10 @@ fn provisioned(work: &Path) -> Vec<String> {
         .filter_map(|sheet| serde_json::from_slice::<serde_json::Value>(&sheet).ok())
         .flat_map(|sheet| {
             let accounts = sheet["accounts"].as_object().cloned().unwrap_or_default();
-            let passwords = accounts
+            let secrets = accounts
                 .into_iter()
-                .map(|(_, account)| account["password"].clone());
-            passwords.collect::<Vec<_>>()
+                .flat_map(|(_, account)| ["password", "otp"].map(|name| account[name].clone()));
+            secrets.collect::<Vec<_>>()
         })
         .filter_map(|password| password.as_str().map(str::to_owned))
         .collect()

@@ -9,6 +9,7 @@ mod inbox;
 pub mod line;
 pub mod modbus;
 pub mod mqtt;
+pub mod otp;
 pub mod rig;
 mod secret;
 pub mod sntp;

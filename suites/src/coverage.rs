@@ -17,7 +17,6 @@ pub enum Answer {
 
 /// Rows without a case, and why.
 const OPEN: &[(&[&str], &str)] = &[
-    (&["CR 1.1 RE(2)"], "rig files have no second factor yet"),
     (
         &["CR 1.2 RE(1)"],
         "two specimens have to be compared, and a rig has one device",

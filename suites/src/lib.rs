@@ -52,9 +52,14 @@ pub use procedure::{Procedure, Stop};
 
 /// What cases wait for.
 pub(crate) fn waits() -> impl Iterator<Item = &'static case::Wait> {
-    [iac::cr_1_11::WAITS, uc::cr_2_5::WAITS, uc::cr_2_6::WAITS]
-        .into_iter()
-        .flatten()
+    [
+        iac::cr_1_1_re_2::WAITS,
+        iac::cr_1_11::WAITS,
+        uc::cr_2_5::WAITS,
+        uc::cr_2_6::WAITS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// All cases, in the standard's order.
@@ -63,6 +68,7 @@ pub fn cases() -> Vec<&'static Case> {
         ccsc::ccsc_1::CASES,
         iac::cr_1_1::CASES,
         iac::cr_1_1_re_1::CASES,
+        iac::cr_1_1_re_2::CASES,
         iac::cr_1_2::CASES,
         iac::cr_1_3::CASES,
         iac::cr_1_4::CASES,

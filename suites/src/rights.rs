@@ -186,6 +186,10 @@ impl Scratch {
             "create_account" => Some(self.new_account(&format!("u{}", &fresh::tag()[..8]))),
             "delete_account" | "unlock_account" | "set_password" | "disable_account"
             | "enable_account" => Some(self.new_account(self.account.as_deref()?)),
+            // A second factor that is demanded is asked for at the next login.
+            "demand_second_factor" | "waive_second_factor" => {
+                (!allowed).then(|| self.new_account("nobody"))
+            }
             // A right that the role has already, and one that it does not have: nothing changes where this is allowed.
             "grant" | "revoke" => {
                 let role = p.rig().roles.iter().find(|(name, role)| {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Category;
 use crate::controller::{Actor, Controller, Refusal, State};
+use crate::factor::Factor;
 use crate::flaw::Defect;
 use crate::password::Hash;
 use crate::policy::{MOST_PASSWORDS, Policy};
@@ -20,6 +21,9 @@ pub(crate) struct Account {
     pub role: String,
     pub enabled: bool,
     pub hash: Hash,
+    /// The token of a person who was given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<Factor>,
     /// When the password was set, in milliseconds of the device's clock.
     #[serde(default)]
     pub changed: i64,
@@ -43,6 +47,7 @@ impl Account {
             role: role.to_owned(),
             enabled: true,
             hash,
+            factor: None,
             changed: now,
             history: Vec::new(),
             previous: None,

@@ -475,6 +475,13 @@ fn started(mut state: State, flaws: &FlawSet) -> State {
             account.enabled = true;
         }
     }
+    if flaws.enabled(Defect::SecondFactorForgotten) {
+        let factors = state
+            .accounts
+            .values_mut()
+            .filter_map(|it| it.factor.as_mut());
+        factors.for_each(|factor| factor.demanded = false);
+    }
     if flaws.enabled(Defect::ServiceAccount) {
         let service = Account::new("engineer", Hash::unmatchable(), 0);
         state.accounts.insert("service".into(), service);

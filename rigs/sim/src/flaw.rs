@@ -47,6 +47,13 @@ flaws! {
     RefusedCertificateFalsifies "refused-certificate-falsifies" "CCSC 1" "after a refused client certificate the level reads 0 for 2 s";
     CommandBeforeLogin "command-before-login" "CR 1.1" "show output and set output work at the login prompt";
     RoleAsIdentity "role-as-identity" "CR 1.1 RE(1)" "whoami names the role instead of the user";
+    SecondFactorIgnored "second-factor-ignored" "CR 1.1 RE(2)" "a second factor is demanded in words only: the password alone opens a session";
+    SecondFactorNotByMqtt "second-factor-not-by-mqtt" "CR 1.1 RE(2)" "a second factor is asked for on the console and not by MQTT";
+    SecondFactorForgotten "second-factor-forgotten" "CR 1.1 RE(2)" "after a restart nobody is asked for a second factor";
+    OtpUnchecked "otp-unchecked" "CR 1.1 RE(2)" "any six digits are taken as the code of a second factor";
+    OtpUsedAgain "otp-used-again" "CR 1.1 RE(2)" "the code of a second factor opens a second session";
+    OtpStaysGood "otp-stays-good" "CR 1.1 RE(2)" "codes of a second factor are taken for a minute after their time";
+    OtpIsEnough "otp-is-enough" "CR 1.1 RE(2)" "with the code of a second factor any password is taken";
     AnyClientCertificate "any-client-certificate" "CR 1.2" "Modbus/TLS takes a client certificate of any issuer";
     DisabledLogsInByMqtt "disabled-logs-in-by-mqtt" "CR 1.3" "a disabled account still logs in by MQTT";
     DisableIgnored "disable-ignored" "CR 1.3" "disabling an account is acknowledged and does nothing";

@@ -34,6 +34,7 @@ mod component;
 mod console;
 mod controller;
 mod device;
+mod factor;
 mod firmware;
 mod flaw;
 mod import;

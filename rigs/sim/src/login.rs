@@ -55,7 +55,7 @@ enum Verdict {
 }
 
 impl Controller {
-    /// Checks a name and a password.
+    /// Checks a name, a password, and the code of a second factor where one is demanded.
     ///
     /// Every try costs the same and is refused alike, whatever the reason. A try while the account is locked is refused and does not
     /// prolong the lock.
@@ -64,7 +64,7 @@ impl Controller {
         source: Source,
         purpose: Purpose,
         name: &str,
-        password: &str,
+        (password, code): (&str, &str),
         attempts: &mut Attempts,
     ) -> Result<Actor, Failed> {
         let account = self.state().accounts.get(name).cloned();
@@ -79,12 +79,12 @@ impl Controller {
             .unwrap_or_default();
         let enabled = account.as_ref().is_some_and(|account| account.enabled);
         let matches = self.password_matches(account, password).await;
-        let users = if source == Source::Mqtt {
-            Users::Process
-        } else {
-            Users::Human
+        let fits = role::logs_in_by(&role, source);
+        // A code is used up by a login alone that its account may make.
+        let matches = match purpose {
+            Purpose::Login if fits && enabled => self.has_both(source, name, matches, code),
+            _ => matches,
         };
-        let fits = role::users(&role) == users;
         let verdict = if !known {
             Verdict::Wrong { locks: false }
         } else if self.flaws.enabled(Defect::LockoutPerConnection) {

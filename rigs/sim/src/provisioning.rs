@@ -9,10 +9,12 @@ use crate::account::Account;
 use crate::backup;
 use crate::code;
 use crate::controller::{PRODUCT, StartError, State};
+use crate::factor::Factor;
 use crate::firmware::{self, Signer, Version};
 use crate::import;
 use crate::password::{self, Hash};
 use crate::pki::{self, Issued};
+use crate::role::{self, Users};
 use crate::store::{Durability, Store};
 
 /// The sheet's file; the device writes it once and never reads it.
@@ -39,6 +41,9 @@ struct Sheet<'a> {
 struct Credential<'a> {
     role: &'a str,
     password: String,
+    /// What a person's token is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otp: Option<String>,
 }
 
 /// Whether an account is one of those that the device is delivered with.
@@ -113,9 +118,18 @@ pub(crate) fn provision(
     let mut accounts = BTreeMap::new();
     for (name, role) in ACCOUNTS {
         let password = password::generate()?;
-        let account = Account::new(role, Hash::of(&password)?, now);
+        let mut account = Account::new(role, Hash::of(&password)?, now);
+        if role::users(role) == Users::Human {
+            account.factor = Some(Factor::make()?);
+        }
+        let otp = account.factor.as_ref().map(Factor::base32);
         state.accounts.insert((*name).to_owned(), account);
-        accounts.insert(*name, Credential { role, password });
+        let credential = Credential {
+            role,
+            password,
+            otp,
+        };
+        accounts.insert(*name, credential);
     }
     let issued = pki::issue(store, serial, address)?;
     vendor_files(store)?;

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Source;
+
 macro_rules! permissions {
     ($($permission:ident $name:literal),* $(,)?) => {
         /// An operation that a role can permit.
@@ -70,7 +72,7 @@ const VIEWER: &[Permission] = &[
     Whoami,
     ChangeOwnPassword,
 ];
-const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint, Interlock];
+const OPERATOR: &[Permission] = &[WriteOutput, WriteSetpoint, Interlock, Subscribe];
 const ENGINEER: &[Permission] = &[
     ReadAudit,
     WriteLimit,
@@ -96,7 +98,7 @@ const ADMINISTRATOR: &[Permission] = &[
     ManageBoundary,
 ];
 
-/// What the accounts of a role are for: a process account has no console, a person no MQTT.
+/// What the accounts of a role are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Users {
     Human,
@@ -108,6 +110,14 @@ pub(crate) fn users(role: &str) -> Users {
     match role {
         "telemetry" | "controller" => Users::Process,
         _ => Users::Human,
+    }
+}
+
+/// Whether the accounts of a role log in on an interface: a process has no console, and of the people operators alone use MQTT.
+pub(crate) fn logs_in_by(role: &str, source: Source) -> bool {
+    match users(role) {
+        Users::Process => source == Source::Mqtt,
+        Users::Human => source != Source::Mqtt || role == "operator",
     }
 }
 

@@ -9,6 +9,8 @@
 #[path = "flaws/boundary.rs"]
 mod boundary;
 mod common;
+#[path = "flaws/factor.rs"]
+mod factor;
 
 use std::time::Duration;
 
@@ -43,6 +45,13 @@ shown! {
     refused_certificate_falsifies "refused-certificate-falsifies";
     command_before_login "command-before-login";
     role_as_identity "role-as-identity";
+    second_factor_ignored "second-factor-ignored";
+    second_factor_not_by_mqtt "second-factor-not-by-mqtt";
+    second_factor_forgotten "second-factor-forgotten";
+    otp_unchecked "otp-unchecked";
+    otp_used_again "otp-used-again";
+    otp_stays_good "otp-stays-good";
+    otp_is_enough "otp-is-enough";
     any_client_certificate "any-client-certificate";
     disabled_logs_in_by_mqtt "disabled-logs-in-by-mqtt";
     disable_ignored "disable-ignored";
@@ -215,6 +224,10 @@ mod shows {
         outside_unlogged, rule_both_ways, rule_for_any_protocol, rule_off_by_one, udp_bridged_out,
     };
     use super::common::mqtt::{V5, gateway};
+    pub use super::factor::{
+        otp_is_enough, otp_stays_good, otp_unchecked, otp_used_again, second_factor_forgotten,
+        second_factor_ignored, second_factor_not_by_mqtt,
+    };
     use super::*;
     use base64::Engine;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -253,7 +266,7 @@ mod shows {
     }
 
     /// Lets the administrator do something; the console is at its login afterwards.
-    async fn administered(bench: &Bench, commands: &[&str]) -> Console {
+    pub async fn administered(bench: &Bench, commands: &[&str]) -> Console {
         let mut console = bench.logged_in("ada").await;
         for command in commands {
             assert_eq!(console.answer(command).await, "OK", "{command}");

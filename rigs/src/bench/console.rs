@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::error::BenchError;
+use super::factor::Given;
 use super::session::{Kind, Session, judge};
 use super::{Bench, Entry, Who};
 use crate::attempt::{Answer, Attempt};
@@ -58,26 +59,18 @@ pub(super) async fn enter(
     interface: &str,
     who: &Who<'_>,
 ) -> Result<Entry, BenchError> {
-    let (user, password) = match who {
-        Who::Nobody => (None, None),
-        Who::Account(account) => {
-            let (user, password) = bench.credentials(account)?;
-            (Some(user), password)
-        }
-        Who::Password { user, password } => (Some((*user).to_owned()), Some((*password).clone())),
-        Who::Certificate(_) => {
-            return Err(BenchError::Rig(format!(
-                "nobody shows a certificate on the console `{interface}`"
-            )));
-        }
-    };
+    if let Who::Certificate(_) = who {
+        return Err(BenchError::Rig(format!(
+            "nobody shows a certificate on the console `{interface}`"
+        )));
+    }
     let mut session = bench.console(interface).await?;
-    let Some(user) = user else {
+    let Some(given) = bench.given(who).await? else {
         return Ok(Entry::In(Session {
             kind: Kind::Console(Box::new(session)),
         }));
     };
-    match session.login(&user, password.as_ref()).await? {
+    match session.login(&given).await? {
         Ok(()) => Ok(Entry::In(Session {
             kind: Kind::Console(Box::new(session)),
         })),
@@ -266,17 +259,13 @@ impl ConsoleSession {
     ///
     /// # Errors
     /// The console did not behave as the rig file says.
-    pub async fn login(
-        &mut self,
-        user: &str,
-        password: Option<&Secret>,
-    ) -> Result<Result<(), String>, BenchError> {
+    async fn login(&mut self, given: &Given) -> Result<Result<(), String>, BenchError> {
+        self.values.insert("user".to_owned(), given.user.clone());
         let mut values = self.values.clone();
-        values.insert("user".to_owned(), user.to_owned());
-        if let Some(password) = password {
+        values.insert("otp".to_owned(), given.code.clone());
+        if let Some(password) = &given.password {
             values.insert("password".to_owned(), password.reveal().to_owned());
         }
-        self.values.insert("user".to_owned(), user.to_owned());
         let steps = self.manner.login.clone();
         // The first pattern was seen already: it is where the console waits.
         let steps = match steps.split_first() {
@@ -293,6 +282,7 @@ impl ConsoleSession {
     pub async fn unlock(&mut self, password: &Secret) -> Result<Result<(), String>, BenchError> {
         let mut values = self.values.clone();
         values.insert("password".to_owned(), password.reveal().to_owned());
+        values.insert("otp".to_owned(), String::new());
         let steps = self.manner.unlock.clone();
         self.dialogue_in(&steps, &values, "unlock").await
     }
@@ -310,25 +300,15 @@ impl ConsoleSession {
             self.manner.login_refused.0.clone(),
         );
         let mut said = String::new();
-        let mut sent = String::new();
-        for step in steps {
-            match step {
-                Step::Expect(pattern) => {
-                    let seen = self
-                        .console
-                        .expect(&[&refused, &pattern.0], patience)
-                        .await
-                        .map_err(|error| self.failed(what, error))?;
-                    said.push_str(&seen.text);
-                    if seen.which == 0 {
-                        return Ok(Err(said.trim().to_owned()));
-                    }
-                }
-                Step::Send(template) => {
-                    sent = self.send(template, values, what).await?;
-                }
-            }
-        }
+        let Some(mut sent) = self.walk(steps, values, what, &mut said).await? else {
+            return Ok(Err(said.trim().to_owned()));
+        };
+        let second = self.manner.second_factor.clone();
+        let mut second = match second.split_first() {
+            Some((Step::Expect(asks), steps)) => Some((&asks.0, steps)),
+            _ => None,
+        };
+        let asks = second.map(|(asks, _)| asks.clone());
         let began = tokio::time::Instant::now();
         let login = self.first_expect();
         let mut ends = vec![&refused];
@@ -337,7 +317,7 @@ impl ConsoleSession {
         all.extend(ends);
         // A refusal may stand anywhere; the prompt counts at the end of the output only.
         let mut text = String::new();
-        let deadline = began + patience;
+        let mut deadline = began + patience;
         loop {
             let piece = match self.console.until_quiet(self.manner.quiet.0, LOOK).await {
                 Ok(piece) => piece,
@@ -346,6 +326,21 @@ impl ConsoleSession {
             text.push_str(&piece);
             let trimmed = strip_echo(&text, &sent);
             if refused.is_match(trimmed) {
+                self.note_after(&text, began.elapsed());
+                said.push_str(trimmed);
+                return Ok(Err(said.trim().to_owned()));
+            }
+            if let Some((_, steps)) = second.take_if(|(asks, _)| ends_with(trimmed, asks)) {
+                said.push_str(trimmed);
+                let Some(code) = self.walk(steps, values, what, &mut said).await? else {
+                    return Ok(Err(said.trim().to_owned()));
+                };
+                (sent, deadline) = (code, tokio::time::Instant::now() + patience);
+                text.clear();
+                continue;
+            }
+            // Asked once more: the code was not taken.
+            if asks.as_ref().is_some_and(|asks| ends_with(trimmed, asks)) {
                 self.note_after(&text, began.elapsed());
                 said.push_str(trimmed);
                 return Ok(Err(said.trim().to_owned()));
@@ -374,6 +369,35 @@ impl ConsoleSession {
                 return Err(self.failed(what, source));
             }
         }
+    }
+
+    /// Goes through the steps of a dialogue; what was sent last, or none where the device refused on the way.
+    async fn walk(
+        &mut self,
+        steps: &[Step],
+        values: &Values,
+        what: &str,
+        said: &mut String,
+    ) -> Result<Option<String>, BenchError> {
+        let refused = self.manner.login_refused.0.clone();
+        let mut sent = String::new();
+        for step in steps {
+            match step {
+                Step::Expect(pattern) => {
+                    let seen = self
+                        .console
+                        .expect(&[&refused, &pattern.0], self.manner.patience.0)
+                        .await
+                        .map_err(|error| self.failed(what, error))?;
+                    said.push_str(&seen.text);
+                    if seen.which == 0 {
+                        return Ok(None);
+                    }
+                }
+                Step::Send(template) => sent = self.send(template, values, what).await?,
+            }
+        }
+        Ok(Some(sent))
     }
 
     fn note_after(&mut self, text: &str, took: Duration) {

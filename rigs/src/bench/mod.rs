@@ -4,6 +4,7 @@ mod boundary;
 mod command;
 mod console;
 mod error;
+mod factor;
 mod modbus;
 mod monitor;
 mod mqtt;
@@ -53,6 +54,15 @@ pub enum Who<'a> {
         /// The password.
         password: &'a Secret,
     },
+    /// A user name, a password, and the code of a second factor: these and no others.
+    Factors {
+        /// The user name.
+        user: &'a str,
+        /// The password.
+        password: &'a Secret,
+        /// The code; nothing is given where it is empty.
+        code: &'a str,
+    },
     /// A certificate.
     Certificate(&'a Identity),
 }
@@ -78,6 +88,8 @@ pub struct Bench {
     excused: AtomicUsize,
     /// The network that the bench comes from now, where that is not the usual one.
     comes_from: Mutex<Option<String>>,
+    /// The second factors of the accounts.
+    factors: factor::Factors,
     /// How the essential functions bear up.
     notes: monitor::Notes,
 }
@@ -108,6 +120,7 @@ impl Bench {
             down: AtomicBool::new(false),
             excused: AtomicUsize::new(0),
             comes_from: Mutex::new(None),
+            factors: factor::Factors::default(),
             notes: monitor::Notes::default(),
         };
         bench.power_on().await?;
@@ -319,10 +332,11 @@ impl Bench {
     fn conceal_secrets(&self) {
         let values = self.values();
         for account in self.rig.accounts.values() {
-            if let Some(source) = &account.password
-                && let Ok(secret) = source.fetch(&values)
-            {
-                self.recorder.conceal(&secret);
+            let factor = account.otp.as_ref().map(|otp| &otp.secret);
+            for source in account.password.iter().chain(factor) {
+                if let Ok(secret) = source.fetch(&values) {
+                    self.recorder.conceal(&secret);
+                }
             }
         }
     }
@@ -644,25 +658,6 @@ impl Bench {
             }
             pause = (pause * 2).min(Duration::from_secs(2));
         }
-    }
-
-    /// The credentials of an account on an interface, as a user name and a password.
-    pub(crate) fn credentials(
-        &self,
-        account: &str,
-    ) -> Result<(String, Option<Secret>), BenchError> {
-        let user = self.user(account).to_owned();
-        let has = self
-            .rig
-            .accounts
-            .get(account)
-            .is_some_and(|it| it.password.is_some());
-        let password = if has {
-            Some(self.password(account)?)
-        } else {
-            None
-        };
-        Ok((user, password))
     }
 }
 

@@ -94,27 +94,24 @@ impl Bench {
         let mut settings = MqttSettings::new(version(self, interface)?, client_id);
         settings.clean = clean;
         let mut identity = None;
+        if let Some(given) = self.given(who).await?
+            && let Some(password) = given.password
+        {
+            let mut values = self.values();
+            values.insert("password".to_owned(), password.reveal().to_owned());
+            values.insert("otp".to_owned(), given.code);
+            let sent = self.interface(interface)?.password.fill(&values)?;
+            settings = settings.with_login(&given.user, &sent);
+        }
         match who {
-            Who::Nobody => {}
             Who::Account(account) => {
-                let (user, password) = self.credentials(account)?;
-                if let Some(password) = password {
-                    settings = settings.with_login(&user, password.reveal());
-                }
-                if self
-                    .rig()
-                    .accounts
-                    .get(*account)
-                    .is_some_and(|it| it.certificate.is_some())
-                {
+                let described = self.rig().accounts.get(*account);
+                if described.is_some_and(|it| it.certificate.is_some()) {
                     identity = Some(self.identity(interface, account)?);
                 }
             }
-            Who::Password { user, password } => {
-                self.recorder().conceal(password);
-                settings = settings.with_login(user, password.reveal());
-            }
             Who::Certificate(shown) => identity = Some((*shown).clone()),
+            _ => {}
         }
         settings.clean = clean;
         let line = match self.open(interface, identity).await {

@@ -6,6 +6,7 @@ use slcert_profiles::file::{Fields, Located, Table};
 
 use super::name::Name;
 use super::template::Template;
+use crate::otp::Otp;
 use crate::secret::SecretSource;
 
 /// An account of the device that the bench may use.
@@ -17,6 +18,8 @@ pub struct Account {
     pub role: Located<Name>,
     /// Its password, where it has one.
     pub password: Option<SecretSource>,
+    /// How the codes of its second factor are made, where it has one: the account is a person's.
+    pub otp: Option<Otp>,
     /// Its client certificate and key, where it has them.
     pub certificate: Option<Certificate>,
     /// The interfaces that it can be used on.
@@ -61,6 +64,10 @@ impl Table for Account {
             "password",
             "Where its password is: { env = \"NAME\" } or { file = \"path\" }.",
         );
+        let otp = f.optional(
+            "otp",
+            "The second factor of a person's account, a one-time code by time (RFC 6238): { env = \"NAME\" } or { file = \"path\" }, the secret in base32.",
+        );
         let certificate = f.optional(
             "certificate",
             "Its client certificate: { chain = \"path\", key = \"path\" }.",
@@ -70,6 +77,7 @@ impl Table for Account {
             user: user?,
             role: role?,
             password: password?,
+            otp: otp?,
             certificate: certificate?,
             interfaces: interfaces?,
         };
@@ -80,6 +88,11 @@ impl Table for Account {
                 "the account has nothing to authenticate with".into(),
                 help,
             );
+            return None;
+        }
+        if account.otp.is_some() && account.password.is_none() {
+            let help = "add the first one: `password`";
+            f.refuse("otp", "a second factor stands beside a first".into(), help);
             return None;
         }
         Some(account)

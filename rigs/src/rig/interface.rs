@@ -128,6 +128,8 @@ pub struct Interface {
     pub unit: u8,
     /// MQTT only: the version.
     pub version: MqttVersion,
+    /// MQTT only: what is sent as the password.
+    pub password: Template,
     /// TLS, where the interface has it.
     pub tls: Option<Tls>,
     /// What the device says that the interface offers.
@@ -152,6 +154,8 @@ pub struct ConsoleManner {
     pub prompt: Pattern,
     /// The dialogue that logs in; it starts with what an idle console shows.
     pub login: Vec<Step>,
+    /// The dialogue in which the device asks for a second factor, where it does.
+    pub second_factor: Vec<Step>,
     /// What the device says when it refuses a login, or asks for a new password in place of one that has expired.
     pub login_refused: Pattern,
     /// What the device says when it refuses a command.
@@ -223,6 +227,15 @@ impl Interface {
         self.anonymous.iter().any(|name| name.as_str() == operation)
     }
 
+    /// Whether a login here has a place for the code of a second factor.
+    pub fn takes_code(&self) -> bool {
+        let sends = |step: &Step| matches!(step, Step::Send(text) if names_code(text));
+        match &self.console {
+            Some(manner) => manner.login.iter().chain(&manner.second_factor).any(sends),
+            None => names_code(&self.password),
+        }
+    }
+
     /// Whether the interface has a way to say who one is.
     pub fn has_identity(&self) -> bool {
         match self.kind {
@@ -231,6 +244,10 @@ impl Interface {
             InterfaceKind::ModbusTcp | InterfaceKind::ModbusRtu => false,
         }
     }
+}
+
+fn names_code(text: &Template) -> bool {
+    text.names().any(|name| name == "otp")
 }
 
 impl Table for Interface {
@@ -255,6 +272,11 @@ impl Table for Interface {
         let stop_bits = f.or("stop_bits", "Serial: stop bits.", 1);
         let unit = f.or("unit", "Modbus: the unit id.", 1);
         let version = f.or("version", "MQTT: the version.", MqttVersion::V5);
+        let password = f.or(
+            "password",
+            "MQTT: what is sent as the password; `{password}{otp}` where the code of a second factor stands behind it.",
+            Template::new("{password}"),
+        );
         let tls = f.optional(
             "tls",
             "The TLS of the interface; leave it out where there is none.",
@@ -312,6 +334,7 @@ impl Table for Interface {
             ("stop_bits", kind.is_serial()),
             ("unit", kind.is_modbus()),
             ("version", kind == InterfaceKind::Mqtt),
+            ("password", kind == InterfaceKind::Mqtt),
             (
                 "tls",
                 matches!(kind, InterfaceKind::ModbusTls | InterfaceKind::Mqtt),
@@ -347,6 +370,7 @@ impl Table for Interface {
             console,
             unit: unit?,
             version: version?,
+            password: password?,
             tls,
             offers: offers?,
         })
@@ -359,6 +383,11 @@ impl Table for ConsoleManner {
         let login = f.required(
             "login",
             "The dialogue that logs in, steps of { expect = '...' } and { send = \"...\" }.",
+        );
+        let second_factor = f.or(
+            "second_factor",
+            "The dialogue in which the device asks for a second factor, after its login: { expect = '...' } and { send = \"{otp}\" }.",
+            Vec::new(),
         );
         let login_refused = f.required(
             "login_refused",
@@ -395,6 +424,7 @@ impl Table for ConsoleManner {
         Some(Self {
             prompt: prompt?,
             login: login?,
+            second_factor: second_factor?,
             login_refused: login_refused?,
             refused: refused?,
             logout: logout?,

@@ -500,6 +500,16 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
     ),
     ("delete_account", "remove an account", &["name"]),
     ("unlock_account", "unlock an account", &["name"]),
+    (
+        "demand_second_factor",
+        "ask the user `{name}` for a second factor from now on",
+        &["name"],
+    ),
+    (
+        "waive_second_factor",
+        "ask the user `{name}` for a second factor no more",
+        &["name"],
+    ),
     ("disable_account", "disable an account", &["name"]),
     ("enable_account", "enable an account again", &["name"]),
     (

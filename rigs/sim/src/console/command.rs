@@ -31,6 +31,7 @@ const HELP: &[&str] = &[
     "user list",
     "user add NAME ROLE",
     "user del | passwd | unlock | disable | enable NAME",
+    "user factor NAME on | off",
     "passwd",
     "whoami",
     "role list",
@@ -162,6 +163,9 @@ pub(crate) fn run(
             .map(|()| ok())?,
         ["user", "enable", name] => controller
             .enable_account(actor, name, true)
+            .map(|()| ok())?,
+        ["user", "factor", name, to @ ("on" | "off")] => controller
+            .demand_code(actor, name, to == "on")
             .map(|()| ok())?,
         ["passwd"] => {
             controller.require(actor, Permission::ChangeOwnPassword)?;

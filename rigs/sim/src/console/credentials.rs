@@ -41,8 +41,21 @@ impl Console {
         self.print("Password: ").await
     }
 
-    pub(super) async fn password(&mut self, name: String, password: &str) -> io::Result<()> {
-        match self.login(Purpose::Login, &name, password).await {
+    pub(super) async fn password(&mut self, name: String, password: String) -> io::Result<()> {
+        if self.controller.demands_code(&name, Source::Console) {
+            self.stage = Stage::Code { name, password };
+            return self.prompt().await;
+        }
+        self.enter(name, &password, "").await
+    }
+
+    pub(super) async fn enter(
+        &mut self,
+        name: String,
+        password: &str,
+        code: &str,
+    ) -> io::Result<()> {
+        match self.login(Purpose::Login, &name, (password, code)).await {
             Ok(actor) => {
                 let Some(session) = self.controller.open_session(&actor, Excess::OldestEnds) else {
                     return self.welcome().await;
@@ -93,13 +106,13 @@ impl Console {
         &mut self,
         purpose: Purpose,
         name: &str,
-        password: &str,
+        shown: (&str, &str),
     ) -> Result<Actor, Failed> {
         let refused_at = Instant::now() + REFUSAL_TIME;
         let attempts = &mut self.attempts;
         let result = self
             .controller
-            .login(Source::Console, purpose, name, password, attempts)
+            .login(Source::Console, purpose, name, shown, attempts)
             .await;
         if result.is_err() {
             sleep_until(refused_at).await;
@@ -109,7 +122,7 @@ impl Console {
 
     pub(super) async fn old_password(&mut self, actor: &Actor, password: &str) -> io::Result<()> {
         if self
-            .login(Purpose::PasswordChange, &actor.name, password)
+            .login(Purpose::PasswordChange, &actor.name, (password, ""))
             .await
             .is_ok()
         {
@@ -167,7 +180,10 @@ impl Console {
         if self.controller.flaws.enabled(Defect::LockKeepsGoing) && command::is_known(password) {
             return self.command(actor, password).await;
         }
-        match self.login(Purpose::Unlock, &actor.name, password).await {
+        match self
+            .login(Purpose::Unlock, &actor.name, (password, ""))
+            .await
+        {
             Ok(_) => {
                 self.set_mode(Mode::Command);
                 self.next_notice = Instant::now() + NOTICE_PERIOD;

@@ -42,6 +42,11 @@ enum Stage {
     Password {
         name: String,
     },
+    /// The code of a second factor is asked for, whatever the password.
+    Code {
+        name: String,
+        password: String,
+    },
     /// The password has expired, and a new one is asked for.
     Renewal {
         name: String,
@@ -135,7 +140,7 @@ impl Console {
     fn idle_deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Name if self.editor.typed().is_empty() => None,
-            Stage::Name | Stage::Password { .. } | Stage::Renewal { .. } => {
+            Stage::Name | Stage::Password { .. } | Stage::Code { .. } | Stage::Renewal { .. } => {
                 Some(self.last_input + LOGIN_TIME)
             }
             Stage::In(LoggedIn {
@@ -153,7 +158,9 @@ impl Console {
                 self.print("\r\n").await?;
                 self.lock("idle").await
             }
-            Stage::Name | Stage::Password { .. } | Stage::Renewal { .. } => self.welcome().await,
+            Stage::Name | Stage::Password { .. } | Stage::Code { .. } | Stage::Renewal { .. } => {
+                self.welcome().await
+            }
         }
     }
 
@@ -190,7 +197,8 @@ impl Console {
     async fn line(&mut self, line: String) -> io::Result<()> {
         match std::mem::replace(&mut self.stage, Stage::Name) {
             Stage::Name => self.name(line.trim()).await,
-            Stage::Password { name } => self.password(name, &line).await,
+            Stage::Password { name } => self.password(name, line).await,
+            Stage::Code { name, password } => self.enter(name, &password, &line).await,
             Stage::Renewal { name, first } => self.renewal(name, first, line).await,
             Stage::In(LoggedIn {
                 actor,
@@ -257,7 +265,9 @@ impl Console {
 
     async fn interrupt(&mut self) -> io::Result<()> {
         match &mut self.stage {
-            Stage::Password { .. } | Stage::Renewal { .. } => self.stage = Stage::Name,
+            Stage::Password { .. } | Stage::Code { .. } | Stage::Renewal { .. } => {
+                self.stage = Stage::Name;
+            }
             Stage::In(LoggedIn {
                 mode: mode @ (Mode::OldPassword | Mode::NewPassword(_) | Mode::Again(..)),
                 ..
@@ -331,6 +341,7 @@ impl Console {
         let prompt = match &self.stage {
             Stage::Name => "login: ".into(),
             Stage::Password { .. } => "Password: ".into(),
+            Stage::Code { .. } => "Code: ".into(),
             Stage::Renewal { first: None, .. } => "New password: ".into(),
             Stage::Renewal { .. } => "Again: ".into(),
             Stage::In(LoggedIn { actor, mode, .. }) => match mode {

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use super::command::{self, Reply};
 use crate::audit::{Category, Source};
 use crate::controller::{Actor, Controller};
+use crate::factor;
 use crate::flaw::Defect;
 use crate::login::{Attempts, Purpose};
 use crate::role::Permission;
@@ -127,11 +128,16 @@ impl Gate {
     async fn admit(&self, connect: &ConnectPacket) -> AuthResult {
         let name = connect.username.as_deref().unwrap_or_default();
         let password = String::from_utf8_lossy(connect.password.as_deref().unwrap_or_default());
+        let shown = if self.controller.demands_code(name, Source::Mqtt) {
+            factor::part(&password)
+        } else {
+            (&*password, "")
+        };
         let mut attempts = Attempts::default();
         let refused_at = Instant::now() + REFUSAL_TIME;
         let login = self
             .controller
-            .login(Source::Mqtt, Purpose::Login, name, &password, &mut attempts)
+            .login(Source::Mqtt, Purpose::Login, name, shown, &mut attempts)
             .await;
         let Ok(actor) = login else {
             sleep_until(refused_at).await;
