@@ -115,6 +115,7 @@ pub fn cases() -> Vec<&'static Case> {
         si::edr_3_14::CASES,
         dc::cr_4_1::CASES,
         dc::cr_4_2::CASES,
+        dc::cr_4_2_re_1::CASES,
         dc::cr_4_3::CASES,
         rdf::cr_5_1::CASES,
         rdf::ndr_5_2::CASES,

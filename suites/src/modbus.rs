@@ -63,6 +63,14 @@ impl<'b> Peer<'b> {
     /// # Errors
     /// The line cannot be opened, or the device refuses.
     pub async fn open(p: &Procedure<'b>) -> Result<Self, Stop> {
+        Self::open_as(p, first_account(p)).await
+    }
+
+    /// A peer of the interface under test, as somebody.
+    ///
+    /// # Errors
+    /// As [`Peer::open`].
+    pub async fn open_as(p: &Procedure<'b>, who: Who<'b>) -> Result<Self, Stop> {
         let (bench, interface) = (p.bench(), p.name());
         let described = p.interface()?;
         let line = if described.kind.is_serial() {
@@ -74,7 +82,7 @@ impl<'b> Peer<'b> {
         let mut peer = Self {
             bench,
             interface,
-            who: first_account(p),
+            who,
             line,
             slowest: None,
             silent: false,

@@ -142,6 +142,8 @@ pub(crate) struct Controller {
     pub(crate) interlock: Mutex<Interlock>,
     /// The password changed last: kept by two flaws only.
     pub(crate) changed_password: Mutex<Option<(String, String)>>,
+    /// What an earlier Modbus request left in memory: kept by a flaw only.
+    pub(crate) left_over: Mutex<Vec<u8>>,
     pub(crate) firmware: Mutex<Firmware>,
     pub(crate) code: Mutex<Loaded>,
     pub(crate) boundary: Boundary,
@@ -214,6 +216,7 @@ impl Controller {
             overrides: Mutex::default(),
             interlock: Mutex::default(),
             changed_password: Mutex::new(None),
+            left_over: Mutex::default(),
             flaws,
             store,
             saving: Mutex::new(()),

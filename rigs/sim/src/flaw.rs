@@ -192,6 +192,8 @@ flaws! {
     PurgeKeepsAccounts "purge-keeps-accounts" "CR 4.2" "a purge erases values and the log, and keeps the accounts";
     PurgeKeepsLog "purge-keeps-log" "CR 4.2" "a purge keeps the audit log";
     PurgeLeavesTraces "purge-leaves-traces" "CR 4.2" "a purge hides what is stored, and does not erase it";
+    ConsoleStaleLine "console-stale-line" "CR 4.2 RE(1)" "the console answers an unknown command with the rest of a longer line of an earlier session";
+    ModbusStaleRegisters "modbus-stale-registers" "CR 4.2 RE(1)" "unused input registers hold bytes of an earlier request";
     Tls10 "tls-1.0" "CR 4.3" "the Modbus/TLS port goes along with TLS 1.0 and a CBC suite";
     ExpiredClientCertificate "expired-client-certificate" "CR 4.3" "Modbus/TLS takes an expired client certificate";
     BroadcastCrosses "broadcast-crosses" "CR 5.1" "what is sent to all outside is sent to all inside";

@@ -148,6 +148,8 @@ shown! {
     audit_names_the_role "audit-names-the-role";
     audit_names_the_client_id "audit-names-the-client-id";
     audit_without_subject "audit-without-subject";
+    console_stale_line "console-stale-line";
+    modbus_stale_registers "modbus-stale-registers";
     accepts_bad_crc "accepts-bad-crc";
     plain_write "plain-write";
     no_integrity_alert "no-integrity-alert";
@@ -717,6 +719,21 @@ mod shows {
         let log = console.ask("show audit").await.join("\n");
         log.contains("type=write_output user=engineer")
             && !log.contains("type=write_output user=erik")
+    }
+
+    pub async fn console_stale_line(bench: &Bench) -> bool {
+        let mut console = bench.logged_in("otto").await;
+        console.answer("nothing-that-is-known").await;
+        console.log_out().await;
+        console.login("vera", &bench.password("vera")).await;
+        console.answer("x").await.contains("that-is-known")
+    }
+
+    pub async fn modbus_stale_registers(bench: &Bench) -> bool {
+        let request = [&[0x3c_u8][..], &[0x55; 60]].concat();
+        bench.tcp().await.ask(&request).await.unwrap();
+        let answer = bench.tcp().await.ask(&[4, 0, 4, 0, 4]).await.unwrap();
+        answer == [&[4, 8][..], &[0x55; 8]].concat()
     }
 
     pub async fn accepts_bad_crc(bench: &Bench) -> bool {

@@ -181,7 +181,8 @@ async fn secrets_on_the_wire(p: &mut Procedure<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-fn bytes_of(events: &[Event], line: &str, direction: Direction) -> Vec<u8> {
+/// What came or went over a line.
+pub fn bytes_of(events: &[Event], line: &str, direction: Direction) -> Vec<u8> {
     events
         .iter()
         .filter(|event| &*event.line == line && event.direction == direction)

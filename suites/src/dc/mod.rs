@@ -2,4 +2,5 @@
 
 pub mod cr_4_1;
 pub mod cr_4_2;
+pub mod cr_4_2_re_1;
 pub mod cr_4_3;

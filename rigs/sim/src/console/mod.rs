@@ -35,6 +35,8 @@ pub(crate) struct Console {
     next_notice: Instant,
     /// The session that the flaw `logout-keeps-session` does not end.
     kept: Option<LoggedIn>,
+    /// The line that the flaw `console-stale-line` does not forget.
+    stale: String,
 }
 
 enum Stage {
@@ -89,6 +91,7 @@ impl Console {
             last_input: now,
             next_notice: now,
             kept: None,
+            stale: String::new(),
         }
     }
 
@@ -251,13 +254,20 @@ impl Console {
             Ok(Outcome::Lock) => return self.lock("by hand").await,
             Ok(Outcome::Logout) => return self.leave().await,
             Err(error) => {
+                let mut said = error.to_string();
                 if matches!(error, CommandError::Unknown) {
                     // Not the text: it may be a password typed too early.
                     self.controller
                         .audit
                         .record_malformed(Source::Console, "unknown command");
+                    if self.controller.flaws.enabled(Defect::ConsoleStaleLine) {
+                        said.push_str(self.stale.get(line.len()..).unwrap_or_default());
+                        if line.len() > self.stale.len() {
+                            self.stale = line.to_owned();
+                        }
+                    }
                 }
-                self.error(&error).await?;
+                self.error(&said).await?;
             }
         }
         self.prompt().await

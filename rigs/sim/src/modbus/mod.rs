@@ -7,6 +7,7 @@ pub(crate) mod rtu;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::audit::{Category, Source};
@@ -21,6 +22,8 @@ pub(crate) const UNIT: u8 = 1;
 /// How long the flaw `loop-stalls` stalls.
 const STALL: Duration = Duration::from_secs(3);
 
+/// Bytes of a request beside which nothing of an earlier one is left.
+const SHORT: usize = 40;
 const HOLDING_REGISTERS: u16 = 16;
 const OTHERS: u16 = 8;
 
@@ -63,6 +66,9 @@ impl Client {
 /// The answer to one request.
 pub(crate) fn answer(controller: &Controller, client: &Client, request: &[u8]) -> Vec<u8> {
     let function = request.first().copied().unwrap_or_default();
+    if request.len() > SHORT && controller.flaws.enabled(Defect::ModbusStaleRegisters) {
+        *left_over(controller) = request.to_vec();
+    }
     let mut response = respond(controller, client, request);
     if client.access == Access::Ended {
         response = Err(Exception::IllegalFunction);
@@ -206,8 +212,24 @@ fn register(controller: &Controller, table: Table, at: u16) -> u16 {
         (_, 1) => process.heartbeat(),
         (_, 2) => process.get(Point::Output),
         (_, 3) => process.uptime(),
+        // None is there but with a flaw.
+        (_, at) => stale(controller, usize::from(at)),
+    }
+}
+
+/// What an earlier request has left at the place of a register.
+fn stale(controller: &Controller, at: usize) -> u16 {
+    match left_over(controller).get(2 * at..2 * at + 2) {
+        Some(&[high, low]) => u16::from_be_bytes([high, low]),
         _ => 0,
     }
+}
+
+fn left_over(controller: &Controller) -> MutexGuard<'_, Vec<u8>> {
+    controller
+        .left_over
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 fn bit(controller: &Controller, table: Table, at: u16) -> bool {
