@@ -25,7 +25,6 @@ const OPEN: &[(&[&str], &str)] = &[
         &["CR 1.8", "CR 1.14"],
         "enrolment of certificates and shared keys has no operations yet",
     ),
-    (&["CR 4.2 RE(2)"], "proof of erasure has no operations yet"),
 ];
 
 /// What answers a requirement; none for an id that no catalogue has.

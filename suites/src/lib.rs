@@ -116,6 +116,7 @@ pub fn cases() -> Vec<&'static Case> {
         dc::cr_4_1::CASES,
         dc::cr_4_2::CASES,
         dc::cr_4_2_re_1::CASES,
+        dc::cr_4_2_re_2::CASES,
         dc::cr_4_3::CASES,
         rdf::cr_5_1::CASES,
         rdf::ndr_5_2::CASES,

@@ -217,7 +217,7 @@ impl Scratch {
                 ]))
             }
             // Where it is allowed, it waits for what may never come, or has no effect without a backup.
-            "alerts" | "restore" if allowed => None,
+            "alerts" | "restore" | "verify_erasure" if allowed => None,
             "restore" => p.bench().place(b"AAAA").ok(),
             "set_audit_capacity" => number(policy.audit_capacity.map(u64::from)),
             "set_audit_warning" => number(policy.audit_warning.map(u64::from)),

@@ -79,6 +79,21 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         &["CR 2.1", "CR 3.9"],
         "the rights matrix tries every operation; reading is what CR 3.9 protects from as well",
     ),
+    (
+        "purge-keeps-accounts",
+        &["CR 4.2 RE(2)"],
+        "what the purge keeps is reported as erased",
+    ),
+    (
+        "purge-keeps-log",
+        &["CR 4.2 RE(2)"],
+        "what the purge keeps is reported as erased",
+    ),
+    (
+        "purge-leaves-traces",
+        &["CR 4.2 RE(2)"],
+        "what the purge hides is reported as erased",
+    ),
     ("alert-late", &["CR 3.4 RE(2)"], "all alerts are late"),
     (
         "audit-reading-consumes",

@@ -194,6 +194,9 @@ flaws! {
     PurgeLeavesTraces "purge-leaves-traces" "CR 4.2" "a purge hides what is stored, and does not erase it";
     ConsoleStaleLine "console-stale-line" "CR 4.2 RE(1)" "the console answers an unknown command with the rest of a longer line of an earlier session";
     ModbusStaleRegisters "modbus-stale-registers" "CR 4.2 RE(1)" "unused input registers hold bytes of an earlier request";
+    ErasureUnreported "erasure-unreported" "CR 4.2 RE(2)" "nothing is told of an erasure";
+    ErasureAlwaysVerified "erasure-always-verified" "CR 4.2 RE(2)" "the erasure is reported as verified at all times, before any as well";
+    ErasureFailureHidden "erasure-failure-hidden" "CR 4.2 RE(2)" "an erasure that failed in part is reported as verified";
     Tls10 "tls-1.0" "CR 4.3" "the Modbus/TLS port goes along with TLS 1.0 and a CBC suite";
     ExpiredClientCertificate "expired-client-certificate" "CR 4.3" "Modbus/TLS takes an expired client certificate";
     BroadcastCrosses "broadcast-crosses" "CR 5.1" "what is sent to all outside is sent to all inside";

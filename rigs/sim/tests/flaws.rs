@@ -150,6 +150,9 @@ shown! {
     audit_without_subject "audit-without-subject";
     console_stale_line "console-stale-line";
     modbus_stale_registers "modbus-stale-registers";
+    erasure_unreported "erasure-unreported";
+    erasure_always_verified "erasure-always-verified";
+    erasure_failure_hidden "erasure-failure-hidden";
     accepts_bad_crc "accepts-bad-crc";
     plain_write "plain-write";
     no_integrity_alert "no-integrity-alert";
@@ -734,6 +737,28 @@ mod shows {
         bench.tcp().await.ask(&request).await.unwrap();
         let answer = bench.tcp().await.ask(&[4, 0, 4, 0, 4]).await.unwrap();
         answer == [&[4, 8][..], &[0x55; 8]].concat()
+    }
+
+    /// What the device tells after an erasure, of which a part fails where `worn` says so.
+    async fn told_of_erasure(bench: &Bench, worn: bool) -> String {
+        if worn {
+            std::fs::write(bench.store().join("worn"), "audit.log").unwrap();
+        }
+        let again = purged(bench).await;
+        again.logged_in("ada").await.answer("show erasure").await
+    }
+
+    pub async fn erasure_unreported(bench: &Bench) -> bool {
+        !told_of_erasure(bench, false).await.contains("verified")
+    }
+
+    pub async fn erasure_always_verified(bench: &Bench) -> bool {
+        let told = bench.logged_in("ada").await.answer("show erasure").await;
+        told.contains("verified")
+    }
+
+    pub async fn erasure_failure_hidden(bench: &Bench) -> bool {
+        told_of_erasure(bench, true).await.contains("verified")
     }
 
     pub async fn accepts_bad_crc(bench: &Bench) -> bool {

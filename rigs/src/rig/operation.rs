@@ -445,9 +445,10 @@ slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
-const ACT_OR_WAIT: [&str; 16] = [
+const ACT_OR_WAIT: [&str; 19] = [
     "alerts",
     "break_audit",
+    "break_erasure",
     "break_filter",
     "clear_audit",
     "clear_rules",
@@ -455,6 +456,7 @@ const ACT_OR_WAIT: [&str; 16] = [
     "island_off",
     "island_on",
     "mend_audit",
+    "mend_erasure",
     "mend_filter",
     "restore_rules",
     "recommission",
@@ -462,6 +464,7 @@ const ACT_OR_WAIT: [&str; 16] = [
     "remove_trust",
     "roll_back_update",
     "run_code",
+    "verify_erasure",
 ];
 
 /// Whether an operation acts, or waits for what may not come, though it takes no value.
@@ -664,6 +667,21 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "read_storage",
         "copy all that the device has stored into a file",
         FILE,
+    ),
+    (
+        "verify_erasure",
+        "tell whether the last erasure was verified; the binding's `ok` matches if it was",
+        &[],
+    ),
+    (
+        "break_erasure",
+        "make a part of the storage impossible to erase; the bench does it",
+        &[],
+    ),
+    (
+        "mend_erasure",
+        "make all of the storage possible to erase again; the bench does it",
+        &[],
     ),
     ("read_setting", "read a setting", &["name"]),
     ("change_setting", "change a setting", &["name", "value"]),

@@ -27,48 +27,17 @@ pub const CASES: &[Case] = &[Case {
 }];
 
 async fn decommission(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let eraser = hand(p, "decommission")?;
-    // Without a way back, the device would be lost to the trials that follow.
-    let reviver = hand(p, "recommission")?;
-    if !p.bench().can_power_cycle() {
-        return restart(p, &mut Desk::default()).await;
-    }
     let mut desk = Desk::default();
-    let added = Added::make(p, &mut desk).await?;
+    let erased = erase(p, &mut desk, Storage::Sound).await?;
     desk.close().await;
-    let before = match Traces::look(p, &mut desk, &added, true).await {
-        Ok(before) => before,
-        Err(stop) => {
-            added.remove(p, &mut desk).await?;
-            desk.close().await;
-            return Err(stop);
-        }
-    };
-
-    let _excused = p.bench().excuse();
-    let erased = desk.must(p, eraser, "decommission", &Values::new()).await;
-    if let Err(stop) = erased {
-        added.remove(p, &mut desk).await?;
-        desk.close().await;
-        return Err(stop);
-    }
-    desk.forget();
-    p.bench().power_cycle().await?;
-    let stored = Traces::look(p, &mut desk, &added, false).await;
-    let revived = desk.must(p, reviver, "recommission", &Values::new()).await;
-    let stored = stored?.stored;
-    revived?;
-    p.bench().answers().await?;
-    let log = Traces::look(p, &mut desk, &added, true).await?.log;
-    desk.close().await;
+    let added = &erased.added;
     // Last, since a login that fails leaves the name behind.
     let let_in = lets_in(p, added.interface, &added.name, &added.password).await?;
 
-    judge(p, "the audit log", &before.log, &log);
-    judge(p, "what is stored", &before.stored, &stored);
+    erased.judge(p);
     let words = if let_in { "let in" } else { "refused" };
     p.check("the added account, after it", "refused", words, !let_in);
-    if before.stored == Seen::Unread {
+    if erased.before.stored == Seen::Unread {
         return Err(Stop::not_evaluated(
             "the bench cannot read what the device has stored (`read_storage`): only what its interfaces show was looked at",
         ));
@@ -76,9 +45,107 @@ async fn decommission(p: &mut Procedure<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
+/// What the device stores its data in while it is taken out of service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// As it is.
+    Sound,
+    /// In a part of it nothing can be erased.
+    Worn,
+}
+
+/// A device that was taken out of service, and is in service again.
+pub struct Erased<'r> {
+    /// The account that was added before.
+    pub added: Added<'r>,
+    /// What was found of it before.
+    pub before: Traces,
+    /// What was found of it afterwards.
+    pub after: Traces,
+}
+
+/// Adds an account, takes the device out of service, and brings it back.
+///
+/// # Errors
+/// NOT EVALUATED where the rig cannot; INCONCLUSIVE where the device did not do what it was asked.
+pub async fn erase<'r>(
+    p: &Procedure<'r>,
+    desk: &mut Desk<'r>,
+    storage: Storage,
+) -> Result<Erased<'r>, Stop> {
+    let eraser = hand(p, "decommission")?;
+    // Without a way back, the device would be lost to the trials that follow.
+    let reviver = hand(p, "recommission")?;
+    let wear = match storage {
+        Storage::Sound => None,
+        Storage::Worn => Some((hand(p, "break_erasure")?, hand(p, "mend_erasure")?)),
+    };
+    if !p.bench().can_power_cycle() {
+        restart(p, desk).await?;
+    }
+    let added = Added::make(p, desk).await?;
+    desk.close().await;
+    let before = match Traces::look(p, desk, &added, true).await {
+        Ok(before) => before,
+        Err(stop) => {
+            added.remove(p, desk).await?;
+            desk.close().await;
+            return Err(stop);
+        }
+    };
+
+    let _excused = p.bench().excuse();
+    let mut ordered = Ok(String::new());
+    if let Some((breaker, _)) = wear {
+        ordered = desk.must(p, breaker, "break_erasure", &Values::new()).await;
+    }
+    if ordered.is_ok() {
+        ordered = desk.must(p, eraser, "decommission", &Values::new()).await;
+    }
+    if let Err(stop) = ordered {
+        if let Some((_, mender)) = wear {
+            desk.must(p, mender, "mend_erasure", &Values::new()).await?;
+        }
+        added.remove(p, desk).await?;
+        desk.close().await;
+        return Err(stop);
+    }
+    desk.forget();
+    p.bench().power_cycle().await?;
+    let stored = Traces::look(p, desk, &added, false).await;
+    if let Some((_, mender)) = wear {
+        desk.must(p, mender, "mend_erasure", &Values::new()).await?;
+    }
+    let revived = desk.must(p, reviver, "recommission", &Values::new()).await;
+    let stored = stored?.stored;
+    revived?;
+    p.bench().answers().await?;
+    let log = Traces::look(p, desk, &added, true).await?.log;
+    Ok(Erased {
+        added,
+        before,
+        after: Traces { log, stored },
+    })
+}
+
+impl Erased<'_> {
+    /// Whether something of the added account was found afterwards.
+    pub fn left(&self) -> bool {
+        [&self.after.log, &self.after.stored]
+            .into_iter()
+            .any(|seen| matches!(seen, Seen::There(_)))
+    }
+
+    /// Writes down what was found.
+    pub fn judge(&self, p: &mut Procedure<'_>) {
+        judge(p, "the audit log", &self.before.log, &self.after.log);
+        judge(p, "what is stored", &self.before.stored, &self.after.stored);
+    }
+}
+
 /// What was found of the added account in a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Seen {
+pub enum Seen {
     /// The place cannot be read.
     Unread,
     /// Nothing.
@@ -88,7 +155,7 @@ enum Seen {
 }
 
 /// Where something of the added account stands.
-struct Traces {
+pub struct Traces {
     log: Seen,
     stored: Seen,
 }

@@ -3,4 +3,5 @@
 pub mod cr_4_1;
 pub mod cr_4_2;
 pub mod cr_4_2_re_1;
+pub mod cr_4_2_re_2;
 pub mod cr_4_3;

@@ -17,6 +17,7 @@ const HELP: &[&str] = &[
     "show audit [N]",
     "show audit json [N]",
     "show settings json",
+    "show erasure",
     "set output | setpoint | limit N",
     "audit clear",
     "config show KEY",
@@ -114,6 +115,7 @@ pub(crate) fn run(
             audit(controller, actor, number(count)?)?
         }
         ["show", "settings", "json"] => vec![controller.report(actor)?, "OK".into()],
+        ["show", "erasure"] => answer(controller.erasure(actor)?),
         ["show", what] => answer(show(controller, actor, what)?),
         ["set", what, value] => {
             let point = point(what).ok_or(CommandError::Unknown)?;
