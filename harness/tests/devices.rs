@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         simulated,
     ));
     trials.push(Trial::test(
-        "no password and no secret of a token reaches what a campaign leaves",
+        "no password, key or secret of a token reaches what a campaign leaves",
         secrets,
     ));
     for (half, name) in ["first", "second"].into_iter().enumerate() {
@@ -123,7 +123,7 @@ fn simulated() -> Result<Completion, Failed> {
     read_by_others(folder.path())
 }
 
-/// Runs a campaign, learns the device's passwords and its tokens' secrets on the way from what it was provisioned with, and looks for them in all
+/// Runs a campaign, learns the device's passwords, its keys and its tokens' secrets on the way from what it was provisioned with, and looks for them in all
 /// that the campaign has left.
 fn secrets() -> Result<(), Failed> {
     let (work, folder) = (tempfile::tempdir()?, tempfile::tempdir()?);
@@ -255,11 +255,13 @@ fn provisioned(work: &Path) -> Vec<String> {
         .filter_map(|folder| std::fs::read(folder.path().join("provisioning.json")).ok())
         .filter_map(|sheet| serde_json::from_slice::<serde_json::Value>(&sheet).ok())
         .flat_map(|sheet| {
+            let keys = sheet["keys"].as_object().cloned().unwrap_or_default();
             let accounts = sheet["accounts"].as_object().cloned().unwrap_or_default();
             let secrets = accounts
                 .into_iter()
                 .flat_map(|(_, account)| ["password", "otp"].map(|name| account[name].clone()));
-            secrets.collect::<Vec<_>>()
+            let keys = keys.into_iter().map(|(_, key)| key);
+            secrets.chain(keys).collect::<Vec<_>>()
         })
         .filter_map(|password| password.as_str().map(str::to_owned))
         .collect()

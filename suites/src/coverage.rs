@@ -22,8 +22,8 @@ const OPEN: &[(&[&str], &str)] = &[
         "two specimens have to be compared, and a rig has one device",
     ),
     (
-        &["CR 1.8", "CR 1.14"],
-        "enrolment of certificates and shared keys has no operations yet",
+        &["CR 1.8"],
+        "enrolment of certificates has no operations yet",
     ),
 ];
 

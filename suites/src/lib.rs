@@ -40,6 +40,7 @@ pub mod provoke;
 pub mod ra;
 pub mod rdf;
 pub mod rights;
+pub mod sealed;
 pub mod session;
 pub mod si;
 pub mod strain;
@@ -82,6 +83,7 @@ pub fn cases() -> Vec<&'static Case> {
         iac::cr_1_12::CASES,
         iac::ndr_1_13::CASES,
         iac::ndr_1_13_re_1::CASES,
+        iac::cr_1_14::CASES,
         uc::cr_2_1::CASES,
         uc::cr_2_1_re_1::CASES,
         uc::cr_2_1_re_2::CASES,

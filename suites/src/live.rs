@@ -148,8 +148,10 @@ pub fn arguments(
         "set_audit_capacity" => number(policy.audit_capacity.map(u64::from)),
         "set_audit_warning" => number(policy.audit_warning.map(u64::from)),
         "set_time_source" => Some(clock::time_source(policy.time_source.as_deref()?)),
-        // One waits for what may never come, the other needs a backup.
-        "alerts" | "restore" => None,
+        // They change what has to be put back, or whom the device lets in.
+        "change_key" | "demand_second_factor" | "waive_second_factor" => None,
+        // One waits for what may never come, one needs a backup, one an erasure.
+        "alerts" | "restore" | "verify_erasure" => None,
         _ if described.changes_state() => Some(Values::from([(
             "value".to_owned(),
             other_value(described, ""),

@@ -190,6 +190,14 @@ impl Scratch {
             "demand_second_factor" | "waive_second_factor" => {
                 (!allowed).then(|| self.new_account("nobody"))
             }
+            // A key that is changed would have to be put back.
+            "change_key" => (!allowed).then(|| {
+                let key = "00".repeat(32);
+                Values::from([
+                    ("name".to_owned(), "nobody".to_owned()),
+                    ("new_key".to_owned(), key),
+                ])
+            }),
             // A right that the role has already, and one that it does not have: nothing changes where this is allowed.
             "grant" | "revoke" => {
                 let role = p.rig().roles.iter().find(|(name, role)| {

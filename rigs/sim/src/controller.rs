@@ -18,6 +18,7 @@ use crate::firmware::{BadImage, Firmware};
 use crate::flaw::{Defect, FlawSet};
 use crate::loss::Master;
 use crate::password::{self, Hash, NoRandom};
+use crate::peer::Peer;
 use crate::policy::{BadSetting, Policy, Weak};
 use crate::process::{Point, Process, Settings};
 use crate::role::{Permission, Roles};
@@ -71,6 +72,8 @@ pub(crate) struct State {
     pub accounts: BTreeMap<String, Account>,
     pub roles: Roles,
     pub policy: Policy,
+    #[serde(default)]
+    pub peers: BTreeMap<String, Peer>,
     /// Accounts that the flaw `removed-account-returns` brings back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub removed: BTreeMap<String, Account>,
@@ -477,6 +480,9 @@ fn started(mut state: State, flaws: &FlawSet) -> State {
         for account in state.accounts.values_mut() {
             account.enabled = true;
         }
+    }
+    if flaws.enabled(Defect::SealReplayedAfterRestart) {
+        state.peers.values_mut().for_each(Peer::forget_numbers);
     }
     if flaws.enabled(Defect::SecondFactorForgotten) {
         let factors = state

@@ -100,7 +100,8 @@ impl Device {
         let tls = listen(address, MODBUS_TLS).await?;
         let networks = Networks::of(address);
         purge::carry_out(&store, &config.flaws)?;
-        let delivered = |serial: &str| provisioning::provision(&store, serial, address);
+        let flaws = config.flaws.clone();
+        let delivered = |serial: &str| provisioning::provision(&store, &flaws, serial, address);
         let controller = Controller::open(store.clone(), config.flaws, delivered)?;
         let controller = Arc::new(controller);
 

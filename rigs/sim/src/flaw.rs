@@ -79,6 +79,14 @@ flaws! {
     LockoutPerConnection "lockout-per-connection" "CR 1.11" "failed logins are counted for each connection, not for the account";
     NoBanner "no-banner" "CR 1.12" "no notice is shown before login";
     BannerFixed "banner-fixed" "CR 1.12" "a new notice text is acknowledged but not taken over";
+    UnsealedTaken "unsealed-taken" "CR 1.14" "a command without a seal is done";
+    SealCutShort "seal-cut-short" "CR 1.14" "of a command's seal, as much is compared as it brings";
+    SealReplayed "seal-replayed" "CR 1.14" "a sealed command that was done is done again";
+    SealReplayedAfterRestart "seal-replayed-after-restart" "CR 1.14" "after a restart a sealed command that was done is done again";
+    AnyPeersKey "any-peers-key" "CR 1.14" "a command may be sealed with the key of another peer";
+    OneKeyForAll "one-key-for-all" "CR 1.14" "all peers have the same key";
+    OldKeyWorks "old-key-works" "CR 1.14" "the key before a change still seals";
+    KeyShown "key-shown" "CR 1.14" "the console shows the keys of the peers";
     ManagementOutside "management-outside" "NDR 1.13" "an undeclared debug service listens on TCP 2323 in the network outside";
     OutsideUnlogged "outside-unlogged" "NDR 1.13" "who comes from the network outside is not in the audit log";
     OutsideUnapproved "outside-unapproved" "NDR 1.13 RE(1)" "nobody has to approve access from the network outside";

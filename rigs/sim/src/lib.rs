@@ -43,6 +43,7 @@ mod loss;
 mod modbus;
 mod mqtt;
 mod password;
+mod peer;
 mod pki;
 mod policy;
 mod process;

@@ -11,8 +11,10 @@ use crate::code;
 use crate::controller::{PRODUCT, StartError, State};
 use crate::factor::Factor;
 use crate::firmware::{self, Signer, Version};
+use crate::flaw::{Defect, FlawSet};
 use crate::import;
 use crate::password::{self, Hash};
+use crate::peer::{PEERS, Peer};
 use crate::pki::{self, Issued};
 use crate::role::{self, Users};
 use crate::store::{Durability, Store};
@@ -33,6 +35,8 @@ const ACCOUNTS: &[(&str, &str)] = &[
 #[derive(Serialize)]
 struct Sheet<'a> {
     accounts: BTreeMap<&'a str, Credential<'a>>,
+    /// What the peers share with the device.
+    keys: BTreeMap<&'a str, String>,
     #[serde(flatten)]
     issued: Issued,
 }
@@ -110,6 +114,7 @@ fn vendor_files(store: &Store) -> Result<(), StartError> {
 /// Makes the delivered state.
 pub(crate) fn provision(
     store: &Store,
+    flaws: &FlawSet,
     serial: &str,
     address: Ipv4Addr,
 ) -> Result<State, StartError> {
@@ -131,8 +136,24 @@ pub(crate) fn provision(
         };
         accounts.insert(*name, credential);
     }
+    let one = Peer::make()?;
+    for name in PEERS {
+        let peer = if flaws.enabled(Defect::OneKeyForAll) {
+            one.clone()
+        } else {
+            Peer::make()?
+        };
+        state.peers.insert(name.to_owned(), peer);
+    }
+    let keys = state.peers.iter().map(|(name, peer)| (&**name, peer.hex()));
+    let keys = keys.collect();
     let issued = pki::issue(store, serial, address)?;
     vendor_files(store)?;
-    store.write(SHEET, &Sheet { accounts, issued }, Durability::Synced)?;
+    let sheet = Sheet {
+        accounts,
+        keys,
+        issued,
+    };
+    store.write(SHEET, &sheet, Durability::Synced)?;
     Ok(state)
 }

@@ -11,6 +11,8 @@ mod boundary;
 mod common;
 #[path = "flaws/factor.rs"]
 mod factor;
+#[path = "flaws/peer.rs"]
+mod peer;
 
 use std::time::Duration;
 
@@ -77,6 +79,14 @@ shown! {
     lockout_per_connection "lockout-per-connection";
     no_banner "no-banner";
     banner_fixed "banner-fixed";
+    unsealed_taken "unsealed-taken";
+    seal_cut_short "seal-cut-short";
+    seal_replayed "seal-replayed";
+    seal_replayed_after_restart "seal-replayed-after-restart";
+    any_peers_key "any-peers-key";
+    one_key_for_all "one-key-for-all";
+    old_key_works "old-key-works";
+    key_shown "key-shown";
     management_outside "management-outside";
     outside_unlogged "outside-unlogged";
     outside_unapproved "outside-unapproved";
@@ -232,6 +242,10 @@ mod shows {
     pub use super::factor::{
         otp_is_enough, otp_stays_good, otp_unchecked, otp_used_again, second_factor_forgotten,
         second_factor_ignored, second_factor_not_by_mqtt,
+    };
+    pub use super::peer::{
+        any_peers_key, key_shown, old_key_works, one_key_for_all, seal_cut_short, seal_replayed,
+        seal_replayed_after_restart, unsealed_taken,
     };
     use super::*;
     use base64::Engine;

@@ -413,7 +413,9 @@ impl ConsoleSession {
         what: &str,
     ) -> Result<String, BenchError> {
         let text = template.fill(values)?;
-        let secret = template.names().any(|name| name.ends_with("password"));
+        let secret = template
+            .names()
+            .any(|name| name.ends_with("password") || name.ends_with("key"));
         let sent = if secret {
             self.console
                 .send_secret(&Secret::new(text))

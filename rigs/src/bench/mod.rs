@@ -9,6 +9,7 @@ mod modbus;
 mod monitor;
 mod mqtt;
 mod process;
+mod seal;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub use boundary::{Crossing, Held, Visit, Way};
 pub use console::{ConsoleSession, LoginLook, Place, Said};
 pub use error::{BenchError, StartError};
 pub use monitor::{Monitor, Strain, Violation};
+pub use seal::Sealer;
 pub use session::Session;
 
 /// How long a connection may take.
@@ -339,6 +341,7 @@ impl Bench {
                 }
             }
         }
+        self.sealer();
     }
 
     /// The identifier that the device knows an account by.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::error::BenchError;
+use super::seal::Sealer;
 use super::session::{Kind, Session, judge};
 use super::{ANSWER, Bench, CONNECT, Entry, Who};
 use crate::attempt::{Answer, Attempt};
@@ -18,6 +19,7 @@ pub struct MqttSession {
     bindings: Vec<(String, MqttBinding)>,
     client: Client,
     values: Values,
+    sealer: Sealer,
     version: Version,
     pub(super) over: bool,
 }
@@ -66,6 +68,7 @@ pub(super) async fn enter(
             bindings,
             client,
             values,
+            sealer: bench.sealer(),
             version: version(bench, interface)?,
             over: false,
         })),
@@ -205,8 +208,12 @@ impl MqttSession {
                 payload,
                 reply,
                 retain,
+                seal,
                 meaning,
             } => {
+                if let Some(seal) = &seal {
+                    all = self.sealer.complete(seal, all)?;
+                }
                 let (topic, payload) = (topic.fill(&all)?, payload.fill(&all)?);
                 let reply = reply.map(|reply| reply.fill(&all)).transpose()?;
                 if let Some(reply) = reply {

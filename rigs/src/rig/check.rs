@@ -5,7 +5,7 @@ use std::ops::Range;
 use slcert_profiles::file::{Diagnostic, Located, choose};
 
 use super::name::Name;
-use super::{InterfaceKind, KNOWN, Rig, Step};
+use super::{Binding, InterfaceKind, KNOWN, MqttBinding, Rig, Step};
 
 /// Everything in the file that names what is not there, or that does not fit together.
 pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
@@ -96,6 +96,17 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
         };
         known("interface", &name, &interfaces);
     }
+    let keys: Vec<&str> = rig.keys.keys().map(Name::as_str).collect();
+    for operation in rig.operations.values() {
+        for binding in operation.bindings.values() {
+            if let Binding::Mqtt(MqttBinding::Publish {
+                seal: Some(seal), ..
+            }) = &binding.value
+            {
+                known("key", &seal.key, &keys);
+            }
+        }
+    }
     bindings(rig, &interfaces, &mut faults);
     authenticators(rig, &mut faults);
     faults
@@ -146,8 +157,10 @@ fn placeholders(
         return;
     };
     for placeholder in names {
-        let general = ["user", "password", "tag", "work", "rig", "slcert"]
-            .contains(&placeholder.as_str())
+        let general = [
+            "user", "password", "tag", "counter", "seal", "work", "rig", "slcert",
+        ]
+        .contains(&placeholder.as_str())
             || placeholder.starts_with("start.");
         if !general && !takes.contains(&placeholder.as_str()) {
             faults.push(

@@ -183,7 +183,7 @@ pub struct ConsoleManner {
 pub enum Step {
     /// Wait for a pattern.
     Expect(Pattern),
-    /// Send a line. A placeholder whose name ends in `password` makes it a secret.
+    /// Send a line. A placeholder whose name ends in `password` or `key` makes it a secret.
     Send(Template),
 }
 

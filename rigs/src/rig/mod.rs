@@ -6,6 +6,7 @@ mod check;
 mod dut;
 mod files;
 mod interface;
+mod key;
 mod load;
 mod name;
 mod operation;
@@ -26,6 +27,7 @@ pub use interface::{
     ConsoleManner, Interface, InterfaceKind, MqttVersion, Offers, Parity, SerialPort, Step, Tls,
     User,
 };
+pub use key::{Form, Mac, Seal, SharedKey};
 pub use load::Load;
 pub use name::Name;
 pub use operation::{
@@ -55,6 +57,8 @@ pub struct Rig {
     pub interfaces: BTreeMap<Name, Interface>,
     /// The accounts that the bench may use.
     pub accounts: BTreeMap<Name, Account>,
+    /// The keys that the device shares with its peers.
+    pub keys: BTreeMap<Name, SharedKey>,
     /// The roles.
     pub roles: BTreeMap<Name, Role>,
     /// What the device can be asked to do.
@@ -239,6 +243,11 @@ impl Table for Rig {
             "The accounts that the bench may use.",
             BTreeMap::new(),
         );
+        let keys = f.or(
+            "key",
+            "The symmetric keys that the device shares with its peers.",
+            BTreeMap::new(),
+        );
         let roles = f.or("role", "The roles, and what each may do.", BTreeMap::new());
         let operations = f.or(
             "operation",
@@ -321,6 +330,7 @@ impl Table for Rig {
             power: power?,
             interfaces: interfaces?,
             accounts: accounts?,
+            keys: keys?,
             roles: roles?,
             operations: operations?,
             policy: policy?,

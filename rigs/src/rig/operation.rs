@@ -8,6 +8,7 @@ use slcert_profiles::file::{
 };
 
 use super::interface::{InterfaceKind, Step};
+use super::key::Seal;
 use super::name::Name;
 use super::template::{NoValue, Template, Values};
 
@@ -156,6 +157,8 @@ pub enum MqttBinding {
         reply: Option<Template>,
         /// Whether the broker keeps the message.
         retain: bool,
+        /// What seals the message, where something does: the value of `{seal}`.
+        seal: Option<Seal>,
         /// What the reply means.
         meaning: Meaning,
     },
@@ -219,10 +222,14 @@ impl Binding {
                 topic,
                 payload,
                 reply,
+                seal,
                 ..
             }) => {
                 of(topic);
                 of(payload);
+                if let Some(seal) = seal {
+                    of(&seal.over);
+                }
                 if let Some(reply) = reply {
                     of(reply);
                 }
@@ -356,6 +363,10 @@ impl Table for Binding {
             "MQTT: whether the broker keeps the message.",
             false,
         );
+        let seal = f.optional::<Seal>(
+            "seal",
+            "MQTT: what makes `{seal}` in the payload: { key = \"NAME\", over = \"{counter} {value}\" }; `{counter}` is a number that rises with each message.",
+        );
         let subscribe =
             f.optional::<Template>("subscribe", "MQTT: wait for a message on this topic.");
         let ok = f.optional("ok", "The answer says that it is done where this matches.");
@@ -380,6 +391,7 @@ impl Table for Binding {
             ("payload", "publish"),
             ("reply", "publish"),
             ("retain", "publish"),
+            ("seal", "publish"),
         ] {
             if f.has(field) && !f.has(beside) {
                 f.refuse(
@@ -424,6 +436,7 @@ impl Table for Binding {
                 payload,
                 reply: reply?,
                 retain: retain?,
+                seal: seal?,
                 meaning,
             }));
         }
@@ -682,6 +695,11 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         "mend_erasure",
         "make all of the storage possible to erase again; the bench does it",
         &[],
+    ),
+    (
+        "change_key",
+        "give the device another key to share with the peer `{name}`: `{new_key}`, in the form of the key before",
+        &["name", "new_key"],
     ),
     ("read_setting", "read a setting", &["name"]),
     ("change_setting", "change a setting", &["name", "value"]),

@@ -105,7 +105,10 @@ async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
 }
 
 /// Performs every operation that reads, as somebody who may; what was used.
-async fn use_everything(p: &Procedure<'_>) -> Result<Vec<String>, Stop> {
+///
+/// # Errors
+/// The bench could not.
+pub async fn use_everything(p: &Procedure<'_>) -> Result<Vec<String>, Stop> {
     let rig = p.rig();
     let mut used = Vec::new();
     for interface in rig.interfaces.keys() {

@@ -4,6 +4,7 @@ pub mod cr_1_1;
 pub mod cr_1_10;
 pub mod cr_1_11;
 pub mod cr_1_12;
+pub mod cr_1_14;
 pub mod cr_1_1_re_1;
 pub mod cr_1_1_re_2;
 pub mod cr_1_2;

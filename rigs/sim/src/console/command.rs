@@ -18,6 +18,8 @@ const HELP: &[&str] = &[
     "show audit json [N]",
     "show settings json",
     "show erasure",
+    "show peers",
+    "peer key PEER",
     "set output | setpoint | limit N",
     "audit clear",
     "config show KEY",
@@ -56,12 +58,13 @@ const HELP: &[&str] = &[
     "logout | exit",
 ];
 
-/// Whose password is asked for next.
+/// Whose password, or key, is asked for next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {
     Own,
     NewAccount { name: String, role: String },
     Account { name: String },
+    Key { peer: String },
 }
 
 /// What a command leads to.
@@ -115,6 +118,13 @@ pub(crate) fn run(
             audit(controller, actor, number(count)?)?
         }
         ["show", "settings", "json"] => vec![controller.report(actor)?, "OK".into()],
+        ["show", "peers"] => listed(controller.peer_lines(actor)?),
+        ["peer", "key", name] => {
+            controller.check_peer(actor, name)?;
+            return Ok(Outcome::Ask(Asked::Key {
+                peer: name.to_owned(),
+            }));
+        }
         ["show", "erasure"] => answer(controller.erasure(actor)?),
         ["show", what] => answer(show(controller, actor, what)?),
         ["set", what, value] => {

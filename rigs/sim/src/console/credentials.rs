@@ -141,7 +141,7 @@ impl Console {
         again: &str,
     ) -> io::Result<()> {
         if first != again {
-            self.error(&"passwords differ").await?;
+            self.error(&"they differ").await?;
             return self.prompt().await;
         }
         let (controller, actor, password) = (
@@ -152,6 +152,7 @@ impl Console {
         let set = move || match asked {
             Asked::Own => controller.set_own_password(&actor, &password),
             Asked::Account { name } => controller.set_password(&actor, &name, &password),
+            Asked::Key { peer } => controller.set_key(&actor, &peer, &password),
             Asked::NewAccount { name, role } => {
                 controller.add_account(&actor, &name, &role, &password)
             }

@@ -357,6 +357,7 @@ impl Console {
             Stage::In(LoggedIn { actor, mode, .. }) => match mode {
                 Mode::Command => format!("\x1b[1;32m{}@tc-100\x1b[0m> ", actor.name),
                 Mode::OldPassword => "Old password: ".into(),
+                Mode::NewPassword(Asked::Key { .. }) => "New key: ".into(),
                 Mode::NewPassword(_) => "New password: ".into(),
                 Mode::Again(..) => "Again: ".into(),
                 Mode::Locked => "Password: ".into(),

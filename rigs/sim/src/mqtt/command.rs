@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::controller::{Actor, Controller, Write};
+use crate::peer::Sealed;
 use crate::process::Point;
 
 /// Bytes of the longest command.
@@ -46,6 +47,26 @@ pub(super) fn run(controller: &Controller, actor: &Actor, payload: &[u8]) -> Rep
             return reply;
         }
     };
+    apply(controller, actor, id, value)
+}
+
+/// The same, where a peer has sealed it.
+pub(super) fn run_sealed(controller: &Controller, actor: &Actor, payload: &[u8]) -> Reply {
+    let parsed = serde_json::from_slice::<Sealed>(payload);
+    let Some(message) = parsed
+        .ok()
+        .filter(|it| payload.len() <= LONGEST && it.id.chars().count() <= LONGEST_ID)
+    else {
+        controller.audit.record_malformed(actor.source, "command");
+        return Reply::refused(None, "bad request");
+    };
+    match controller.unseal(actor, &message) {
+        Ok(()) => apply(controller, actor, message.id, message.set_output),
+        Err(_) => Reply::refused(Some(message.id), "not sealed"),
+    }
+}
+
+fn apply(controller: &Controller, actor: &Actor, id: String, value: u16) -> Reply {
     if !Point::Output.accepts(value) {
         return Reply::refused(Some(id), "bad value");
     }

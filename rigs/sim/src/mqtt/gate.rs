@@ -43,6 +43,8 @@ const PUBLISHED: &[&str] = &[
     super::publisher::ALERTS,
 ];
 pub(super) const COMMANDS: &str = "plant/cmd";
+/// The same, sealed with a peer's key.
+const SEALED: &str = "plant/sealed";
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -188,7 +190,8 @@ impl AuthProvider for Gate {
         topic: &'a str,
     ) -> Answer<'a, bool> {
         let what = format!("publish {topic}");
-        let permitted = self.permits(client_id, Permission::WriteOutput, topic == COMMANDS, &what);
+        let named = [COMMANDS, SEALED].contains(&topic);
+        let permitted = self.permits(client_id, Permission::WriteOutput, named, &what);
         Box::pin(std::future::ready(permitted))
     }
 
@@ -226,9 +229,11 @@ impl BrokerEventHandler for Gate {
     }
 
     fn on_client_publish<'a>(&'a self, event: ClientPublishEvent) -> Answer<'a, PublishAction> {
-        if &*event.topic != COMMANDS {
-            return Box::pin(std::future::ready(PublishAction::Continue));
-        }
+        let run = match &*event.topic {
+            COMMANDS => command::run,
+            SEALED => command::run_sealed,
+            _ => return Box::pin(std::future::ready(PublishAction::Continue)),
+        };
         if let Some(mut actor) = self.actor(&event.client_id) {
             if self.controller.flaws.enabled(Defect::AuditNamesTheClientId) {
                 actor.name = event.client_id.to_string();
@@ -236,7 +241,7 @@ impl BrokerEventHandler for Gate {
             // A client that sends faster than its answers go out loses answers, not commands.
             let _ = self
                 .replies
-                .try_send(command::run(&self.controller, &actor, &event.payload));
+                .try_send(run(&self.controller, &actor, &event.payload));
         }
         Box::pin(std::future::ready(PublishAction::Handled))
     }

@@ -82,6 +82,16 @@ impl Bench {
         }
     }
 
+    /// Another device with the same flaws, in a folder that outlives it.
+    pub async fn alike(&self, folder: &Path) -> Self {
+        Self::start(Config {
+            store: Some(folder.to_owned()),
+            flaws: self.flaws.clone(),
+            ..Config::default()
+        })
+        .await
+    }
+
     /// Another device with the same flaws, and with one file of this one's store: what a restart finds.
     pub async fn again_with(&self, file: &str) -> (Self, tempfile::TempDir) {
         let folder = self.device.ready().provisioning.parent().unwrap();
