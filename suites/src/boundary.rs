@@ -27,6 +27,8 @@ const TCP: [u16; 14] = [
 const UDP: [u16; 9] = [53, 69, 123, 161, 514, 2222, 5353, 34964, 47808];
 /// UDP ports that are found by broadcasts: EtherNet/IP, PROFINET, BACnet.
 const BROADCAST: [u16; 3] = [2222, 34964, 47808];
+/// UDP ports whose services speak to groups: events of substations by IP, SSDP, values of EtherNet/IP.
+const MULTICAST: [u16; 3] = [102, 1900, 2222];
 
 /// The ordered pairs of networks.
 ///
@@ -105,6 +107,20 @@ pub fn broadcasts(p: &Procedure<'_>, from: &str, to: &str) -> Result<Vec<Way>, S
     let mut ways = Vec::new();
     for port in BROADCAST {
         ways.extend(p.bench().to_all(from, to, port)?);
+    }
+    Ok(ways)
+}
+
+/// What is sent to a group, on ports that no flow declares; nothing where there are no groups.
+///
+/// # Errors
+/// The rig file's addresses are none.
+pub fn multicasts(p: &Procedure<'_>, from: &str, to: &str) -> Result<Vec<Way>, Stop> {
+    let mut ways = Vec::new();
+    for port in MULTICAST {
+        if !declared(p.rig(), from, to, Transport::Udp, port) {
+            ways.extend(p.bench().to_group(from, to, port)?);
+        }
     }
     Ok(ways)
 }

@@ -35,12 +35,16 @@ pub struct Networks {
     pub inside_station: Ipv4Addr,
     /// All on the side of the plant.
     pub inside_all: Ipv4Addr,
+    /// Who is of a group on the side of the plant.
+    pub inside_group: Ipv4Addr,
     /// The device, on the other side.
     pub outside: Ipv4Addr,
     /// The station on the other side.
     pub outside_station: Ipv4Addr,
     /// All on the other side.
     pub outside_all: Ipv4Addr,
+    /// Who is of a group on the other side.
+    pub outside_group: Ipv4Addr,
 }
 
 impl Networks {
@@ -52,9 +56,11 @@ impl Networks {
             inside: beside(1),
             inside_station: beside(2),
             inside_all: beside(4),
+            inside_group: beside(64),
             outside: beside(8),
             outside_station: beside(16),
             outside_all: beside(32),
+            outside_group: beside(128),
         }
     }
 }

@@ -208,6 +208,7 @@ flaws! {
     Tls10 "tls-1.0" "CR 4.3" "the Modbus/TLS port goes along with TLS 1.0 and a CBC suite";
     ExpiredClientCertificate "expired-client-certificate" "CR 4.3" "Modbus/TLS takes an expired client certificate";
     BroadcastCrosses "broadcast-crosses" "CR 5.1" "what is sent to all outside is sent to all inside";
+    MulticastCrosses "multicast-crosses" "CR 5.1" "what is sent to a group outside is sent to the group inside";
     UdpBridgedOut "udp-bridged-out" "CR 5.1" "some undeclared UDP ports pass to the network outside, none of TCP and none inwards";
     RuleBothWays "rule-both-ways" "NDR 5.2" "a rule for one direction lets connections of the other pass as well";
     RuleOffByOne "rule-off-by-one" "NDR 5.2" "a rule lets the next port pass as well";

@@ -93,6 +93,7 @@ shown! {
     approval_for_ever "approval-for-ever";
     access_approved_by_anyone "access-approved-by-anyone";
     broadcast_crosses "broadcast-crosses";
+    multicast_crosses "multicast-crosses";
     udp_bridged_out "udp-bridged-out";
     rule_both_ways "rule-both-ways";
     rule_off_by_one "rule-off-by-one";
@@ -235,8 +236,9 @@ mod shows {
         access_approved_by_anyone, approval_for_ever, broadcast_crosses, call_crosses,
         chat_crosses, cleared_rules_go_on, default_allow_after_restart, empty_table_allows_all,
         filter_fails_open, filter_fails_open_out, island_for_ever, island_keeps_connections,
-        island_leaks_out, mail_on_any_port, management_outside, outside_unapproved,
-        outside_unlogged, rule_both_ways, rule_for_any_protocol, rule_off_by_one, udp_bridged_out,
+        island_leaks_out, mail_on_any_port, management_outside, multicast_crosses,
+        outside_unapproved, outside_unlogged, rule_both_ways, rule_for_any_protocol,
+        rule_off_by_one, udp_bridged_out,
     };
     use super::common::mqtt::{V5, gateway};
     pub use super::factor::{

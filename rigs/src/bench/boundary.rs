@@ -7,7 +7,7 @@ mod socket;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -24,6 +24,8 @@ use crate::rig::{Name, Network, Template, Transport};
 
 pub(super) use socket::connect;
 
+/// A group that no service has: of those that an organisation gives out for itself (RFC 2365 section 6.2).
+const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(239, 192, 76, 68));
 /// How long what is sent may take to the far side; also how long it is waited for before it counts as kept back.
 const WINDOW: Duration = Duration::from_millis(700);
 /// How long something that was refused may still show up.
@@ -194,6 +196,26 @@ impl Bench {
         way.target = SocketAddr::new(self.ip(all_near)?, port);
         way.listen = SocketAddr::new(self.ip(all_far)?, port);
         way.words = format!("broadcast to UDP {port} from {from} to {to}");
+        Ok(Some(way))
+    }
+
+    /// The way of what is sent to a group in one network, and heard by whoever is of it in another; none on this machine's own
+    /// addresses, which have no groups, where the rig file does not say what stands for one.
+    ///
+    /// # Errors
+    /// As [`Bench::way`].
+    pub fn to_group(&self, from: &str, to: &str, port: u16) -> Result<Option<Way>, BenchError> {
+        let mut way = self.way(from, to, Transport::Udp, port)?;
+        let group = |name: &str, end: &End| match &self.network(name)?.multicast {
+            Some(group) => self.ip(group).map(Some),
+            None => Ok((!end.address.is_loopback() && end.address.is_ipv4()).then_some(GROUP)),
+        };
+        let (Some(near), Some(far)) = (group(from, &way.from)?, group(to, &way.to)?) else {
+            return Ok(None);
+        };
+        way.target = SocketAddr::new(near, port);
+        way.listen = SocketAddr::new(far, port);
+        way.words = format!("multicast to {} from {from} to {to}", way.target);
         Ok(Some(way))
     }
 
@@ -537,8 +559,7 @@ async fn send_udp(
     says: &str,
     heard: &mut Ears,
 ) -> io::Result<Crossing> {
-    let socket = socket::udp(from, SocketAddr::new(from.address, 0)).await?;
-    socket.set_broadcast(true)?;
+    let socket = socket::sender(from).await?;
     let deadline = Instant::now() + WINDOW;
     let mut refused = None;
     // One packet may be lost without anybody's fault.

@@ -19,6 +19,8 @@ pub struct Network {
     pub relays: bool,
     /// The address that means everybody in it.
     pub broadcast: Option<Template>,
+    /// The address of a group in it. A group of its own is used where this is left out, but on this machine's own addresses.
+    pub multicast: Option<Template>,
     /// An address and a TCP port that answer in it, which shows that the bench's port is connected.
     pub answers: Option<Template>,
     /// The namespace of this machine in which the bench has its port to it; the bench's own where left out.
@@ -84,6 +86,10 @@ impl Table for Network {
             false,
         );
         let broadcast = f.optional("broadcast", "The address that means everybody in it.");
+        let multicast = f.optional(
+            "multicast",
+            "The address of a multicast group in it, where it is not to be any.",
+        );
         let answers = f.optional(
             "answers",
             "An address and a TCP port that answer in it, which shows that the bench's port is connected.",
@@ -121,6 +127,7 @@ impl Table for Network {
             device,
             relays,
             broadcast: broadcast?,
+            multicast: multicast?,
             answers: answers?,
             namespace: namespace?,
             untrusted: untrusted?,

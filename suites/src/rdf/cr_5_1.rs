@@ -1,6 +1,6 @@
 //! CR 5.1: network segmentation.
 
-use crate::boundary::{are_closed, broadcasts, is_connected, pairs, undeclared};
+use crate::boundary::{are_closed, broadcasts, is_connected, multicasts, pairs, undeclared};
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
 
@@ -12,8 +12,8 @@ pub const CASES: &[Case] = &[Case {
     kind: Kind::Conformance,
     scope: Scope::Device,
     needs: &[],
-    objective: "Send to well-known and other ports, and to everybody, from each network that the device is connected to, and listen in each other one.",
-    criterion: "Nothing that the rig file does not declare comes to another network, broadcasts among it; each network is seen to be connected, and \
+    objective: "Send to well-known and other ports, to everybody, and to a group, from each network that the device is connected to, and listen in each other one.",
+    criterion: "Nothing that the rig file does not declare comes to another network, broadcasts and multicasts among it; each network is seen to be connected, and \
                 each listener to hear its own side.",
     svv: Svv::Requirements,
     body: |p| -> Run<'_> { Box::pin(networks_apart(p)) },
@@ -27,16 +27,22 @@ async fn networks_apart(p: &mut Procedure<'_>) -> Result<(), Stop> {
         are_closed(p, sample, &format!("undeclared, {from} to {to}")).await?;
         let all = broadcasts(p, from, to)?;
         if all.is_empty() {
-            without.push(format!("{from} to {to}"));
+            without.push(format!("broadcasts from {from} to {to}"));
         } else {
             are_closed(p, all, &format!("broadcasts, {from} to {to}")).await?;
+        }
+        let group = multicasts(p, from, to)?;
+        if group.is_empty() {
+            without.push(format!("multicasts from {from} to {to}"));
+        } else {
+            are_closed(p, group, &format!("multicasts, {from} to {to}")).await?;
         }
     }
     if without.is_empty() {
         return Ok(());
     }
     Err(Stop::not_evaluated(format!(
-        "broadcasts were not tried ({}): add `broadcast` to the networks of the rig file",
+        "not tried: {}; add `broadcast` and `multicast` to the networks of the rig file",
         without.join(", ")
     )))
 }

@@ -124,15 +124,32 @@ pub(crate) async fn start(
             }
         }
     }
-    if controller.flaws.enabled(Defect::BroadcastCrosses) {
-        // From all outside to all inside.
+    // From all, or from a group, outside to the same inside.
+    let leaks = [
+        (
+            Defect::BroadcastCrosses,
+            47808,
+            networks.outside_all,
+            networks.inside_all,
+        ),
+        (
+            Defect::MulticastCrosses,
+            2222,
+            networks.outside_group,
+            networks.inside_group,
+        ),
+    ];
+    for (defect, port, here, there) in leaks {
+        if !controller.flaws.enabled(defect) {
+            continue;
+        }
         let port = Port {
-            rule: rule(Side::Outside, Protocol::Udp, 47808),
+            rule: rule(Side::Outside, Protocol::Udp, port),
             leak: Some(Leak::Always),
         };
         let mut way = Way::new(port, networks);
-        way.here.set_ip(networks.outside_all.into());
-        way.there.set_ip(networks.inside_all.into());
+        way.here.set_ip(here.into());
+        way.there.set_ip(there.into());
         let socket = UdpSocket::bind(way.here)
             .await
             .map_err(|cause| way.failed(cause))?;

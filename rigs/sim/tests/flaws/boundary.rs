@@ -73,6 +73,11 @@ pub async fn broadcast_crosses(bench: &Bench) -> bool {
     udp(Way(networks.outside_all, networks.inside_all), 47808).await
 }
 
+pub async fn multicast_crosses(bench: &Bench) -> bool {
+    let networks = bench.device.ready().networks;
+    udp(Way(networks.outside_group, networks.inside_group), 2222).await
+}
+
 pub async fn udp_bridged_out(bench: &Bench) -> bool {
     assert!(delivered(bench).await);
     udp(outwards(bench), 47808).await

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const NAMESPACES: &str = "/run/netns";
 const TRIES: u32 = 5;
 /// The time between two tries.
 const BETWEEN: Duration = Duration::from_millis(60);
+/// How many routers a group's packet may pass.
+const HOPS: u32 = 16;
 /// Connections that may wait for the listener.
 const BACKLOG: u32 = 16;
 
@@ -112,14 +114,31 @@ pub(super) async fn dials(
     .await
 }
 
-/// A UDP socket in a network.
+/// A UDP socket that listens in a network; to a group, where the address is one.
 pub(super) async fn udp(end: &End, at: SocketAddr) -> io::Result<UdpSocket> {
+    let address = end.address;
     let make = move || {
         let socket = std::net::UdpSocket::bind(at)?;
+        if let (IpAddr::V4(group), IpAddr::V4(here)) = (at.ip(), address)
+            && group.is_multicast()
+        {
+            socket.join_multicast_v4(&group, &here)?;
+        }
         socket.set_nonblocking(true)?;
         Ok(socket)
     };
     UdpSocket::from_std(when_free(end, make).await?)
+}
+
+/// A UDP socket that sends from the bench's address in a network: to one, to all, or to a group.
+pub(super) async fn sender(end: &End) -> io::Result<UdpSocket> {
+    let socket = udp(end, SocketAddr::new(end.address, 0)).await?;
+    socket.set_broadcast(true)?;
+    // By the address that it is bound to, a group's packets leave from there; by default they pass no router.
+    if end.address.is_ipv4() {
+        socket.set_multicast_ttl_v4(HOPS)?;
+    }
+    Ok(socket)
 }
 
 /// Connects to an interface that the device serves in a network.
