@@ -1,0 +1,119 @@
+//! Who the bench is by certificate, and who the device is.
+
+use std::path::{Path, PathBuf};
+
+use super::{Bench, BenchError, on};
+use crate::line::LineError;
+use crate::tls::Identity;
+use crate::tls::pki::{Authority, Fault};
+
+impl Bench {
+    /// An account's certificate.
+    ///
+    /// # Errors
+    /// It has none, or it cannot be read.
+    pub fn identity(&self, interface: &str, account: &str) -> Result<Identity, BenchError> {
+        let certificate = self
+            .rig
+            .accounts
+            .get(account)
+            .and_then(|it| it.certificate.as_ref());
+        let certificate = certificate.ok_or_else(|| {
+            BenchError::Rig(format!(
+                "the account `{account}` has no certificate in the rig file"
+            ))
+        })?;
+        let (chain, key) = (self.fill(&certificate.chain)?, self.fill(&certificate.key)?);
+        Identity::read(Path::new(&chain), Path::new(&key)).map_err(|source| on(interface, source))
+    }
+
+    /// A certificate for an interface that is wrong in one thing. Its role is one that may do the most there.
+    ///
+    /// # Errors
+    /// The rig file names no authority (`tls.issuer`) that the fault needs, or its files cannot be read.
+    pub fn faulty_identity(&self, interface: &str, fault: Fault) -> Result<Identity, BenchError> {
+        let role = self
+            .rig
+            .accounts_on(interface)
+            .filter_map(|(_, account)| {
+                let role = self.rig.roles.get(&account.role.value)?;
+                Some((
+                    role.may.len(),
+                    role.called
+                        .as_deref()
+                        .unwrap_or(account.role.value.as_str()),
+                ))
+            })
+            .max()
+            .map_or("Operator", |(_, name)| name);
+        let authority = if fault.needs_issuer() {
+            let issuer = self
+                .interface(interface)?
+                .tls
+                .as_ref()
+                .and_then(|tls| tls.issuer.as_ref());
+            let issuer = issuer.ok_or_else(|| {
+                BenchError::Rig(format!(
+                    "`{}` has to be issued by an authority that the device trusts: add `tls.issuer` to `{interface}` in the rig file",
+                    fault.words()
+                ))
+            })?;
+            let (chain, key) = (self.fill(&issuer.chain)?, self.fill(&issuer.key)?);
+            Authority::read(Path::new(&chain), Path::new(&key))
+        } else {
+            Authority::foreign()
+        };
+        authority
+            .and_then(|authority| authority.issue(role, fault))
+            .map_err(|source| on(interface, source))
+    }
+
+    /// Whether certificates that the device would trust can be made for an interface.
+    pub fn has_issuer(&self, interface: &str) -> bool {
+        self.rig
+            .interface(interface)
+            .and_then(|it| it.tls.as_ref())
+            .is_some_and(|tls| tls.issuer.is_some())
+    }
+
+    /// Verifies the device's own certificate; both sides are words for a report.
+    ///
+    /// # Errors
+    /// The handshake failed for another reason.
+    pub async fn verify_server(
+        &self,
+        interface: &str,
+    ) -> Result<Result<String, String>, BenchError> {
+        let ca = self
+            .interface(interface)?
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.ca.as_ref());
+        let ca = ca.ok_or_else(|| {
+            BenchError::Rig(format!("the rig file names no `tls.ca` for `{interface}`"))
+        })?;
+        // An account's own certificate, so that the handshake does not fail for want of one.
+        let identity = self
+            .rig
+            .accounts_on(interface)
+            .find(|(_, account)| account.certificate.is_some())
+            .map(|(name, _)| self.identity(interface, name.as_str()))
+            .transpose()?;
+        let mut settings = self.tls_settings(interface, identity)?;
+        settings.roots = Some(PathBuf::from(self.fill(ca)?));
+        let wire = self
+            .open_line(interface, &format!("{interface}.wire"))
+            .await?;
+        match self.open_tls_over(interface, wire, &settings).await {
+            Ok((_, facts)) => Ok(Ok(format!(
+                "verified for `{}`, {}",
+                settings.server_name, facts.version
+            ))),
+            Err(BenchError::Line {
+                source: LineError::PeerTls { why, .. },
+                ..
+            }) => Ok(Err(why)),
+            Err(other) => Err(other),
+        }
+    }
+}
