@@ -127,9 +127,9 @@ impl Bench {
         };
         match Client::open(settings, line, CONNECT).await {
             Ok(client) => Ok(Ok(client)),
-            Err(error @ (MqttError::Refused { .. } | MqttError::Closed(_))) => {
-                Ok(Err(Answer::of(error.to_string())))
-            }
+            Err(
+                error @ (MqttError::Refused { .. } | MqttError::Closed(_) | MqttError::Alert(_)),
+            ) => Ok(Err(Answer::of(error.to_string()))),
             Err(source) => Err(BenchError::Mqtt {
                 interface: interface.to_owned(),
                 source,
@@ -273,7 +273,7 @@ impl MqttSession {
         let answer = Answer::of(error.to_string());
         match error {
             MqttError::Refused { .. } => Ok(Attempt::Refused(answer)),
-            MqttError::Closed(_) => {
+            MqttError::Closed(_) | MqttError::Alert(_) => {
                 self.over = true;
                 Ok(Attempt::Refused(answer))
             }

@@ -18,6 +18,7 @@ use super::wire::frame::{Length, length};
 use super::wire::property::id;
 use super::wire::{Illegal, ServerPacket, Version, decode};
 use crate::inbox::is_end;
+use crate::tls::alert;
 
 /// The longest packet that is taken from a server.
 pub(super) const MAX_INCOMING: usize = 1024 * 1024;
@@ -50,6 +51,7 @@ pub(super) enum Fault {
     Illegal { illegal: Illegal, packet: Vec<u8> },
     Disconnected { code: u8, reason: Option<String> },
     Refused { code: u8, reason: Option<String> },
+    Alert(String),
     Client(String),
 }
 
@@ -61,6 +63,7 @@ impl From<Fault> for MqttError {
             Fault::Disconnected { code, reason } | Fault::Refused { code, reason } => {
                 Self::Refused { code, reason }
             }
+            Fault::Alert(alert) => Self::Alert(alert),
             Fault::Client(why) => Self::Io(io::Error::other(why)),
         }
     }
@@ -183,7 +186,10 @@ pub(super) async fn relay<S>(
             match from_server.read(&mut chunk).await {
                 Ok(0) => return Fault::Closed(End::Orderly),
                 Err(error) if is_end(&error) => return Fault::Closed(End::Torn),
-                Err(error) => return Fault::Client(error.to_string()),
+                Err(error) => {
+                    return alert(&error)
+                        .map_or_else(|| Fault::Client(error.to_string()), Fault::Alert);
+                }
                 Ok(count) => waiting.extend_from_slice(&chunk[..count]),
             }
             loop {

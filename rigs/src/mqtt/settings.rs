@@ -104,6 +104,10 @@ pub enum MqttError {
     /// The server ended the connection without a reason.
     #[error("the server ended the connection ({0:?})")]
     Closed(End),
+    /// The server ended the TLS session with an alert. In TLS 1.3 that is how it refuses a client's certificate: the client's
+    /// handshake is done by then (RFC 8446 section 4.4).
+    #[error("the server ended the TLS session with {0}")]
+    Alert(String),
     /// Nothing came in time.
     #[error("no answer in time")]
     TimedOut,

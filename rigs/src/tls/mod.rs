@@ -5,4 +5,5 @@ pub mod probe;
 mod session;
 pub mod suites;
 
+pub(crate) use session::alert;
 pub use session::{Identity, TlsFacts, TlsLine, TlsSettings, open_tls};

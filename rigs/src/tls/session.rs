@@ -122,14 +122,10 @@ pub async fn open_tls(
 /// Names an error of a TLS session: what the peer did, apart from what is ours.
 pub(crate) fn tls_error(address: &str, error: std::io::Error) -> LineError {
     let address = address.to_owned();
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
-        Some(rustls::Error::AlertReceived(alert)) => LineError::PeerAlert {
-            address,
-            alert: format!("alert {alert:?}"),
-        },
+    if let Some(alert) = alert(&error) {
+        return LineError::PeerAlert { address, alert };
+    }
+    match cause(&error) {
         Some(other) => LineError::PeerTls {
             address,
             why: other.to_string(),
@@ -143,6 +139,18 @@ pub(crate) fn tls_error(address: &str, error: std::io::Error) -> LineError {
             source: error,
         },
     }
+}
+
+/// The alert by which the peer ended a session, if that is what an error says.
+pub(crate) fn alert(error: &std::io::Error) -> Option<String> {
+    match cause(error) {
+        Some(rustls::Error::AlertReceived(alert)) => Some(format!("alert {alert:?}")),
+        _ => None,
+    }
+}
+
+fn cause(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 fn configuration(settings: &TlsSettings) -> Result<ClientConfig, LineError> {
