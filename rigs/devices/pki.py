@@ -33,6 +33,17 @@ class Pki:
     def client(self, name, role):
         return self._issue(name, name, CLIENT + f"{ROLE}=ASN1:UTF8String:{role}\n")
 
+    def no_revocations(self):
+        """A list of revoked certificates with none on it, dated back so that any later one is newer."""
+        path = str(self.folder / "revoked.pem")
+        (self.folder / "issue.cnf").write_text(f"[ca]\ndefault_ca=here\n[here]\ndatabase={self.folder}/issued\ndefault_md=sha256\n")
+        (self.folder / "issued").touch()
+        self._openssl("ca", "-gencrl", "-config", str(self.folder / "issue.cnf"), "-cert", self.ca["chain"], "-keyfile", self.ca["key"],
+                      "-crl_lastupdate", "20240101000000Z", "-crl_nextupdate", "20491231235959Z", "-out", path)
+        for leftover in self.folder.glob("issue*"):
+            leftover.unlink()
+        return path
+
     def negatives(self, role):
         """Clients that a device should refuse, or that should have no rights; each but `no_role` claims `role`."""
         claim = CLIENT + f"{ROLE}=ASN1:UTF8String:{role}\n"

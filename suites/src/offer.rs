@@ -7,7 +7,7 @@ use crate::hands::{Desk, Hand};
 use crate::procedure::{Procedure, Stop};
 
 /// The operations that change what the device is, most of them by a file.
-pub const CHANGE_THE_DEVICE: [&str; 10] = [
+pub const CHANGE_THE_DEVICE: [&str; 11] = [
     "decommission",
     "install_update",
     "roll_back_update",
@@ -15,6 +15,7 @@ pub const CHANGE_THE_DEVICE: [&str; 10] = [
     "restore",
     "provision_trust",
     "remove_trust",
+    "load_revocations",
     "load_code",
     "run_code",
     "remove_code",

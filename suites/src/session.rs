@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::effect::{other_value, state};
 use crate::procedure::{Procedure, Stop};
 
-/// How long an open session may go on after it was ended from elsewhere, where the rig file does not say.
+/// How long what was revoked may go on, where the rig file does not say.
 const REVOCATION: Duration = Duration::from_secs(30);
 /// How often a change that was not refused is looked for before it counts as not made.
 const LOOKS: u32 = 4;
@@ -140,6 +140,11 @@ async fn say(
     }
 }
 
+/// How long what was revoked may go on.
+pub fn revoked_within(p: &Procedure<'_>) -> Duration {
+    p.rig().policy.revocation.map_or(REVOCATION, |it| it.0)
+}
+
 /// Checks that a session that was ended from elsewhere does nothing more, at the latest after the time that the device
 /// states.
 ///
@@ -151,7 +156,7 @@ pub async fn dies(
     operation: &str,
     what: &str,
 ) -> Result<(), Stop> {
-    let limit = p.rig().policy.revocation.map_or(REVOCATION, |it| it.0);
+    let limit = revoked_within(p);
     let began = Instant::now();
     // A silence may be by chance; two are not.
     let mut silent = 0;

@@ -21,6 +21,7 @@ use crate::password::{self, Hash, NoRandom};
 use crate::peer::Peer;
 use crate::policy::{BadSetting, Policy, Weak};
 use crate::process::{Point, Process, Settings};
+use crate::revocation::Revocations;
 use crate::role::{Permission, Roles};
 use crate::session::Sessions;
 use crate::store::{Durability, Store, StoreError};
@@ -150,6 +151,7 @@ pub(crate) struct Controller {
     pub(crate) firmware: Mutex<Firmware>,
     pub(crate) code: Mutex<Loaded>,
     pub(crate) boundary: Boundary,
+    pub(crate) revocations: Arc<Revocations>,
     /// Who wrote the output last, where that is somebody whose loss can be told.
     pub(crate) master: Mutex<Option<Master>>,
     pub(crate) store: Store,
@@ -202,6 +204,7 @@ impl Controller {
         )?;
         Ok(Self {
             boundary: Boundary::open(store.clone(), flaws.clone())?,
+            revocations: Arc::new(Revocations::open(&store, &flaws)?),
             firmware: Mutex::new(Firmware::boot(&store, &flaws, &audit)?),
             code: Mutex::new(Loaded::open(&store, &flaws)?),
             master: Mutex::new(None),

@@ -120,7 +120,7 @@ impl Device {
             provisioning: store.path(provisioning::SHEET),
             pid: std::process::id(),
         };
-        let acceptor = modbus::tls::acceptor(&store, &controller.flaws)?;
+        let acceptor = modbus::tls::acceptor(&controller)?;
         mqtt::start(
             &mut tasks,
             &controller,

@@ -73,6 +73,9 @@ flaws! {
     ProcessPasswordsNeverExpire "process-passwords-never-expire" "CR 1.7 RE(2)" "a process's password never expires";
     ServerCertificateAsClient "server-certificate-as-client" "CR 1.9" "Modbus/TLS takes a client certificate that is for servers only";
     ClientAsAuthority "client-as-authority" "CR 1.9" "Modbus/TLS takes a certificate that another client has issued";
+    RevocationsIgnored "revocations-ignored" "CR 1.9" "a list of revoked certificates is acknowledged and not used";
+    RevocationsForgotten "revocations-forgotten" "CR 1.9" "the list of revoked certificates is gone after a restart";
+    RevocationsAnySigner "revocations-any-signer" "CR 1.9" "a list of revoked certificates may be signed by anybody";
     NamesTheUnknown "names-the-unknown" "CR 1.10" "the console says when a user name does not exist";
     PasswordEcho "password-echo" "CR 1.10" "the console echoes passwords";
     NoLockout "no-lockout" "CR 1.11" "failed logins are not counted";

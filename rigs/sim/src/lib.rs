@@ -50,6 +50,7 @@ mod process;
 mod provisioning;
 mod pty;
 mod purge;
+mod revocation;
 mod role;
 mod session;
 mod store;

@@ -63,18 +63,22 @@ impl Store {
 
     /// Reads a JSON file; `None` when there is none yet.
     pub(crate) fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        let path = self.path(name);
-        let at = |cause| StoreError {
-            action: "read",
-            path: path.clone(),
-            cause,
+        let Some(bytes) = self.read_bytes(name)? else {
+            return Ok(None);
         };
+        let value = serde_json::from_slice(&bytes);
+        value
+            .map(Some)
+            .map_err(|cause| StoreError::new("read", self.path(name), cause.into()))
+    }
+
+    /// Reads a file; `None` when there is none yet.
+    pub(crate) fn read_bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.path(name);
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|e| at(e.into())),
+            Ok(bytes) => Ok(Some(bytes)),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(at(cause)),
+            Err(cause) => Err(StoreError::new("read", path, cause)),
         }
     }
 

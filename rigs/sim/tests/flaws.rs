@@ -8,6 +8,8 @@
 
 #[path = "flaws/boundary.rs"]
 mod boundary;
+#[path = "flaws/certificates.rs"]
+mod certificates;
 mod common;
 #[path = "flaws/factor.rs"]
 mod factor;
@@ -66,6 +68,9 @@ shown! {
     service_account "service-account";
     server_certificate_as_client "server-certificate-as-client";
     client_as_authority "client-as-authority";
+    revocations_ignored "revocations-ignored";
+    revocations_forgotten "revocations-forgotten";
+    revocations_any_signer "revocations-any-signer";
     old_password_works "old-password-works";
     weak_passwords "weak-passwords";
     password_reuse "password-reuse";
@@ -239,6 +244,9 @@ mod shows {
         island_leaks_out, mail_on_any_port, management_outside, multicast_crosses,
         outside_unapproved, outside_unlogged, rule_both_ways, rule_for_any_protocol,
         rule_off_by_one, udp_bridged_out,
+    };
+    pub use super::certificates::{
+        revocations_any_signer, revocations_forgotten, revocations_ignored,
     };
     use super::common::mqtt::{V5, gateway};
     pub use super::factor::{

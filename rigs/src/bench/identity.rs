@@ -32,40 +32,47 @@ impl Bench {
     /// # Errors
     /// The rig file names no authority (`tls.issuer`) that the fault needs, or its files cannot be read.
     pub fn faulty_identity(&self, interface: &str, fault: Fault) -> Result<Identity, BenchError> {
-        let role = self
-            .rig
+        let authority = if fault.needs_issuer() {
+            self.authority(interface)?
+        } else {
+            Authority::foreign().map_err(|source| on(interface, source))?
+        };
+        authority
+            .issue(self.strongest_role(interface), fault)
+            .map_err(|source| on(interface, source))
+    }
+
+    /// The authority that the device trusts for its clients on an interface.
+    ///
+    /// # Errors
+    /// The rig file names none (`tls.issuer`), or its files cannot be read.
+    pub fn authority(&self, interface: &str) -> Result<Authority, BenchError> {
+        let issuer = self
+            .interface(interface)?
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.issuer.as_ref());
+        let issuer = issuer.ok_or_else(|| {
+            BenchError::Rig(format!(
+                "the bench cannot issue certificates that the device would trust: add `tls.issuer` to `{interface}` in the rig file"
+            ))
+        })?;
+        let (chain, key) = (self.fill(&issuer.chain)?, self.fill(&issuer.key)?);
+        Authority::read(Path::new(&chain), Path::new(&key)).map_err(|source| on(interface, source))
+    }
+
+    /// The role that may do the most on an interface, as the device calls it.
+    fn strongest_role<'b>(&'b self, interface: &'b str) -> &'b str {
+        self.rig
             .accounts_on(interface)
             .filter_map(|(_, account)| {
                 let role = self.rig.roles.get(&account.role.value)?;
-                Some((
-                    role.may.len(),
-                    role.called
-                        .as_deref()
-                        .unwrap_or(account.role.value.as_str()),
-                ))
+                let called = role.called.as_deref();
+                let name = called.unwrap_or(account.role.value.as_str());
+                Some((role.may.len(), name))
             })
             .max()
-            .map_or("Operator", |(_, name)| name);
-        let authority = if fault.needs_issuer() {
-            let issuer = self
-                .interface(interface)?
-                .tls
-                .as_ref()
-                .and_then(|tls| tls.issuer.as_ref());
-            let issuer = issuer.ok_or_else(|| {
-                BenchError::Rig(format!(
-                    "`{}` has to be issued by an authority that the device trusts: add `tls.issuer` to `{interface}` in the rig file",
-                    fault.words()
-                ))
-            })?;
-            let (chain, key) = (self.fill(&issuer.chain)?, self.fill(&issuer.key)?);
-            Authority::read(Path::new(&chain), Path::new(&key))
-        } else {
-            Authority::foreign()
-        };
-        authority
-            .and_then(|authority| authority.issue(role, fault))
-            .map_err(|source| on(interface, source))
+            .map_or("Operator", |(_, name)| name)
     }
 
     /// Whether certificates that the device would trust can be made for an interface.

@@ -667,6 +667,11 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
         &["name"],
     ),
     (
+        "load_revocations",
+        "take a list of revoked certificates of the authority in `tls.issuer`, in PEM; the bench leaves one that revokes none",
+        FILE,
+    ),
+    (
         "decommission",
         "erase everything that came from the owner, before the device leaves its place",
         &[],

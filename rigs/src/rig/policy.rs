@@ -26,7 +26,8 @@ pub struct Policy {
     pub sessions: BTreeMap<Name, Located<SessionLimit>>,
     /// How long a remote session may be silent before the device ends it.
     pub remote_idle: Option<Period>,
-    /// How long an open session may go on after its account was disabled or removed.
+    /// How long what was revoked may go on: an open session after its account was disabled or removed, a certificate after the
+    /// list that revokes it was loaded.
     pub revocation: Option<Period>,
     /// Identifiers of the device's own that the bench does not use.
     pub identifiers: Vec<String>,
@@ -306,7 +307,7 @@ impl Table for Policy {
         );
         let revocation = f.optional(
             "revocation",
-            "How long an open session may go on after its account was disabled or removed; 30s where left out.",
+            "How long what was revoked may go on: an open session after its account was disabled or removed, a certificate after the list that revokes it was loaded; 30s where left out.",
         );
         let identifiers = f.or(
             "identifiers",

@@ -1,7 +1,9 @@
-//! TLS: sessions as a client, probes with old versions and weak suites, and certificates that are wrong in one thing.
+//! TLS: sessions as a client, probes with old versions and weak suites, certificates that are wrong in one thing, and lists of
+//! revoked ones.
 
 pub mod pki;
 pub mod probe;
+pub mod revocation;
 mod session;
 pub mod suites;
 

@@ -78,7 +78,8 @@ const IA5_STRING: u8 = 0x16;
 
 /// An authority that issues client certificates.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    pub(super) issuer: Issuer<'static, KeyPair>,
+    pub(super) certificate: CertificateDer<'static>,
 }
 
 impl Authority {
@@ -87,12 +88,16 @@ impl Authority {
     /// # Errors
     /// A file that is missing, or holds something else.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, LineError> {
-        let text = std::fs::read_to_string(certificate)
-            .map_err(|error| unusable(&certificate.display().to_string(), &error))?;
-        let key = read_key(key)?;
-        let issuer = Issuer::from_ca_cert_pem(&text, key)
-            .map_err(|error| unusable(&certificate.display().to_string(), &error))?;
-        Ok(Self { issuer })
+        let unreadable =
+            |error: &dyn std::fmt::Display| unusable(&certificate.display().to_string(), error);
+        let read =
+            CertificateDer::from_pem_file(certificate).map_err(|error| unreadable(&error))?;
+        let issuer =
+            Issuer::from_ca_cert_der(&read, read_key(key)?).map_err(|error| unreadable(&error))?;
+        Ok(Self {
+            issuer,
+            certificate: read,
+        })
     }
 
     /// A new authority that nobody knows.
@@ -104,7 +109,11 @@ impl Authority {
         let mut params = named("Foreign CA")?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate = params
+            .self_signed(&key)
+            .map_err(|error| unusable("a new certificate", &error))?;
         Ok(Self {
+            certificate: certificate.der().clone(),
             issuer: Issuer::new(params, key),
         })
     }
@@ -168,7 +177,11 @@ impl Authority {
         let key = KeyPair::try_from(&client.key).map_err(|error| unusable("a key", &error))?;
         let issuer = Issuer::from_ca_cert_der(&client.chain[0], key)
             .map_err(|error| unusable("a client's certificate", &error))?;
-        let mut identity = Self { issuer }.issue(role, Fault::None)?;
+        let client_as_authority = Self {
+            issuer,
+            certificate: client.chain[0].clone(),
+        };
+        let mut identity = client_as_authority.issue(role, Fault::None)?;
         identity.chain.extend(client.chain);
         Ok(identity)
     }
@@ -235,7 +248,7 @@ fn extension(oid: &[u64], tag: u8, role: &str) -> CustomExtension {
     CustomExtension::from_oid_content(oid, content)
 }
 
-fn unusable(what: &str, error: &dyn std::fmt::Display) -> LineError {
+pub(super) fn unusable(what: &str, error: &dyn std::fmt::Display) -> LineError {
     LineError::OurTls {
         what: what.to_owned(),
         why: error.to_string(),

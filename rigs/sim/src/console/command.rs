@@ -31,6 +31,7 @@ const HELP: &[&str] = &[
     "code run | show | remove",
     "trust add NAME BASE64",
     "trust remove NAME",
+    "trust revoked BASE64",
     "user list",
     "user add NAME ROLE",
     "user del | passwd | unlock | disable | enable NAME",
@@ -152,6 +153,7 @@ pub(crate) fn run(
         }
         ["trust", "add", name, data] => controller.add_root(actor, name, data).map(|()| ok())?,
         ["trust", "remove", name] => controller.remove_root(actor, name).map(|()| ok())?,
+        ["trust", "revoked", data] => controller.load_revocations(actor, data).map(|()| ok())?,
         ["config", "set", key, _, ..] => {
             let value = rest(line, 3);
             controller.set_setting(actor, key, value).map(|()| ok())?

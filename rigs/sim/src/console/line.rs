@@ -3,11 +3,12 @@
 /// Bytes a line may have.
 const LONGEST: usize = 256;
 /// The commands that take more: one word of base64.
-const LONG_COMMANDS: [&[u8]; 4] = [
+const LONG_COMMANDS: [&[u8]; 5] = [
     b"restore ",
     b"config import ",
     b"update install ",
     b"code load ",
+    b"trust revoked ",
 ];
 
 const BACKSPACE: u8 = 0x08;

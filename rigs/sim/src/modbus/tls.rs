@@ -34,10 +34,11 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 const FALSIFIED: Duration = Duration::from_secs(2);
 
 /// TLS 1.2 and 1.3 with the device's certificate; clients must have one of the device's CA.
-pub(crate) fn acceptor(store: &Store, flaws: &FlawSet) -> Result<TlsAcceptor, StartError> {
+pub(crate) fn acceptor(controller: &Controller) -> Result<TlsAcceptor, StartError> {
+    let store = &controller.store;
     let chain = certificates(store, pki::SERVER_CHAIN)?;
     let key = PrivateKeyDer::from_pem_file(store.path(pki::SERVER_KEY)).map_err(unreadable)?;
-    let verifier = Verifier::new(certificates(store, pki::CA)?, flaws)?;
+    let verifier = Verifier::new(certificates(store, pki::CA)?, controller)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(rustls::ALL_VERSIONS)

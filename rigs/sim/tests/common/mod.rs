@@ -144,6 +144,17 @@ impl Bench {
 
     /// A Modbus/TLS connection with one of the sheet's identities; an error when the device refuses it.
     pub async fn tls(&self, group: &str, name: &str) -> std::io::Result<Raw<TlsStream<TcpStream>>> {
+        self.tls_named(group, name, self.device.ready().address)
+            .await
+    }
+
+    /// The same, to a device whose certificate is of another address.
+    pub async fn tls_named(
+        &self,
+        group: &str,
+        name: &str,
+        certified: std::net::Ipv4Addr,
+    ) -> std::io::Result<Raw<TlsStream<TcpStream>>> {
         let ready = self.device.ready();
         let identity = &self.sheet[group][name];
         let path = |field: &str| identity[field].as_str().unwrap().to_owned();
@@ -159,7 +170,7 @@ impl Bench {
             .with_client_auth_cert(chain, key)
             .unwrap();
         let stream = TcpStream::connect((ready.address, ready.modbus_tls)).await?;
-        let server = ServerName::IpAddress(ready.address.into());
+        let server = ServerName::IpAddress(certified.into());
         let stream = TlsConnector::from(Arc::new(config))
             .connect(server, stream)
             .await?;

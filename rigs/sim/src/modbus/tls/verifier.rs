@@ -1,4 +1,4 @@
-//! Which client certificates are taken: those of the device's CA, within their time. Four flaws take more.
+//! Which client certificates are taken: those of the device's CA, within their time and not revoked. Four flaws take more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,14 @@ use rustls::{
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::unreadable;
-use crate::controller::StartError;
-use crate::flaw::{Defect, FlawSet};
+use crate::controller::{Controller, StartError};
+use crate::flaw::Defect;
+use crate::revocation::Revocations;
 
 #[derive(Debug)]
 pub(super) struct Verifier {
     sound: Arc<dyn ClientCertVerifier>,
+    revocations: Arc<Revocations>,
     takes_any: bool,
     takes_expired: bool,
     takes_any_usage: bool,
@@ -29,7 +31,7 @@ pub(super) struct Verifier {
 impl Verifier {
     pub(super) fn new(
         authorities: Vec<CertificateDer<'static>>,
-        flaws: &FlawSet,
+        controller: &Controller,
     ) -> Result<Self, StartError> {
         let mut roots = RootCertStore::empty();
         for authority in authorities {
@@ -39,8 +41,10 @@ impl Verifier {
         let sound = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(unreadable)?;
+        let flaws = &controller.flaws;
         Ok(Self {
             sound,
+            revocations: Arc::clone(&controller.revocations),
             takes_any: flaws.enabled(Defect::AnyClientCertificate),
             takes_expired: flaws.enabled(Defect::ExpiredClientCertificate),
             takes_any_usage: flaws.enabled(Defect::ServerCertificateAsClient),
@@ -67,7 +71,7 @@ impl ClientCertVerifier for Verifier {
         if self.takes_any {
             return Ok(ClientCertVerified::assertion());
         }
-        match self
+        let verified = match self
             .sound
             .verify_client_cert(certificate, intermediates, now)
         {
@@ -86,6 +90,12 @@ impl ClientCertVerifier for Verifier {
                 self.sound.verify_client_cert(&intermediates[0], &[], now)
             }
             result => result,
+        };
+        match verified {
+            Ok(_) if self.revocations.revoke(certificate) => {
+                Err(Error::InvalidCertificate(CertificateError::Revoked))
+            }
+            verified => verified,
         }
     }
 
