@@ -122,7 +122,7 @@ pub fn add_flaws(names: &[String], rig: &mut RigFile) -> Result<(), String> {
                 slcert_profiles::file::choose(name, &names)
             ));
         }
-        if let Some(start) = &mut rig.rig.start {
+        for start in rig.rig.starts() {
             start.command.push(Template::new("--flaw"));
             start.command.push(Template::new(name));
         }
@@ -140,7 +140,7 @@ fn be_component(rig: &mut Rig, profile: &Profile) {
         return;
     }
     rig.dut.component = component;
-    if let Some(start) = &mut rig.start {
+    for start in rig.starts() {
         start.command.push(Template::new("--component"));
         start.command.push(Template::new(component.word()));
     }

@@ -143,3 +143,94 @@ fn a_demonstrated_part_alone_demonstrates_nothing() {
     let out = folder.path().join("allowed").display().to_string();
     says(&["run", "--out", &out, "--allow-review", "CR-7.8"], 0, &[]);
 }
+
+#[test]
+fn a_specimen_is_compared_unless_it_is_the_device_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = "[specimen.start]\ncommand = [\"{slcert}\", \"sim\", \"--store\", \"{work}\", \"--stdin-guard\"]\nready = \"10s\"\n";
+    assert!(slcert_rigs::rig::SIMULATED.contains(started));
+    let judged = |name: &str, specimen: &str, code: i32, words: &str| {
+        let text = slcert_rigs::rig::SIMULATED.replace(started, specimen);
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let (rig, out) = (path.display().to_string(), path.with_extension("out"));
+        let out = out.display().to_string();
+        let arguments = [
+            "run",
+            "--rig",
+            &rig,
+            "--out",
+            &out,
+            "--profile",
+            "embedded-device-sl4",
+            "distinct-devices",
+        ];
+        says(&arguments, code, &[words]);
+    };
+    judged("none.toml", "", 4, "add `specimen`");
+    let itself = "[specimen.interfaces]\nplc = \"{start.address}:{start.modbus_tls}\"\n";
+    judged(
+        "itself.toml",
+        itself,
+        3,
+        "the specimen is the device itself: `plc`",
+    );
+    let text = slcert_rigs::rig::SIMULATED.replace(started, &format!("{itself}{started}"));
+    let path = folder.path().join("both.toml");
+    std::fs::write(&path, text).unwrap();
+    says(
+        &["check", &path.display().to_string()],
+        2,
+        &["write one of `start` and `interfaces`"],
+    );
+}
+
+#[test]
+fn a_specimen_at_other_addresses_is_compared() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let mut other = Command::new(env!("CARGO_BIN_EXE_slcert"))
+        .args(["sim", "--stdin-guard"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let stdout = other.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = ready["address"].as_str().unwrap();
+    let text = slcert_rigs::rig::SIMULATED;
+    let (from, to) = (
+        text.find("[specimen.start]").unwrap(),
+        text.find("# --- Interfaces").unwrap(),
+    );
+    let specimen = format!(
+        "[specimen.interfaces]\nplc = \"{address}:1802\"\ngateway = \"{address}:8883\"\n\n"
+    );
+    let path = folder.path().join("rig.toml");
+    std::fs::write(&path, [&text[..from], &specimen, &text[to..]].concat()).unwrap();
+    let arguments = [
+        "--rig",
+        &path.display().to_string(),
+        "--profile",
+        "embedded-device-sl4",
+        "distinct-devices",
+    ];
+    let (output, record) = common::campaign(&folder.path().join("out"), &arguments).unwrap();
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    let record = record.unwrap_or_else(|| panic!("{}", common::said(&output)));
+    assert_eq!(
+        record.trials[0].verdict,
+        slcert_reports::Verdict::Pass,
+        "{}",
+        record.trials[0].reason
+    );
+    let names: Vec<_> = record.trials[0]
+        .checks
+        .iter()
+        .map(|check| check.name.as_str())
+        .collect();
+    assert_eq!(names, ["the key on `gateway`", "the key on `plc`"]);
+}

@@ -24,6 +24,12 @@ const OPEN: &[(&[&str], &str)] = &[
     (
         &["CR 1.8"],
         "enrolment of certificates has no operations yet",
+        &["CR 1.8", "CR 1.14"],
+        "enrolment of certificates and shared keys has no operations yet",
+    ),
+    (
+        &["CR 4.2 RE(1)", "CR 4.2 RE(2)"],
+        "memory that is used again, and proof of erasure, have no operations yet",
     ),
 ];
 

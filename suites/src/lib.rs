@@ -71,6 +71,7 @@ pub fn cases() -> Vec<&'static Case> {
         iac::cr_1_1_re_1::CASES,
         iac::cr_1_1_re_2::CASES,
         iac::cr_1_2::CASES,
+        iac::cr_1_2_re_1::CASES,
         iac::cr_1_3::CASES,
         iac::cr_1_4::CASES,
         iac::cr_1_5::CASES,

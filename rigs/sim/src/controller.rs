@@ -467,6 +467,14 @@ impl Controller {
         Ok(())
     }
 
+    /// The serial number that the device tells.
+    pub(crate) fn serial(&self) -> &str {
+        if self.flaws.enabled(Defect::OneSerialForAll) {
+            return "00000000";
+        }
+        &self.plate.serial
+    }
+
     /// The key that marks this device's backups.
     pub(crate) fn backup_key(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, &self.plate.backup_key)

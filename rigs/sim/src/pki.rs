@@ -8,10 +8,13 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CustomExtension, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::controller::StartError;
+use crate::device::ADDRESS;
+use crate::flaw::{Defect, FlawSet};
 use crate::store::{Durability, Store};
 
 /// The role extension of Modbus/TCP Security.
@@ -20,6 +23,7 @@ pub(crate) const ROLE_OID: &[u64] = &[1, 3, 6, 1, 4, 1, 50316, 802, 1];
 const WRONG_OID: &[u64] = &[1, 3, 6, 1, 4, 1, 50316, 802, 2];
 
 pub(crate) const CA: &str = "pki/ca.pem";
+const CA_KEY: &str = "pki/ca.key";
 pub(crate) const SERVER_CHAIN: &str = "pki/server.pem";
 pub(crate) const SERVER_KEY: &str = "pki/server.key";
 
@@ -57,19 +61,26 @@ struct Authority {
 }
 
 /// Makes every key and certificate, and writes them to the store.
-pub(crate) fn issue(store: &Store, serial: &str, address: Ipv4Addr) -> Result<Issued, StartError> {
-    let ca = authority(&format!("TC-100 {serial} device CA"))?;
+pub(crate) fn issue(
+    store: &Store,
+    serial: &str,
+    address: Ipv4Addr,
+    flaws: &FlawSet,
+) -> Result<Issued, StartError> {
+    let ca = authority(&authority_name(serial))?;
     let foreign = authority("Some other CA")?;
     write(store, CA, &ca.certificate.pem())?;
-    write(store, "pki/ca.key", &ca.issuer.key().serialize_pem())?;
+    write(store, CA_KEY, &ca.issuer.key().serialize_pem())?;
     write(store, "pki/foreign-ca.pem", &foreign.certificate.pem())?;
 
-    let mut server = leaf(
-        &format!("tc-100-{serial}"),
-        ExtendedKeyUsagePurpose::ServerAuth,
-    );
-    server.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(address))];
-    sign(store, "server", server, &ca)?;
+    let key = if flaws.enabled(Defect::OneKeyForAll) {
+        built_in_key()?
+    } else {
+        KeyPair::generate().map_err(pki)?
+    };
+    let certificate = server(serial, address).signed_by(&key, &ca.issuer);
+    let chain = certificate.map_err(pki)?.pem() + &ca.certificate.pem();
+    keep(store, "server", chain, &key)?;
 
     let mut clients = BTreeMap::new();
     for (name, role) in [
@@ -129,7 +140,7 @@ pub(crate) fn issue(store: &Store, serial: &str, address: Ipv4Addr) -> Result<Is
 
     let pki = Authorities {
         ca: store.path(CA),
-        ca_key: store.path("pki/ca.key"),
+        ca_key: store.path(CA_KEY),
         foreign_ca: store.path("pki/foreign-ca.pem"),
     };
     Ok(Issued {
@@ -137,6 +148,40 @@ pub(crate) fn issue(store: &Store, serial: &str, address: Ipv4Addr) -> Result<Is
         clients,
         negatives,
     })
+}
+
+/// What the flaw `one-key-by-mqtt` shows: a certificate of the device's own CA for the key that every device has.
+pub(crate) fn certify_built_in(
+    store: &Store,
+    serial: &str,
+) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), StartError> {
+    let address = store.read(ADDRESS)?.unwrap_or(Ipv4Addr::LOCALHOST);
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject(&authority_name(serial));
+    let pem = store.read_bytes(CA_KEY)?.unwrap_or_default();
+    let issuer = KeyPair::from_pem(&String::from_utf8_lossy(&pem)).map_err(pki)?;
+    let key = built_in_key()?;
+    let certificate = server(serial, address).signed_by(&key, &Issuer::new(params, issuer));
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    Ok((certificate.map_err(pki)?.der().clone(), key.into()))
+}
+
+/// The key of two flaws, which is in every device of the type.
+fn built_in_key() -> Result<KeyPair, StartError> {
+    KeyPair::from_pem(include_str!("built_in.key")).map_err(pki)
+}
+
+fn authority_name(serial: &str) -> String {
+    format!("TC-100 {serial} device CA")
+}
+
+fn server(serial: &str, address: Ipv4Addr) -> CertificateParams {
+    let mut server = leaf(
+        &format!("tc-100-{serial}"),
+        ExtendedKeyUsagePurpose::ServerAuth,
+    );
+    server.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(address))];
+    server
 }
 
 fn authority(name: &str) -> Result<Authority, StartError> {

@@ -57,6 +57,9 @@ shown! {
     otp_stays_good "otp-stays-good";
     otp_is_enough "otp-is-enough";
     any_client_certificate "any-client-certificate";
+    one_key_for_all "one-key-for-all";
+    one_key_by_mqtt "one-key-by-mqtt";
+    one_serial_for_all "one-serial-for-all";
     disabled_logs_in_by_mqtt "disabled-logs-in-by-mqtt";
     disable_ignored "disable-ignored";
     closed_account_goes_on "closed-account-goes-on";
@@ -246,7 +249,8 @@ mod shows {
         rule_off_by_one, udp_bridged_out,
     };
     pub use super::certificates::{
-        revocations_any_signer, revocations_forgotten, revocations_ignored,
+        one_key_by_mqtt, one_key_for_all, one_serial_for_all, revocations_any_signer,
+        revocations_forgotten, revocations_ignored,
     };
     use super::common::mqtt::{V5, gateway};
     pub use super::factor::{

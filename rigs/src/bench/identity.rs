@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Bench, BenchError, on};
+use super::{Bench, BenchError, CONNECT, on};
 use crate::line::LineError;
-use crate::tls::Identity;
 use crate::tls::pki::{Authority, Fault};
+use crate::tls::{Identity, ShownKey, shown_key};
 
 impl Bench {
     /// An account's certificate.
@@ -83,6 +83,29 @@ impl Bench {
             .is_some_and(|tls| tls.issuer.is_some())
     }
 
+    /// The key that the device proves to hold on an interface with TLS. It does not matter whether it lets the bench in.
+    ///
+    /// # Errors
+    /// There is no handshake.
+    pub async fn shown_key(&self, interface: &str) -> Result<ShownKey, BenchError> {
+        let settings = self.tls_settings(interface, self.any_identity(interface)?)?;
+        let wire = self
+            .open_line(interface, &format!("{interface}.wire"))
+            .await?;
+        shown_key(wire, &self.address(interface)?, &settings, CONNECT)
+            .await
+            .map_err(|source| on(interface, source))
+    }
+
+    /// An account's own certificate, so that a handshake does not fail for want of one.
+    fn any_identity(&self, interface: &str) -> Result<Option<Identity>, BenchError> {
+        self.rig
+            .accounts_on(interface)
+            .find(|(_, account)| account.certificate.is_some())
+            .map(|(name, _)| self.identity(interface, name.as_str()))
+            .transpose()
+    }
+
     /// Verifies the device's own certificate; both sides are words for a report.
     ///
     /// # Errors
@@ -99,14 +122,7 @@ impl Bench {
         let ca = ca.ok_or_else(|| {
             BenchError::Rig(format!("the rig file names no `tls.ca` for `{interface}`"))
         })?;
-        // An account's own certificate, so that the handshake does not fail for want of one.
-        let identity = self
-            .rig
-            .accounts_on(interface)
-            .find(|(_, account)| account.certificate.is_some())
-            .map(|(name, _)| self.identity(interface, name.as_str()))
-            .transpose()?;
-        let mut settings = self.tls_settings(interface, identity)?;
+        let mut settings = self.tls_settings(interface, self.any_identity(interface)?)?;
         settings.roots = Some(PathBuf::from(self.fill(ca)?));
         let wire = self
             .open_line(interface, &format!("{interface}.wire"))

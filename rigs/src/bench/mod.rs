@@ -12,6 +12,7 @@ mod mqtt;
 mod process;
 mod seal;
 mod session;
+mod specimen;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -81,6 +82,8 @@ pub enum Entry {
 pub struct Bench {
     rig: Rig,
     recorder: Recorder,
+    /// What stands before the names of its lines in the recording.
+    label: &'static str,
     fixed: Values,
     process: tokio::sync::Mutex<Option<Process>>,
     values: Mutex<Values>,
@@ -108,6 +111,16 @@ impl Bench {
         rig_folder: &Path,
         slcert: &Path,
     ) -> Result<Self, BenchError> {
+        Self::with_recorder(rig, work, rig_folder, slcert, (Recorder::new(), "")).await
+    }
+
+    async fn with_recorder(
+        rig: Rig,
+        work: &Path,
+        rig_folder: &Path,
+        slcert: &Path,
+        (recorder, label): (Recorder, &'static str),
+    ) -> Result<Self, BenchError> {
         let fixed = Values::from([
             ("work".to_owned(), work.display().to_string()),
             ("rig".to_owned(), rig_folder.display().to_string()),
@@ -115,7 +128,8 @@ impl Bench {
         ]);
         let bench = Self {
             rig,
-            recorder: Recorder::new(),
+            recorder,
+            label,
             values: Mutex::new(fixed.clone()),
             fixed,
             process: tokio::sync::Mutex::new(None),
@@ -396,7 +410,8 @@ impl Bench {
     /// The line cannot be opened.
     pub async fn open_line(&self, interface: &str, label: &str) -> Result<Line, BenchError> {
         let line = self.open_bare(interface, Leave::InOrder).await?;
-        Ok(Box::new(Recorded::new(line, &self.recorder, label)))
+        let label = format!("{}{label}", self.label);
+        Ok(Box::new(Recorded::new(line, &self.recorder, &label)))
     }
 
     /// Opens the line of an interface; nothing keeps its bytes.
@@ -505,9 +520,10 @@ impl Bench {
             .open_line(interface, &format!("{interface}.wire"))
             .await?;
         let (tls, facts) = self.open_tls_over(interface, wire, &settings).await?;
+        let label = format!("{}{interface}", self.label);
         self.recorder
-            .note(interface, &format!("{} {}", facts.version, facts.suite));
-        Ok(Box::new(Recorded::new(tls, &self.recorder, interface)))
+            .note(&label, &format!("{} {}", facts.version, facts.suite));
+        Ok(Box::new(Recorded::new(tls, &self.recorder, &label)))
     }
 
     /// Comes to an interface.

@@ -89,6 +89,14 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
             known("interface", &name, &interfaces);
         }
     }
+    let elsewhere = rig.specimen.iter().flat_map(|one| &one.interfaces);
+    for (interface, address) in elsewhere {
+        let name = Located {
+            value: interface.clone(),
+            span: address.span.clone(),
+        };
+        known("interface", &name, &interfaces);
+    }
     for (interface, limit) in &rig.policy.sessions {
         let name = Located {
             value: interface.clone(),

@@ -12,6 +12,7 @@ mod name;
 mod operation;
 mod policy;
 mod span;
+mod specimen;
 mod template;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub use policy::{
     PasswordLife, PasswordRules, Policy, SessionLimit, TimeServer, TlsVersion,
 };
 pub use span::Span;
+pub use specimen::Specimen;
 pub use template::{NoValue, Template, Values};
 
 /// The rig file of the simulated device, which is built in.
@@ -51,6 +53,8 @@ pub struct Rig {
     pub dut: Dut,
     /// How the device is started, where it is a process of this machine.
     pub start: Option<Start>,
+    /// A second device of the same type, to compare with.
+    pub specimen: Option<Specimen>,
     /// How the device is switched off and on.
     pub power: Option<Power>,
     /// The ways into the device.
@@ -128,6 +132,13 @@ impl Rig {
     /// The JSON Schema of rig files.
     pub fn schema() -> Schema {
         schema_of::<Self>("slcert rig file")
+    }
+
+    /// How the devices are started that are processes of this machine: the device, and the specimen.
+    pub fn starts(&mut self) -> impl Iterator<Item = &mut Start> {
+        let specimen = self.specimen.as_mut();
+        let specimen = specimen.and_then(|specimen| specimen.start.as_mut());
+        self.start.as_mut().into_iter().chain(specimen)
     }
 
     /// The interface of this name.
@@ -233,6 +244,10 @@ impl Table for Rig {
             "start",
             "How the device is started, where it is a process of this machine.",
         );
+        let specimen = f.optional(
+            "specimen",
+            "A second device of the same type, to compare with.",
+        );
         let power = f.optional(
             "power",
             "How the device is switched off and on; a device that is started here needs none.",
@@ -327,6 +342,7 @@ impl Table for Rig {
         Some(Self {
             dut: dut?,
             start: start?,
+            specimen: specimen?,
             power: power?,
             interfaces: interfaces?,
             accounts: accounts?,

@@ -490,6 +490,11 @@ pub(super) fn acts_or_waits(operation: &str) -> bool {
 /// The last column lists the values that a binding may use as placeholders.
 pub const KNOWN: &[(&str, &str, &[&str])] = &[
     ("identify", "tell vendor, product and firmware", &[]),
+    (
+        "read_serial",
+        "tell the serial number: the one thing in which no two devices of a type are alike",
+        &[],
+    ),
     ("whoami", "tell the user of this session", &[]),
     ("read_output", "read an output", &[]),
     ("write_output", "write an output", &["value"]),

@@ -8,4 +8,4 @@ mod session;
 pub mod suites;
 
 pub(crate) use session::alert;
-pub use session::{Identity, TlsFacts, TlsLine, TlsSettings, open_tls};
+pub use session::{Identity, ShownKey, TlsFacts, TlsLine, TlsSettings, open_tls, shown_key};

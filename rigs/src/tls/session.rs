@@ -1,7 +1,7 @@
 //! A TLS session as a client, by RFC 8446 and RFC 5246.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -9,9 +9,11 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::line::{Line, LineError};
 
@@ -83,22 +85,8 @@ pub async fn open_tls(
     settings: &TlsSettings,
     limit: Duration,
 ) -> Result<(TlsLine, TlsFacts), LineError> {
-    let name =
-        ServerName::try_from(settings.server_name.clone()).map_err(|error| LineError::OurTls {
-            what: format!("the server name `{}`", settings.server_name),
-            why: error.to_string(),
-        })?;
-    let connector = TlsConnector::from(Arc::new(configuration(settings)?));
-    let stream = match timeout(limit, connector.connect(name, line)).await {
-        Err(_) => {
-            return Err(LineError::TimedOut {
-                address: address.to_owned(),
-                limit,
-            });
-        }
-        Ok(Err(error)) => return Err(tls_error(address, error)),
-        Ok(Ok(stream)) => stream,
-    };
+    let config = configuration(settings, &Proof::default())?;
+    let stream = handshake(line, address, settings, config, limit).await?;
     let (_, connection) = stream.get_ref();
     let facts = TlsFacts {
         version: connection
@@ -117,6 +105,70 @@ pub async fn open_tls(
             .collect(),
     };
     Ok((stream, facts))
+}
+
+/// The key of a device's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownKey {
+    /// SHA-256 of the public key with its algorithm, in hexadecimal digits.
+    pub fingerprint: String,
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+}
+
+/// The key that a device proves to hold in a handshake (its signature is verified), whether it then lets the client in or
+/// not.
+///
+/// # Errors
+/// As [`open_tls`], where it proved none.
+pub async fn shown_key(
+    line: Line,
+    address: &str,
+    settings: &TlsSettings,
+    limit: Duration,
+) -> Result<ShownKey, LineError> {
+    let proof = Proof::default();
+    let config = configuration(settings, &proof)?;
+    let ended = handshake(line, address, settings, config, limit).await;
+    let Some(certificate) = proof.get() else {
+        ended?;
+        return Err(LineError::PeerTls {
+            address: address.to_owned(),
+            why: "it showed no certificate".to_owned(),
+        });
+    };
+    let (_, read) = X509Certificate::from_der(certificate).map_err(|error| LineError::PeerTls {
+        address: address.to_owned(),
+        why: error.to_string(),
+    })?;
+    let digest = Sha256::digest(read.public_key().raw);
+    Ok(ShownKey {
+        fingerprint: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        certificate: certificate.to_vec(),
+    })
+}
+
+async fn handshake(
+    line: Line,
+    address: &str,
+    settings: &TlsSettings,
+    config: ClientConfig,
+    limit: Duration,
+) -> Result<TlsLine, LineError> {
+    let name =
+        ServerName::try_from(settings.server_name.clone()).map_err(|error| LineError::OurTls {
+            what: format!("the server name `{}`", settings.server_name),
+            why: error.to_string(),
+        })?;
+    let connector = TlsConnector::from(Arc::new(config));
+    match timeout(limit, connector.connect(name, line)).await {
+        Err(_) => Err(LineError::TimedOut {
+            address: address.to_owned(),
+            limit,
+        }),
+        Ok(Err(error)) => Err(tls_error(address, error)),
+        Ok(Ok(stream)) => Ok(stream),
+    }
 }
 
 /// Names an error of a TLS session: what the peer did, apart from what is ours.
@@ -153,7 +205,7 @@ fn cause(error: &std::io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn configuration(settings: &TlsSettings) -> Result<ClientConfig, LineError> {
+fn configuration(settings: &TlsSettings, proof: &Proof) -> Result<ClientConfig, LineError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -170,7 +222,10 @@ fn configuration(settings: &TlsSettings) -> Result<ClientConfig, LineError> {
         }
         None => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(
+                provider,
+                Arc::clone(proof),
+            ))),
     };
     let mut config = match &settings.identity {
         None => builder.with_no_client_auth(),
@@ -209,7 +264,23 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LineEr
 /// Takes any certificate, so that a device with a bad one can be tested in all else. The signature of the handshake is
 /// still verified: the device has the key of what it shows.
 #[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>, Proof);
+
+/// The certificate whose key the peer has signed the handshake with.
+type Proof = Arc<OnceLock<CertificateDer<'static>>>;
+
+impl AnyCertificate {
+    fn proven(
+        &self,
+        certificate: &CertificateDer<'_>,
+        verified: Result<HandshakeSignatureValid, rustls::Error>,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if verified.is_ok() {
+            let _ = self.1.set(certificate.clone().into_owned());
+        }
+        verified
+    }
+}
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
@@ -229,12 +300,9 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
+        let known = &self.0.signature_verification_algorithms;
+        let verified = verify_tls12_signature(message, certificate, signature, known);
+        self.proven(certificate, verified)
     }
 
     fn verify_tls13_signature(
@@ -243,12 +311,9 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
+        let known = &self.0.signature_verification_algorithms;
+        let verified = verify_tls13_signature(message, certificate, signature, known);
+        self.proven(certificate, verified)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

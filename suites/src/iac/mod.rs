@@ -8,6 +8,7 @@ pub mod cr_1_14;
 pub mod cr_1_1_re_1;
 pub mod cr_1_1_re_2;
 pub mod cr_1_2;
+pub mod cr_1_2_re_1;
 pub mod cr_1_3;
 pub mod cr_1_4;
 pub mod cr_1_5;

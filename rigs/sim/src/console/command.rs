@@ -262,7 +262,7 @@ fn show(controller: &Controller, actor: &Actor, what: &str) -> Result<String, Co
         _ => format!(
             "product={PRODUCT} vendor={VENDOR} firmware={} serial={}",
             controller.firmware_version(),
-            controller.plate.serial
+            controller.serial()
         ),
     })
 }

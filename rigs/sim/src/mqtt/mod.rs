@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::controller::{Controller, StartError};
+use crate::flaw::Defect;
 use crate::pki;
 use crate::store::Store;
 use gate::Gate;
@@ -46,7 +47,7 @@ pub(crate) async fn start(
 ) -> Result<(), StartError> {
     let (replies, waiting) = mpsc::channel(WAITING_REPLIES);
     let gate = Arc::new(Gate::new(Arc::clone(controller), replies));
-    let acceptor = acceptor(store)?;
+    let acceptor = acceptor(store, controller)?;
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let broker = MqttBroker::with_config(config(&gate)).await;
     let mut broker = broker.map_err(failed)?.with_auth_provider(gate.clone());
@@ -75,10 +76,13 @@ pub(crate) async fn start(
 }
 
 /// TLS 1.2 and 1.3 with the device's certificate; clients log in with MQTT's own means.
-fn acceptor(store: &Store) -> Result<TlsAcceptor, StartError> {
+fn acceptor(store: &Store, controller: &Controller) -> Result<TlsAcceptor, StartError> {
     let chain = CertificateDer::pem_file_iter(store.path(pki::SERVER_CHAIN)).map_err(failed)?;
-    let chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    let key = PrivateKeyDer::from_pem_file(store.path(pki::SERVER_KEY)).map_err(failed)?;
+    let mut chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let mut key = PrivateKeyDer::from_pem_file(store.path(pki::SERVER_KEY)).map_err(failed)?;
+    if controller.flaws.enabled(Defect::OneKeyByMqtt) {
+        (chain[0], key) = pki::certify_built_in(store, &controller.plate.serial)?;
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(rustls::ALL_VERSIONS)

@@ -34,7 +34,7 @@ pub(super) async fn run(
         if told_firmware.replace(firmware) != Some(firmware) {
             let identity = json!({
                 "vendor": VENDOR, "product": PRODUCT, "firmware": firmware.to_string(),
-                "serial": controller.plate.serial,
+                "serial": controller.serial(),
             });
             retained(&router, "plant/identity", &identity).await;
         }

@@ -65,6 +65,33 @@ impl Bench {
         base64::engine::general_purpose::STANDARD.encode(bytes)
     }
 
+    /// Another device of the type, with the same flaws.
+    pub async fn sister(&self) -> Self {
+        Self::start(Config {
+            flaws: self.flaws.clone(),
+            ..Config::default()
+        })
+        .await
+    }
+
+    /// The key of the certificate that the device shows at a port with TLS.
+    pub async fn key_at(&self, port: u16) -> Vec<u8> {
+        use x509_parser::prelude::{FromDer, X509Certificate};
+        let address = self.device.ready().address;
+        let config = rustls::ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(self.roots())
+            .with_no_client_auth();
+        let stream = TcpStream::connect((address, port)).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let server = ServerName::IpAddress(address.into());
+        let stream = connector.connect(server, stream).await.unwrap();
+        let certificate = &stream.get_ref().1.peer_certificates().unwrap()[0];
+        let (_, certificate) = X509Certificate::from_der(certificate).unwrap();
+        certificate.public_key().raw.to_vec()
+    }
+
     /// A device that starts with a copy of what this one has stored, as this one would after a power cut.
     pub async fn again(&self) -> Self {
         let copy = tempfile::tempdir().unwrap();

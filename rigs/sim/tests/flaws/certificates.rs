@@ -79,3 +79,33 @@ pub async fn revocations_any_signer(bench: &Bench) -> bool {
     assert_eq!(taken, bench.tls("clients", CLIENT).await.is_err());
     taken
 }
+
+/// Whether another device of the type has the same keys: on Modbus/TLS, and on MQTT.
+async fn same_keys(bench: &Bench) -> (bool, bool) {
+    let sister = bench.sister().await;
+    let ready = bench.device.ready();
+    let (modbus, mqtt) = (ready.modbus_tls, ready.mqtt_tls);
+    (
+        bench.key_at(modbus).await == sister.key_at(modbus).await,
+        bench.key_at(mqtt).await == sister.key_at(mqtt).await,
+    )
+}
+
+pub async fn one_key_for_all(bench: &Bench) -> bool {
+    let (modbus, mqtt) = same_keys(bench).await;
+    assert_eq!(modbus, mqtt);
+    modbus
+}
+
+pub async fn one_key_by_mqtt(bench: &Bench) -> bool {
+    let (modbus, mqtt) = same_keys(bench).await;
+    assert!(!modbus);
+    mqtt
+}
+
+pub async fn one_serial_for_all(bench: &Bench) -> bool {
+    async fn version(bench: &Bench) -> String {
+        bench.logged_in("otto").await.answer("show version").await
+    }
+    version(bench).await == version(&bench.sister().await).await
+}
