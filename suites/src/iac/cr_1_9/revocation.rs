@@ -9,7 +9,7 @@ use slcert_rigs::tls::revocation::ListFault;
 use tokio::time::{Instant, sleep};
 
 use super::issues;
-use crate::hands::{Desk, Hand, hand, restart};
+use crate::hands::{Desk, Hand, hand, ready, restart};
 use crate::offer::{Said, offer};
 use crate::procedure::{Procedure, Stop};
 use crate::session::revoked_within;
@@ -198,13 +198,20 @@ fn told(what: &str, said: &Said) -> String {
     format!("{what}; to the list, the device said: {words}")
 }
 
-/// What the device says to a certificate that it refuses; none where it takes it.
+/// What the device says to a certificate that it refuses; none where it takes it. A device may start anew over a list.
 async fn refusal(p: &Procedure<'_>, identity: &Identity) -> Result<Option<String>, Stop> {
-    Ok(match p.enter(&Who::Certificate(identity)).await? {
-        Entry::In(session) => {
-            session.close().await;
-            None
+    let began = Instant::now();
+    loop {
+        match p.enter(&Who::Certificate(identity)).await {
+            Ok(Entry::In(session)) => {
+                session.close().await;
+                return Ok(None);
+            }
+            Ok(Entry::Refused(answer)) => {
+                return Ok(Some(slcert_reports::excerpt(&answer.text, 200)));
+            }
+            Err(stop) if began.elapsed() >= ready(p) => return Err(stop),
+            Err(_) => sleep(BETWEEN).await,
         }
-        Entry::Refused(answer) => Some(slcert_reports::excerpt(&answer.text, 200)),
-    })
+    }
 }
