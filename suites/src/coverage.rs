@@ -26,6 +26,8 @@ const OPEN: &[(&[&str], &str)] = &[
         "enrolment of certificates has no operations yet",
         &["CR 1.8", "CR 1.14"],
         "enrolment of certificates and shared keys has no operations yet",
+        &["CR 1.14"],
+        "enrolment of shared keys has no operations yet",
     ),
     (
         &["CR 4.2 RE(1)", "CR 4.2 RE(2)"],

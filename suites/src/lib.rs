@@ -78,6 +78,7 @@ pub fn cases() -> Vec<&'static Case> {
         iac::cr_1_7::CASES,
         iac::cr_1_7_re_1::CASES,
         iac::cr_1_7_re_2::CASES,
+        iac::cr_1_8::CASES,
         iac::cr_1_9::CASES,
         iac::cr_1_10::CASES,
         iac::cr_1_11::CASES,

@@ -7,7 +7,7 @@ use crate::hands::{Desk, Hand};
 use crate::procedure::{Procedure, Stop};
 
 /// The operations that change what the device is, most of them by a file.
-pub const CHANGE_THE_DEVICE: [&str; 11] = [
+pub const CHANGE_THE_DEVICE: [&str; 16] = [
     "decommission",
     "install_update",
     "roll_back_update",
@@ -16,6 +16,11 @@ pub const CHANGE_THE_DEVICE: [&str; 11] = [
     "provision_trust",
     "remove_trust",
     "load_revocations",
+    "request_certificate",
+    "install_certificate",
+    "remove_certificate",
+    "trust_authority",
+    "distrust_authority",
     "load_code",
     "run_code",
     "remove_code",

@@ -12,6 +12,7 @@ use crate::alert::Alerts;
 use crate::approval::Interlock;
 use crate::audit::{Audit, Category, Event, Source};
 use crate::boundary::Boundary;
+use crate::certificate::Shown;
 use crate::clock::Clock;
 use crate::code::{BadProgram, Loaded};
 use crate::firmware::{BadImage, Firmware};
@@ -151,6 +152,7 @@ pub(crate) struct Controller {
     pub(crate) firmware: Mutex<Firmware>,
     pub(crate) code: Mutex<Loaded>,
     pub(crate) boundary: Boundary,
+    pub(crate) certificate: Arc<Shown>,
     pub(crate) revocations: Arc<Revocations>,
     /// Who wrote the output last, where that is somebody whose loss can be told.
     pub(crate) master: Mutex<Option<Master>>,
@@ -204,6 +206,7 @@ impl Controller {
         )?;
         Ok(Self {
             boundary: Boundary::open(store.clone(), flaws.clone())?,
+            certificate: Arc::new(Shown::open(&store)?),
             revocations: Arc::new(Revocations::open(&store, &flaws)?),
             firmware: Mutex::new(Firmware::boot(&store, &flaws, &audit)?),
             code: Mutex::new(Loaded::open(&store, &flaws)?),

@@ -74,6 +74,12 @@ flaws! {
     NoMinimumAge "no-minimum-age" "CR 1.7 RE(1)" "a password may be changed again at once whatever its least age";
     NoMaximumAge "no-maximum-age" "CR 1.7 RE(1)" "a person's password never expires";
     ProcessPasswordsNeverExpire "process-passwords-never-expire" "CR 1.7 RE(2)" "a process's password never expires";
+    RequestUnproven "request-unproven" "CR 1.8" "a request for a certificate is signed with another key than it is for";
+    CertificateForAnyKey "certificate-for-any-key" "CR 1.8" "a certificate for another key than the request's is installed";
+    CertificateOfAnyAuthority "certificate-of-any-authority" "CR 1.8" "a certificate is installed whoever issued it";
+    RenewalIgnored "renewal-ignored" "CR 1.8" "a renewed certificate is acknowledged, and the one before goes on";
+    MqttKeepsCertificate "mqtt-keeps-certificate" "CR 1.8" "MQTT shows the delivered certificate, whichever is installed";
+    DistrustIgnored "distrust-ignored" "CR 1.8" "an authority that is trusted no more is acknowledged, and stays trusted";
     ServerCertificateAsClient "server-certificate-as-client" "CR 1.9" "Modbus/TLS takes a client certificate that is for servers only";
     ClientAsAuthority "client-as-authority" "CR 1.9" "Modbus/TLS takes a certificate that another client has issued";
     RevocationsIgnored "revocations-ignored" "CR 1.9" "a list of revoked certificates is acknowledged and not used";

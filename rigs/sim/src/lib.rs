@@ -28,6 +28,7 @@ mod args;
 mod audit;
 mod backup;
 mod boundary;
+mod certificate;
 mod clock;
 mod code;
 mod component;

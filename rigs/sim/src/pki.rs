@@ -155,7 +155,7 @@ pub(crate) fn certify_built_in(
     store: &Store,
     serial: &str,
 ) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), StartError> {
-    let address = store.read(ADDRESS)?.unwrap_or(Ipv4Addr::LOCALHOST);
+    let address = address_of(store);
     let mut params = CertificateParams::default();
     params.distinguished_name = subject(&authority_name(serial));
     let pem = store.read_bytes(CA_KEY)?.unwrap_or_default();
@@ -164,6 +164,12 @@ pub(crate) fn certify_built_in(
     let certificate = server(serial, address).signed_by(&key, &Issuer::new(params, issuer));
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
     Ok((certificate.map_err(pki)?.der().clone(), key.into()))
+}
+
+/// The address that the device has for as long as its store is there.
+pub(crate) fn address_of(store: &Store) -> Ipv4Addr {
+    let stored = store.read(ADDRESS);
+    stored.ok().flatten().unwrap_or(Ipv4Addr::LOCALHOST)
 }
 
 /// The key of two flaws, which is in every device of the type.
@@ -175,7 +181,8 @@ fn authority_name(serial: &str) -> String {
     format!("TC-100 {serial} device CA")
 }
 
-fn server(serial: &str, address: Ipv4Addr) -> CertificateParams {
+/// What a certificate of the device's own says.
+pub(crate) fn server(serial: &str, address: Ipv4Addr) -> CertificateParams {
     let mut server = leaf(
         &format!("tc-100-{serial}"),
         ExtendedKeyUsagePurpose::ServerAuth,

@@ -135,6 +135,17 @@ impl Store {
         })
     }
 
+    /// Removes a file, where it is there.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::new("remove", path, cause))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Replaces a symbolic link.
     pub(crate) fn link(&self, name: &str, target: &Path) -> Result<PathBuf, StoreError> {
         let path = self.path(name);

@@ -71,6 +71,12 @@ shown! {
     service_account "service-account";
     server_certificate_as_client "server-certificate-as-client";
     client_as_authority "client-as-authority";
+    request_unproven "request-unproven";
+    certificate_for_any_key "certificate-for-any-key";
+    certificate_of_any_authority "certificate-of-any-authority";
+    renewal_ignored "renewal-ignored";
+    mqtt_keeps_certificate "mqtt-keeps-certificate";
+    distrust_ignored "distrust-ignored";
     revocations_ignored "revocations-ignored";
     revocations_forgotten "revocations-forgotten";
     revocations_any_signer "revocations-any-signer";
@@ -249,8 +255,10 @@ mod shows {
         rule_off_by_one, udp_bridged_out,
     };
     pub use super::certificates::{
-        one_key_by_mqtt, one_key_for_all, one_serial_for_all, revocations_any_signer,
-        revocations_forgotten, revocations_ignored,
+        certificate_for_any_key, certificate_of_any_authority, distrust_ignored,
+        mqtt_keeps_certificate, one_key_by_mqtt, one_key_for_all, one_serial_for_all,
+        renewal_ignored, request_unproven, revocations_any_signer, revocations_forgotten,
+        revocations_ignored,
     };
     use super::common::mqtt::{V5, gateway};
     pub use super::factor::{

@@ -97,6 +97,22 @@ impl Bench {
             .map_err(|source| on(interface, source))
     }
 
+    /// The names by which the device is known on its interfaces with TLS, each once.
+    ///
+    /// # Errors
+    /// A placeholder has no value.
+    pub fn server_names(&self) -> Result<Vec<String>, BenchError> {
+        let mut names = Vec::new();
+        for (name, interface) in &self.rig.interfaces {
+            if interface.tls.is_some() {
+                names.push(self.tls_settings(name.as_str(), None)?.server_name);
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
     /// An account's own certificate, so that a handshake does not fail for want of one.
     fn any_identity(&self, interface: &str) -> Result<Option<Identity>, BenchError> {
         self.rig

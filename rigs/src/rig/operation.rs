@@ -459,6 +459,7 @@ const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
 const ACT_OR_WAIT: [&str; 19] = [
+const ACT_OR_WAIT: [&str; 18] = [
     "alerts",
     "break_audit",
     "break_erasure",
@@ -473,8 +474,10 @@ const ACT_OR_WAIT: [&str; 19] = [
     "mend_filter",
     "restore_rules",
     "recommission",
+    "remove_certificate",
     "remove_code",
     "remove_trust",
+    "request_certificate",
     "roll_back_update",
     "run_code",
     "verify_erasure",
@@ -669,6 +672,31 @@ pub const KNOWN: &[(&str, &str, &[&str])] = &[
     (
         "remove_trust",
         "forget a root of trust of the owner's",
+        &["name"],
+    ),
+    (
+        "request_certificate",
+        "make a request for a certificate of the device's own (PKCS#10); `answer` finds it in PEM",
+        &[],
+    ),
+    (
+        "install_certificate",
+        "take a certificate for the device's request, and show it from then on: a chain in PEM, leaf first",
+        FILE,
+    ),
+    (
+        "remove_certificate",
+        "forget the certificate that was installed, and show again the one before it",
+        &[],
+    ),
+    (
+        "trust_authority",
+        "take an authority of certificates, in PEM, into the list of those that are trusted",
+        &["name", "data", "text", "file", "size"],
+    ),
+    (
+        "distrust_authority",
+        "take an authority of certificates out of the list of those that are trusted",
         &["name"],
     ),
     (

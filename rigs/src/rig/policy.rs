@@ -35,6 +35,8 @@ pub struct Policy {
     pub banner: Option<Pattern>,
     /// The oldest version of TLS that may be offered.
     pub tls_oldest: Option<TlsVersion>,
+    /// The least strength of the keys that the device makes for its certificates, in bits.
+    pub key_strength: Option<u32>,
     /// How many entries the audit log keeps.
     pub audit_capacity: Option<u32>,
     /// What a full audit log does with a new entry.
@@ -319,6 +321,10 @@ impl Table for Policy {
             "tls_oldest",
             "The oldest version of TLS that the device offers.",
         );
+        let key_strength = f.optional(
+            "key_strength",
+            "The least strength of the keys that the device makes for its certificates, in bits of NIST SP 800-57: 112 (RSA of 2048 bits) where left out, 128 is RSA of 3072 bits or a curve of 256.",
+        );
         let audit_capacity = f.optional("audit_capacity", "How many entries the audit log keeps.");
         let audit_full = f.optional(
             "audit_full",
@@ -386,6 +392,7 @@ impl Table for Policy {
             identifiers: identifiers?,
             banner: banner?,
             tls_oldest: tls_oldest?,
+            key_strength: key_strength?,
             audit_capacity: audit_capacity?,
             audit_full: audit_full?,
             audit_warning,

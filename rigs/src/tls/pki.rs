@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pem::{EncodeConfig, LineEnding, Pem};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -105,8 +106,18 @@ impl Authority {
     /// # Errors
     /// The system has no random numbers.
     pub fn foreign() -> Result<Self, LineError> {
+        Self::new("Foreign CA")
+    }
+
+    /// A new authority of this name.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn new(name: &str) -> Result<Self, LineError> {
         let key = KeyPair::generate().map_err(|error| unusable("a new key", &error))?;
-        let mut params = named("Foreign CA")?;
+        let mut params = named(name)?;
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2099, 1, 1);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params
@@ -246,6 +257,12 @@ fn extension(oid: &[u64], tag: u8, role: &str) -> CustomExtension {
     let mut content = vec![tag, role.len() as u8];
     content.extend_from_slice(role);
     CustomExtension::from_oid_content(oid, content)
+}
+
+/// Text in PEM, with plain ends of lines.
+pub(super) fn pem_of(tag: &str, der: &[u8]) -> String {
+    let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
+    pem::encode_config(&Pem::new(tag, der), lines)
 }
 
 pub(super) fn unusable(what: &str, error: &dyn std::fmt::Display) -> LineError {

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pem::{EncodeConfig, LineEnding, Pem};
 use rcgen::{
     CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevocationReason,
     RevokedCertParams, SerialNumber, date_time_ymd,
@@ -12,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::pki::{Authority, unusable};
+use super::pki::{Authority, pem_of, unusable};
 use super::session::Identity;
 use crate::line::LineError;
 
@@ -47,12 +46,17 @@ static LAST: AtomicU64 = AtomicU64::new(0);
 fn next_date() -> u64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let after = |last: u64| now.saturating_sub(AGE).max(last + 1);
-    let date = |last| Some(after(last));
-    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, date);
-    after(last.unwrap_or_else(|last| last))
+        .unwrap_or_default();
+    growing(&LAST, now.as_secs().saturating_sub(AGE))
+}
+
+/// This number, or the next one after the last that was given out.
+pub(super) fn growing(last: &AtomicU64, wanted: u64) -> u64 {
+    let next = |last: u64| wanted.max(last.saturating_add(1));
+    let before = last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+        Some(next(last))
+    });
+    next(before.unwrap_or_else(|last| last))
 }
 
 impl Authority {
@@ -97,8 +101,7 @@ impl Authority {
             // The signature is the last member of the list.
             *last ^= 0x01;
         }
-        let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
-        Ok(pem::encode_config(&Pem::new("X509 CRL", der), lines))
+        Ok(pem_of("X509 CRL", &der))
     }
 }
 

@@ -141,11 +141,22 @@ pub async fn shown_key(
         address: address.to_owned(),
         why: error.to_string(),
     })?;
-    let digest = Sha256::digest(read.public_key().raw);
     Ok(ShownKey {
-        fingerprint: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        fingerprint: fingerprint(read.public_key().raw),
         certificate: certificate.to_vec(),
     })
+}
+
+/// SHA-256 in hexadecimal digits.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The leaf of a chain in PEM, DER; none where it holds no certificate.
+pub fn first_certificate(chain: &str) -> Option<Vec<u8>> {
+    let first = CertificateDer::pem_slice_iter(chain.as_bytes()).next()?;
+    Some(first.ok()?.to_vec())
 }
 
 async fn handshake(

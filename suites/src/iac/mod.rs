@@ -15,6 +15,7 @@ pub mod cr_1_5;
 pub mod cr_1_7;
 pub mod cr_1_7_re_1;
 pub mod cr_1_7_re_2;
+pub mod cr_1_8;
 pub mod cr_1_9;
 pub mod ndr_1_13;
 pub mod ndr_1_13_re_1;

@@ -31,7 +31,11 @@ const HELP: &[&str] = &[
     "code run | show | remove",
     "trust add NAME BASE64",
     "trust remove NAME",
+    "trust authority NAME BASE64",
+    "trust distrust NAME",
     "trust revoked BASE64",
+    "certificate request | remove",
+    "certificate install BASE64",
     "user list",
     "user add NAME ROLE",
     "user del | passwd | unlock | disable | enable NAME",
@@ -153,6 +157,18 @@ pub(crate) fn run(
         }
         ["trust", "add", name, data] => controller.add_root(actor, name, data).map(|()| ok())?,
         ["trust", "remove", name] => controller.remove_root(actor, name).map(|()| ok())?,
+        ["trust", "authority", name, data] => controller
+            .trust_authority(actor, name, data)
+            .map(|()| ok())?,
+        ["trust", "distrust", name] => controller.distrust_authority(actor, name).map(|()| ok())?,
+        ["certificate", "request"] => {
+            let request = controller.request_certificate(actor)?;
+            listed(request.lines().map(str::to_owned).collect())
+        }
+        ["certificate", "install", data] => {
+            controller.install_certificate(actor, data).map(|()| ok())?
+        }
+        ["certificate", "remove"] => controller.remove_certificate(actor).map(|()| ok())?,
         ["trust", "revoked", data] => controller.load_revocations(actor, data).map(|()| ok())?,
         ["config", "set", key, _, ..] => {
             let value = rest(line, 3);

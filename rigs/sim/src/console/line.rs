@@ -3,12 +3,14 @@
 /// Bytes a line may have.
 const LONGEST: usize = 256;
 /// The commands that take more: one word of base64.
-const LONG_COMMANDS: [&[u8]; 5] = [
+const LONG_COMMANDS: [&[u8]; 7] = [
     b"restore ",
     b"config import ",
     b"update install ",
     b"code load ",
     b"trust revoked ",
+    b"trust authority ",
+    b"certificate install ",
 ];
 
 const BACKSPACE: u8 = 0x08;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -36,16 +36,13 @@ const FALSIFIED: Duration = Duration::from_secs(2);
 /// TLS 1.2 and 1.3 with the device's certificate; clients must have one of the device's CA.
 pub(crate) fn acceptor(controller: &Controller) -> Result<TlsAcceptor, StartError> {
     let store = &controller.store;
-    let chain = certificates(store, pki::SERVER_CHAIN)?;
-    let key = PrivateKeyDer::from_pem_file(store.path(pki::SERVER_KEY)).map_err(unreadable)?;
     let verifier = Verifier::new(certificates(store, pki::CA)?, controller)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(rustls::ALL_VERSIONS)
         .map_err(unreadable)?
         .with_client_cert_verifier(Arc::new(verifier))
-        .with_single_cert(chain, key)
-        .map_err(unreadable)?;
+        .with_cert_resolver(Arc::clone(&controller.certificate) as _);
     // A session that has ended stays ended: every connection shows its certificate anew.
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

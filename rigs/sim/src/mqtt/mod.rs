@@ -17,16 +17,12 @@ use std::time::Duration;
 
 use mqtt5::broker::{BrokerConfig, MqttBroker, StorageBackendType};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::controller::{Controller, StartError};
-use crate::flaw::Defect;
-use crate::pki;
 use crate::store::Store;
 use gate::Gate;
 
@@ -77,19 +73,14 @@ pub(crate) async fn start(
 
 /// TLS 1.2 and 1.3 with the device's certificate; clients log in with MQTT's own means.
 fn acceptor(store: &Store, controller: &Controller) -> Result<TlsAcceptor, StartError> {
-    let chain = CertificateDer::pem_file_iter(store.path(pki::SERVER_CHAIN)).map_err(failed)?;
-    let mut chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    let mut key = PrivateKeyDer::from_pem_file(store.path(pki::SERVER_KEY)).map_err(failed)?;
-    if controller.flaws.enabled(Defect::OneKeyByMqtt) {
-        (chain[0], key) = pki::certify_built_in(store, &controller.plate.serial)?;
-    }
+    let (serial, flaws) = (&controller.plate.serial, &controller.flaws);
+    let shown = controller.certificate.by_mqtt(store, serial, flaws)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(rustls::ALL_VERSIONS)
         .map_err(failed)?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(failed)?;
+        .with_cert_resolver(shown);
     // A session that has ended stays ended.
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

@@ -3,14 +3,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{
-    CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, Issuer,
-    KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, PublicKeyData, RevokedCertParams, SerialNumber,
+    SignatureAlgorithm, date_time_ymd,
 };
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer};
+use x509_parser::prelude::{FromDer, X509Certificate, X509CertificationRequest};
 
-use super::common::Bench;
+use super::common::{Bench, Console};
 
 /// The client that is revoked.
 const CLIENT: &str = "scada-oper";
@@ -86,8 +87,8 @@ async fn same_keys(bench: &Bench) -> (bool, bool) {
     let ready = bench.device.ready();
     let (modbus, mqtt) = (ready.modbus_tls, ready.mqtt_tls);
     (
-        bench.key_at(modbus).await == sister.key_at(modbus).await,
-        bench.key_at(mqtt).await == sister.key_at(mqtt).await,
+        bench.key_shown_at(modbus).await == sister.key_shown_at(modbus).await,
+        bench.key_shown_at(mqtt).await == sister.key_shown_at(mqtt).await,
     )
 }
 
@@ -108,4 +109,136 @@ pub async fn one_serial_for_all(bench: &Bench) -> bool {
         bench.logged_in("otto").await.answer("show version").await
     }
     version(bench).await == version(&bench.sister().await).await
+}
+
+/// An authority that the device may be told to trust.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = named("Plant CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self {
+            issuer: Issuer::new(params, key),
+            pem,
+        }
+    }
+
+    /// A certificate for a key, in base64.
+    fn certify(&self, key: &impl PublicKeyData) -> String {
+        let made = named("tc-100").signed_by(key, &self.issuer).unwrap();
+        BASE64.encode(made.pem())
+    }
+
+    async fn be_trusted(&self, console: &mut Console) {
+        let trust = format!("trust authority plant {}", BASE64.encode(&self.pem));
+        assert_eq!(console.answer(&trust).await, "OK");
+    }
+}
+
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+/// The public key of a request.
+struct Asked(Vec<u8>);
+
+impl PublicKeyData for Asked {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
+/// The device's request: the key that it is for, and whether it is signed with it.
+async fn requested(console: &mut Console) -> (Asked, bool) {
+    let mut lines = console.ask("certificate request").await;
+    assert_eq!(lines.pop().unwrap(), "OK");
+    let der = CertificateSigningRequestDer::from_pem_slice(lines.join("\n").as_bytes()).unwrap();
+    let (_, request) = X509CertificationRequest::from_der(&der).unwrap();
+    let key = &request.certification_request_info.subject_pki;
+    let key = Asked(key.subject_public_key.data.to_vec());
+    (key, request.verify_signature().is_ok())
+}
+
+async fn install(console: &mut Console, certificate: &str) -> bool {
+    let said = console
+        .answer(&format!("certificate install {certificate}"))
+        .await;
+    assert!(said == "OK" || said == "error: bad value", "{said}");
+    said == "OK"
+}
+
+/// Enrols the device with a new authority; the key that is certified.
+async fn enrolled(console: &mut Console, authority: &Authority) -> Vec<u8> {
+    let (key, proven) = requested(console).await;
+    assert!(proven);
+    assert!(install(console, &authority.certify(&key)).await);
+    key.subject_public_key_info()
+}
+
+pub async fn request_unproven(bench: &Bench) -> bool {
+    !requested(&mut bench.logged_in("ada").await).await.1
+}
+
+pub async fn certificate_for_any_key(bench: &Bench) -> bool {
+    let (mut console, authority) = (bench.logged_in("ada").await, Authority::new());
+    authority.be_trusted(&mut console).await;
+    requested(&mut console).await;
+    let other = authority.certify(&KeyPair::generate().unwrap());
+    install(&mut console, &other).await
+}
+
+pub async fn certificate_of_any_authority(bench: &Bench) -> bool {
+    let (mut console, authority) = (bench.logged_in("ada").await, Authority::new());
+    let (key, _) = requested(&mut console).await;
+    install(&mut console, &authority.certify(&key)).await
+}
+
+pub async fn renewal_ignored(bench: &Bench) -> bool {
+    let (mut console, authority) = (bench.logged_in("ada").await, Authority::new());
+    authority.be_trusted(&mut console).await;
+    let port = bench.device.ready().modbus_tls;
+    let first = enrolled(&mut console, &authority).await;
+    assert_eq!(bench.key_shown_at(port).await, first);
+    let second = enrolled(&mut console, &authority).await;
+    bench.key_shown_at(port).await != second
+}
+
+pub async fn mqtt_keeps_certificate(bench: &Bench) -> bool {
+    let (mut console, authority) = (bench.logged_in("ada").await, Authority::new());
+    authority.be_trusted(&mut console).await;
+    let delivered = bench.key_shown_at(bench.device.ready().mqtt_tls).await;
+    let key = enrolled(&mut console, &authority).await;
+    assert_eq!(
+        bench.key_shown_at(bench.device.ready().modbus_tls).await,
+        key
+    );
+    let kept = bench.key_shown_at(bench.device.ready().mqtt_tls).await != key;
+    assert_eq!(console.answer("certificate remove").await, "OK");
+    assert_eq!(
+        bench.key_shown_at(bench.device.ready().mqtt_tls).await,
+        delivered
+    );
+    kept
+}
+
+pub async fn distrust_ignored(bench: &Bench) -> bool {
+    let (mut console, authority) = (bench.logged_in("ada").await, Authority::new());
+    authority.be_trusted(&mut console).await;
+    enrolled(&mut console, &authority).await;
+    assert_eq!(console.answer("trust distrust plant").await, "OK");
+    let (key, _) = requested(&mut console).await;
+    install(&mut console, &authority.certify(&key)).await
 }
