@@ -102,7 +102,6 @@ impl Device {
         purge::carry_out(&store, &config.flaws)?;
         let flaws = config.flaws.clone();
         let delivered = |serial: &str| provisioning::provision(&store, &flaws, serial, address);
-        let delivered = |serial: &str| provisioning::provision(&store, serial, address, &flaws);
         let controller = Controller::open(store.clone(), config.flaws, delivered)?;
         let controller = Arc::new(controller);
 

@@ -55,7 +55,7 @@ flaws! {
     OtpStaysGood "otp-stays-good" "CR 1.1 RE(2)" "codes of a second factor are taken for a minute after their time";
     OtpIsEnough "otp-is-enough" "CR 1.1 RE(2)" "with the code of a second factor any password is taken";
     AnyClientCertificate "any-client-certificate" "CR 1.2" "Modbus/TLS takes a client certificate of any issuer";
-    OneKeyForAll "one-key-for-all" "CR 1.2 RE(1)" "every device of the type has the same key in a certificate of its own";
+    OneKeyForType "one-key-for-type" "CR 1.2 RE(1)" "every device of the type has the same key in a certificate of its own";
     OneKeyByMqtt "one-key-by-mqtt" "CR 1.2 RE(1)" "every device of the type has the same key on MQTT";
     OneSerialForAll "one-serial-for-all" "CR 1.2 RE(1)" "every device of the type tells the same serial number";
     DisabledLogsInByMqtt "disabled-logs-in-by-mqtt" "CR 1.3" "a disabled account still logs in by MQTT";

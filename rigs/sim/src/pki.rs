@@ -73,7 +73,7 @@ pub(crate) fn issue(
     write(store, CA_KEY, &ca.issuer.key().serialize_pem())?;
     write(store, "pki/foreign-ca.pem", &foreign.certificate.pem())?;
 
-    let key = if flaws.enabled(Defect::OneKeyForAll) {
+    let key = if flaws.enabled(Defect::OneKeyForType) {
         built_in_key()?
     } else {
         KeyPair::generate().map_err(pki)?

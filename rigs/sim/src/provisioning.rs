@@ -12,7 +12,6 @@ use crate::controller::{PRODUCT, StartError, State};
 use crate::factor::Factor;
 use crate::firmware::{self, Signer, Version};
 use crate::flaw::{Defect, FlawSet};
-use crate::flaw::FlawSet;
 use crate::import;
 use crate::password::{self, Hash};
 use crate::peer::{PEERS, Peer};
@@ -118,7 +117,6 @@ pub(crate) fn provision(
     flaws: &FlawSet,
     serial: &str,
     address: Ipv4Addr,
-    flaws: &FlawSet,
 ) -> Result<State, StartError> {
     let now = jiff::Timestamp::now().as_millisecond();
     let mut state = State::default();
@@ -149,7 +147,6 @@ pub(crate) fn provision(
     }
     let keys = state.peers.iter().map(|(name, peer)| (&**name, peer.hex()));
     let keys = keys.collect();
-    let issued = pki::issue(store, serial, address)?;
     let issued = pki::issue(store, serial, address, flaws)?;
     vendor_files(store)?;
     let sheet = Sheet {

@@ -57,7 +57,7 @@ shown! {
     otp_stays_good "otp-stays-good";
     otp_is_enough "otp-is-enough";
     any_client_certificate "any-client-certificate";
-    one_key_for_all "one-key-for-all";
+    one_key_for_type "one-key-for-type";
     one_key_by_mqtt "one-key-by-mqtt";
     one_serial_for_all "one-serial-for-all";
     disabled_logs_in_by_mqtt "disabled-logs-in-by-mqtt";
@@ -256,7 +256,7 @@ mod shows {
     };
     pub use super::certificates::{
         certificate_for_any_key, certificate_of_any_authority, distrust_ignored,
-        mqtt_keeps_certificate, one_key_by_mqtt, one_key_for_all, one_serial_for_all,
+        mqtt_keeps_certificate, one_key_by_mqtt, one_key_for_type, one_serial_for_all,
         renewal_ignored, request_unproven, revocations_any_signer, revocations_forgotten,
         revocations_ignored,
     };

@@ -458,8 +458,7 @@ slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 const FILE: &[&str] = &["data", "text", "file", "size"];
 
 /// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
-const ACT_OR_WAIT: [&str; 19] = [
-const ACT_OR_WAIT: [&str; 18] = [
+const ACT_OR_WAIT: [&str; 21] = [
     "alerts",
     "break_audit",
     "break_erasure",

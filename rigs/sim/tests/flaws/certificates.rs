@@ -92,7 +92,7 @@ async fn same_keys(bench: &Bench) -> (bool, bool) {
     )
 }
 
-pub async fn one_key_for_all(bench: &Bench) -> bool {
+pub async fn one_key_for_type(bench: &Bench) -> bool {
     let (modbus, mqtt) = same_keys(bench).await;
     assert_eq!(modbus, mqtt);
     modbus
