@@ -51,6 +51,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.inbox.send(bytes).await.map_err(failed)
     }
 
+    /// Closes our side; what the peer still sends can be received.
+    ///
+    /// # Errors
+    /// As [`Raw::send`].
+    pub async fn finish(&mut self) -> Result<(), RawError> {
+        self.inbox.finish().await.map_err(failed)
+    }
+
     /// Receives one packet, legal or not; `None` is silence for `limit`.
     ///
     /// A packet that is not complete by then, or by the end of the connection, is handed back as far as it came, and so

@@ -11,6 +11,11 @@ use super::target::Target;
 /// How many times its usual time a right request may take, with [`LEAST`] at least.
 const PATIENCE: u32 = 20;
 const LEAST: Duration = Duration::from_millis(600);
+/// An answer that takes so many times its usual time, with [`DRIFT`] at least, is late: where the fastest of [`PROBES`] is, the
+/// device has slowed down, for a bench is not late so often in a row.
+const LATE: u32 = 20;
+const DRIFT: Duration = Duration::from_millis(100);
+const PROBES: u32 = 6;
 /// How many times longer it is waited for before a device that is slow counts as dead.
 const SLOW: u32 = 8;
 /// The time between two tries of a new connection.
@@ -57,14 +62,46 @@ impl<'d, T: Target> Device<'d, T> {
             let what = "the device's process ended";
             return Some(Finding::new(Oracle::Restart, what, what));
         }
-        if let Err(first) = self.target.serves(self.patience()).await {
-            return Some(self.told_apart(first, thorough).await);
+        match self.target.serves(self.patience()).await {
+            Err(first) => return Some(self.told_apart(first, thorough).await),
+            Ok(took) if took > self.late() => {
+                if let Some(found) = self.drifted(took).await {
+                    return Some(found);
+                }
+            }
+            Ok(_) => {}
         }
         let strained = self.bench.strain().into_iter().find(bad)?;
-        Some(Finding::new(
+        let mut found = Finding::new(
             Oracle::Essential,
             format!("the essential function `{}` went bad", strained.function),
             strained.words(),
+        );
+        found.since = Instant::now().checked_sub(strained.longest);
+        Some(found)
+    }
+
+    fn late(&self) -> Duration {
+        DRIFT.max(self.usual * LATE)
+    }
+
+    /// Whether the device answers late each time.
+    async fn drifted(&self, first: Duration) -> Option<Finding> {
+        let mut fastest = first;
+        for _ in 1..PROBES {
+            fastest = fastest.min(self.target.serves(self.patience()).await.ok()?);
+            if fastest <= self.late() {
+                return None;
+            }
+        }
+        Some(Finding::by_silence(
+            Oracle::Slow,
+            "a right request is answered late",
+            format!(
+                "after {} ms at best of {PROBES} times; {} ms before anything was sent",
+                fastest.as_millis(),
+                self.usual.as_millis()
+            ),
         ))
     }
 

@@ -22,6 +22,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const LATER: usize = 16;
 /// How long isolating one finding may take.
 const ISOLATION: Duration = Duration::from_secs(40);
+/// How long after an input what it did to an essential function shows at the latest.
+const SHOWN: Duration = Duration::from_millis(100);
 /// How long all findings of a suite may take, with twice the time that inputs are sent for on top.
 const ISOLATIONS: Duration = Duration::from_secs(60);
 /// The most findings that are isolated in one suite.
@@ -186,6 +188,9 @@ impl<T: Target> Engine<'_, T> {
             _ => found,
         };
         *link = None;
+        if let Some(since) = found.since {
+            self.window.forget_after(since + SHOWN);
+        }
         let left = (ISOLATIONS + self.budget.time * 2).saturating_sub(self.paused);
         let limit = ISOLATION.min(left);
         let isolated = isolate(&self.device, self.budget.seed, &self.window, &found, limit).await;

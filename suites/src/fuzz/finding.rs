@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tokio::time::Instant;
+
 /// What judges: each finding names its oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Oracle {
@@ -116,6 +118,8 @@ pub struct Finding {
     pub seen: String,
     /// Whether it rests on an answer that did not come in time: a bench may be late, too.
     pub by_silence: bool,
+    /// When it began, where that is known: what was sent later is not its cause.
+    pub since: Option<Instant>,
 }
 
 impl Finding {
@@ -126,6 +130,7 @@ impl Finding {
             what: what.into(),
             seen: seen.into(),
             by_silence: false,
+            since: None,
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 /// One thing done on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
+    /// The bench's account comes in, unless it has on this connection. Inputs hold no secret.
+    Login,
     /// Bytes, in one segment.
     Send(Vec<u8>),
     /// Nothing, for a while.
@@ -50,7 +52,7 @@ impl Input {
     pub fn size(&self) -> usize {
         let sizes = self.acts.iter().map(|act| match act {
             Act::Send(bytes) => bytes.len(),
-            Act::Pause(_) | Act::Shut => 0,
+            Act::Login | Act::Pause(_) | Act::Shut => 0,
         });
         sizes.sum()
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::device::Device;
 use super::finding::{Finding, Oracle};
@@ -15,6 +15,8 @@ use super::window::{Window, kept};
 const TRIES: u32 = 3;
 /// The most inputs among which the cause of a silence is looked for: a bench that was late has no cause among them.
 const SILENCE: usize = 64;
+/// How long a device may take to go down.
+const MOMENT: Duration = Duration::from_millis(150);
 /// The most steps of shrinking one input.
 const STEPS: u32 = 4000;
 
@@ -117,7 +119,7 @@ pub async fn replay<T: Target>(
     thorough: bool,
 ) -> Result<Option<Finding>, String> {
     device.recover(true).await?;
-    Ok(run(device, inputs, thorough, &|_| true).await)
+    Ok(run(device, inputs, thorough, true, &|_| true).await)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -266,7 +268,11 @@ impl<T: Target> Isolation<'_, T> {
         let plain: Vec<Input> = inputs.iter().map(|one| one.input.clone()).collect();
         let sought = self.sought.clone();
         let late = sought.oracle == Oracle::Essential;
-        let found = run(self.device, &plain, late, &|found| found.is_like(&sought)).await;
+        let grave = sought.oracle.is_about_the_device();
+        let found = run(self.device, &plain, late, grave, &|found| {
+            found.is_like(&sought)
+        })
+        .await;
         match found {
             Some(found) if found.is_like(&self.sought) => {
                 self.seen = Some(found);
@@ -282,6 +288,7 @@ async fn run<T: Target>(
     device: &Device<'_, T>,
     inputs: &[Input],
     late: bool,
+    grave: bool,
     sought: &(dyn Fn(&Finding) -> bool + Send + Sync),
 ) -> Option<Finding> {
     let mut link = None;
@@ -318,10 +325,15 @@ async fn run<T: Target>(
         }
     }
     drop(link);
-    let whole = if late {
+    let mut whole = if late {
         device.look_later().await
     } else {
         device.look(false).await
     };
+    if whole.is_none() && other.is_none() && grave {
+        // A device may take a moment to go down.
+        sleep(MOMENT).await;
+        whole = device.look(false).await;
+    }
     whole.or(other)
 }

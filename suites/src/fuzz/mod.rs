@@ -12,6 +12,7 @@ pub mod generate;
 pub mod input;
 mod isolate;
 pub mod modbus;
+pub mod mqtt;
 pub mod reproducer;
 pub mod target;
 mod window;
@@ -175,7 +176,11 @@ pub async fn replay(p: &Procedure<'_>, inputs: &[Input]) -> Result<Option<Findin
             let target = modbus::serial(p).map_err(|stop| stop.reason)?;
             replay_on(p.bench(), &target, inputs).await
         }
-        _ => Err(format!("no fuzz suite speaks to `{}`", p.name())),
+        InterfaceKind::Mqtt => {
+            let target = mqtt::broker(p).map_err(|stop| stop.reason)?;
+            replay_on(p.bench(), &target, inputs).await
+        }
+        InterfaceKind::Console => Err(format!("no fuzz suite speaks to `{}`", p.name())),
     }
 }
 

@@ -61,6 +61,8 @@ pub struct InputText {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ActText {
+    /// The account of the suite comes in.
+    Login(bool),
     /// Bytes, in hexadecimal.
     Send(String),
     /// A pause, in milliseconds.
@@ -175,6 +177,7 @@ impl InputText {
                 ActText::PauseMs(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
             }
             Act::Shut => ActText::Shut(true),
+            Act::Login => ActText::Login(true),
         });
         Self {
             label: input.label.clone(),
@@ -199,7 +202,8 @@ impl InputText {
                     acts.push(Act::Pause(Duration::from_millis((*millis).min(60_000))))
                 }
                 ActText::Shut(true) => acts.push(Act::Shut),
-                ActText::Shut(false) => {}
+                ActText::Login(true) => acts.push(Act::Login),
+                ActText::Shut(false) | ActText::Login(false) => {}
             }
         }
         Ok(Input {

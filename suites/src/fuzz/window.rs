@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use tokio::time::Instant;
+
 use super::input::{Generated, Input};
 
 /// The most inputs that are remembered.
@@ -12,7 +14,7 @@ const MAX_BYTES: usize = 16 << 20;
 /// The inputs that were sent, the newest last. Its size is bounded, however long a suite runs.
 #[derive(Debug, Default)]
 pub struct Window {
-    sent: VecDeque<Generated>,
+    sent: VecDeque<(Instant, Generated)>,
     bytes: usize,
 }
 
@@ -21,9 +23,9 @@ impl Window {
     pub fn push(&mut self, mut sent: Generated, anew: bool) {
         sent.input.anew = anew;
         self.bytes += sent.input.size();
-        self.sent.push_back(sent);
+        self.sent.push_back((Instant::now(), sent));
         while self.sent.len() > MAX_INPUTS || self.bytes > MAX_BYTES {
-            if let Some(oldest) = self.sent.pop_front() {
+            if let Some((_, oldest)) = self.sent.pop_front() {
                 self.bytes -= oldest.input.size();
             }
         }
@@ -35,6 +37,16 @@ impl Window {
         self.bytes = 0;
     }
 
+    /// Forgets what was sent after a moment.
+    pub fn forget_after(&mut self, moment: Instant) {
+        while let Some((at, _)) = self.sent.back()
+            && *at > moment
+            && let Some((_, newest)) = self.sent.pop_back()
+        {
+            self.bytes -= newest.input.size();
+        }
+    }
+
     /// How many inputs are remembered.
     pub fn len(&self) -> usize {
         self.sent.len()
@@ -43,7 +55,8 @@ impl Window {
     /// The newest so many, in the order in which they were sent.
     pub fn last(&self, count: usize) -> Vec<Generated> {
         let skip = self.sent.len().saturating_sub(count);
-        let mut last: Vec<_> = self.sent.iter().skip(skip).cloned().collect();
+        let last = self.sent.iter().skip(skip);
+        let mut last: Vec<_> = last.map(|(_, sent)| sent.clone()).collect();
         if let Some(first) = last.first_mut() {
             first.input.anew = true;
         }

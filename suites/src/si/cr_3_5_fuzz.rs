@@ -5,19 +5,34 @@ use crate::fuzz;
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
-pub const CASES: &[Case] = &[Case {
-    id: "fuzz-modbus",
-    title: "no Modbus input breaks the device, and none is taken that the protocol forbids",
-    requirements: &["CR 3.5"],
-    kind: Kind::Fuzz,
-    scope: Scope::Each(Fits::MODBUS),
-    needs: &[],
-    objective: "Send generated requests over the whole protocol, in right and in wrong frames, and judge every answer and the device as a whole.",
-    criterion: "Every answer is one that the protocol allows for its request, every legal request is answered, what the protocol forbids is refused; the \
+pub const CASES: &[Case] = &[
+    Case {
+        id: "fuzz-modbus",
+        title: "no Modbus input breaks the device, and none is taken that the protocol forbids",
+        requirements: &["CR 3.5"],
+        kind: Kind::Fuzz,
+        scope: Scope::Each(Fits::MODBUS),
+        needs: &[],
+        objective: "Send generated requests over the whole protocol, in right and in wrong frames, and judge every answer and the device as a whole.",
+        criterion: "Every answer is one that the protocol allows for its request, every legal request is answered, what the protocol forbids is refused; the \
                 declared data model is there; new clients are served, the device does not restart, and the essential functions hold.",
-    svv: Svv::Vulnerability,
-    body: |p| -> Run<'_> { Box::pin(modbus(p)) },
-}];
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(modbus(p)) },
+    },
+    Case {
+        id: "fuzz-mqtt",
+        title: "no MQTT input breaks the broker, and none is taken that the standard forbids",
+        requirements: &["CR 3.5"],
+        kind: Kind::Fuzz,
+        scope: Scope::Each(Fits::MQTT),
+        needs: &[],
+        objective: "Send generated packets of every type, before and in a session, in right and in wrong frames, and judge what comes back and the device as a whole.",
+        criterion: "Every packet that comes back is one that the standard allows, what has to be acknowledged is, and what the standard forbids ends the \
+                connection; new clients are served, the device does not restart, and the essential functions hold.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(mqtt(p)) },
+    },
+];
 
 async fn modbus(p: &mut Procedure<'_>) -> Result<(), Stop> {
     if p.interface()?.kind.is_serial() {
@@ -27,4 +42,9 @@ async fn modbus(p: &mut Procedure<'_>) -> Result<(), Stop> {
         let target = fuzz::modbus::tcp(p)?;
         fuzz::hold(p, &target).await
     }
+}
+
+async fn mqtt(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let target = fuzz::mqtt::broker(p)?;
+    fuzz::hold(p, &target).await
 }

@@ -2,7 +2,7 @@
 //!
 //! What `mqtt5` 0.49 does is not legal in some things, and the device is to be: it takes packet identifiers of zero, filters with `#` inside,
 //! a quality of service of 3 in a subscription, packets that only a server sends, and a PINGREQ with a body; and it answers a refused publication
-//! of MQTT 3.1.1 with a PUBACK of MQTT 5.0.
+//! of MQTT 3.1.1 with a PUBACK or PUBREC of MQTT 5.0.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +23,7 @@ const CONNECT: u8 = 1;
 const CONNACK: u8 = 2;
 const PUBLISH: u8 = 3;
 const PUBACK: u8 = 4;
+const PUBCOMP: u8 = 7;
 const SUBSCRIBE: u8 = 8;
 const SUBACK: u8 = 9;
 const UNSUBSCRIBE: u8 = 10;
@@ -155,7 +156,7 @@ impl Packet {
     fn has_id_zero(&self) -> bool {
         let body = &self.bytes[self.body..];
         let at = match self.kind() {
-            SUBSCRIBE | UNSUBSCRIBE => 0,
+            PUBACK..=PUBCOMP | SUBSCRIBE | UNSUBSCRIBE => 0,
             PUBLISH if self.bytes[0] & 0x06 != 0 => match body {
                 [high, low, ..] => 2 + usize::from(u16::from_be_bytes([*high, *low])),
                 _ => return false,
@@ -177,9 +178,9 @@ impl Packet {
         }
     }
 
-    /// MQTT 3.1.1 section 3.4: a PUBACK is an identifier and nothing else.
+    /// MQTT 3.1.1 sections 3.4 to 3.7: an acknowledgement is an identifier and nothing else.
     fn shorten_acknowledgement(&mut self) {
-        if self.kind() == PUBACK && self.bytes.len() > self.body + 2 {
+        if matches!(self.kind(), PUBACK..=PUBCOMP) && self.bytes.len() > self.body + 2 {
             let id = [self.bytes[self.body], self.bytes[self.body + 1]];
             self.bytes = vec![self.bytes[0], 2, id[0], id[1]];
         }

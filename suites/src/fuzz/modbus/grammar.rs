@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use slcert_rigs::rig::{Area, Span};
+use slcert_rigs::rig::{Area, Range, Span};
 
 use super::canary::CANARY;
 
@@ -12,14 +12,19 @@ pub type Pdu = (String, Vec<u8>);
 /// The most bytes of a PDU (section 4.1).
 const LONGEST: usize = 253;
 
-/// What a device says of its own data model: where the edges are.
+/// What a device says of its own data model: where the edges are, and which values items have.
 #[derive(Clone, Debug, Default)]
-pub struct Map(pub Vec<Span>);
+pub struct Map {
+    /// The items.
+    pub spans: Vec<Span>,
+    /// Items that are written with some values only.
+    pub bounded: Vec<(Area, u16, Range)>,
+}
 
 impl Map {
     /// Addresses in and around a table: its edges, one beyond them, and anywhere.
     fn address(&self, area: Area) -> BoxedStrategy<u16> {
-        let spans = self.0.iter().filter(|span| span.area == area);
+        let spans = self.spans.iter().filter(|span| span.area == area);
         let edges: Vec<u16> = spans
             .clone()
             .flat_map(|span| {
@@ -41,9 +46,23 @@ impl Map {
         prop_oneof![4 => inside, 3 => edge, 1 => any::<u16>()].boxed()
     }
 
+    /// The words that are written from an address on, each brought within its item's bounds.
+    fn fitting(&self, address: u16, data: &mut [u8]) {
+        for (at, word) in (address..=u16::MAX).zip(data.as_chunks_mut::<2>().0) {
+            let mut bounds = self.bounded.iter();
+            if let Some((_, _, range)) =
+                bounds.find(|(area, of, _)| *area == Area::Holding && *of == at)
+            {
+                let size = u32::from(range.to - range.from) + 1;
+                let offset = u32::from(u16::from_be_bytes(*word)) % size;
+                *word = (range.from + offset as u16).to_be_bytes();
+            }
+        }
+    }
+
     /// Quantities in and around what the specification allows and what the table has.
     fn quantity(&self, area: Area, most: u16) -> BoxedStrategy<u16> {
-        let spans = self.0.iter().filter(|span| span.area == area);
+        let spans = self.spans.iter().filter(|span| span.area == area);
         let sizes = spans.flat_map(|span| {
             let size = (span.to - span.from).saturating_add(1);
             [size, size.saturating_add(1)]
@@ -119,9 +138,14 @@ fn write_one(map: &Map, function: u8, area: Area) -> BoxedStrategy<Pdu> {
         2 => proptest::sample::select(vec![0xFF00, 0, 1, 0xFFFF, 0x00FF]),
         1 => any::<u16>(),
     ];
-    (map.address(area), value, end())
-        .prop_map(move |(address, value, end)| {
-            finished(function, with_words(function, &[address, value]), end)
+    let map = map.clone();
+    (map.address(area), value, end(), any::<bool>())
+        .prop_map(move |(address, value, end, fits)| {
+            let mut bytes = with_words(function, &[address, value]);
+            if fits && area == Area::Holding {
+                map.fitting(address, &mut bytes[3..]);
+            }
+            finished(function, bytes, end)
         })
         .boxed()
 }
@@ -132,17 +156,26 @@ fn write_many(map: &Map, function: u8, area: Area, most: u16) -> BoxedStrategy<P
         Area::Coil => usize::from(quantity).div_ceil(8),
         _ => 2 * usize::from(quantity),
     };
-    let consistent = (map.address(area), map.quantity(area, most), end()).prop_flat_map(
-        move |(address, quantity, end)| {
-            let length = bytes_of(quantity).min(LONGEST - 6);
-            data(length).prop_map(move |data| {
-                let mut bytes = with_words(function, &[address, quantity]);
-                bytes.push(bytes_of(quantity) as u8);
-                bytes.extend(data);
-                finished(function, bytes, end)
-            })
-        },
+    let fitting = map.clone();
+    let head = (
+        map.address(area),
+        map.quantity(area, most),
+        end(),
+        any::<bool>(),
     );
+    let consistent = head.prop_flat_map(move |(address, quantity, end, fits)| {
+        let length = bytes_of(quantity).min(LONGEST - 6);
+        let map = fitting.clone();
+        data(length).prop_map(move |mut data| {
+            if fits && area == Area::Holding {
+                map.fitting(address, &mut data);
+            }
+            let mut bytes = with_words(function, &[address, quantity]);
+            bytes.push(bytes_of(quantity) as u8);
+            bytes.extend(data);
+            finished(function, bytes, end)
+        })
+    });
     let lying = (
         map.address(area),
         map.quantity(area, most),

@@ -21,27 +21,34 @@ pub struct Hazards {
     functions: Vec<u8>,
 }
 
+/// The items on an interface that the operation which writes them gives some values only.
+pub fn bounded(rig: &Rig, interface: &str) -> Vec<(Area, u16, Range)> {
+    let operations = rig.operations.values();
+    let bounded =
+        operations.filter_map(
+            |operation| match (operation.on(interface)?, operation.values) {
+                (Binding::Modbus(ModbusBinding::Write(area, address)), Some(values)) => {
+                    Some((*area, *address, values))
+                }
+                _ => None,
+            },
+        );
+    bounded.collect()
+}
+
 impl Hazards {
     /// Those that a rig file names for an interface.
     pub fn of(rig: &Rig, interface: &str, framing: Framing) -> Self {
         let here = |name: &str| name == interface;
         let items = rig.hazard.never_write.iter();
         let functions = rig.hazard.never_call.iter();
-        let bounded = rig.operations.values().filter_map(|operation| {
-            match (operation.on(interface)?, operation.values) {
-                (Binding::Modbus(ModbusBinding::Write(area, address)), Some(values)) => {
-                    Some((*area, *address, values))
-                }
-                _ => None,
-            }
-        });
         Self {
             framing: Some(framing),
             items: items
                 .filter(|items| here(items.interface.as_str()))
                 .map(|items| items.span)
                 .collect(),
-            bounded: bounded.collect(),
+            bounded: bounded(rig, interface),
             functions: functions
                 .filter(|function| here(function.interface.as_str()))
                 .map(|function| function.code)

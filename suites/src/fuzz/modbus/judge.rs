@@ -1,10 +1,9 @@
 //! Is this answer right for that request? The specification's word on it, and the device's own on its data model.
 
 use slcert_rigs::modbus::wire::{Illegal, Request, legal_answer};
-use slcert_rigs::rig::Area;
+use slcert_rigs::rig::{Area, Span};
 
 use super::canary;
-use super::grammar::Map;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::modbus::hex;
 
@@ -15,7 +14,7 @@ const ILLEGAL_ADDRESS: u8 = 2;
 #[derive(Clone, Debug)]
 pub struct Judge {
     /// The data model that the rig file declares; empty where it declares none.
-    pub map: Map,
+    pub map: Vec<Span>,
 }
 
 /// What an answer is, in a few words that are the same for all of its kind.
@@ -84,15 +83,10 @@ impl Judge {
     /// Whether the items of a legal request are in the declared data model; none where nothing is declared of it.
     fn declared(&self, request: &[u8]) -> Option<Declared> {
         let (area, from, count) = items(request)?;
-        let mut spans = self
-            .map
-            .0
-            .iter()
-            .filter(|span| span.area == area)
-            .peekable();
+        let mut spans = self.map.iter().filter(|span| span.area == area).peekable();
         spans.peek()?;
         let last = from.checked_add(count.checked_sub(1)?);
-        let has = |address| self.map.0.iter().any(|span| span.contains(area, address));
+        let has = |address| self.map.iter().any(|span| span.contains(area, address));
         let all = last.is_some_and(|last| (from..=last).all(has));
         Some(if all { Declared::All } else { Declared::Not })
     }
@@ -144,8 +138,6 @@ pub fn without_numbers(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slcert_rigs::rig::Span;
-
     use super::*;
 
     fn judge() -> Judge {
@@ -154,9 +146,7 @@ mod tests {
             from: 0,
             to: 15,
         };
-        Judge {
-            map: Map(vec![span]),
-        }
+        Judge { map: vec![span] }
     }
 
     fn oracle(request: &[u8], answer: &[u8]) -> Option<Oracle> {

@@ -19,7 +19,7 @@ use crate::modbus::{first_account, reading};
 use crate::procedure::{Procedure, Stop};
 use framing::{Framing, ModbusGrammar};
 use grammar::Map;
-use hazard::Hazards;
+use hazard::{Hazards, bounded};
 use judge::Judge;
 pub use rtu::Serial;
 pub use tcp::Tcp;
@@ -75,7 +75,7 @@ fn grammar(p: &Procedure<'_>, framing: Framing) -> Result<Arc<ModbusGrammar>, St
 fn judge(p: &Procedure<'_>) -> Result<Judge, Stop> {
     let declared = p.interface()?.offers.map.clone();
     Ok(Judge {
-        map: Map(declared.unwrap_or_default()),
+        map: declared.unwrap_or_default(),
     })
 }
 
@@ -102,7 +102,7 @@ fn around(rig: &Rig, interface: &str) -> Map {
     let declared = rig
         .interface(interface)
         .and_then(|it| it.offers.map.clone());
-    Map(declared.unwrap_or_else(|| {
+    let spans = declared.unwrap_or_else(|| {
         let bindings = rig.operations.values().filter_map(|it| it.on(interface));
         let spans = bindings.filter_map(|binding| match binding {
             Binding::Modbus(ModbusBinding::Read(area, at) | ModbusBinding::Write(area, at)) => {
@@ -115,5 +115,9 @@ fn around(rig: &Rig, interface: &str) -> Map {
             _ => None,
         });
         spans.collect()
-    }))
+    });
+    Map {
+        spans,
+        bounded: bounded(rig, interface),
+    }
 }

@@ -177,6 +177,7 @@ impl Serial<'_> {
         for act in &input.acts {
             match act {
                 Act::Send(bytes) => raw.send(bytes).await.map_err(said)?,
+                Act::Login => {}
                 Act::Pause(time) => sleep(*time).await,
                 Act::Shut => {}
             }

@@ -309,6 +309,7 @@ impl Tcp<'_> {
                     }
                     link.sent.add(bytes);
                 }
+                Act::Login => {}
                 Act::Pause(time) => sleep(*time).await,
                 Act::Shut => {
                     shut = true;
