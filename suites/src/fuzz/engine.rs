@@ -204,7 +204,8 @@ impl<T: Target> Engine<'_, T> {
         if self.device.bench.can_power_cycle() {
             self.window.clear();
         }
-        let again = isolated.confirmed.0 > 0;
+        let (confirmed, tries) = isolated.confirmed;
+        let again = confirmed * 2 > tries;
         if isolated.finding.by_silence
             && !again
             && isolated.lost.is_none()

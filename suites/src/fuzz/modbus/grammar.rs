@@ -192,12 +192,8 @@ fn write_many(map: &Map, function: u8, area: Area, most: u16) -> BoxedStrategy<P
 }
 
 fn mask_write(map: &Map) -> BoxedStrategy<Pdu> {
-    (
-        map.address(Area::Holding),
-        any::<u16>(),
-        any::<u16>(),
-        end(),
-    )
+    let mask = || prop_oneof![1 => Just(0u16), 1 => Just(u16::MAX), 2 => any::<u16>()];
+    (map.address(Area::Holding), mask(), mask(), end())
         .prop_map(|(address, and, or, end)| finished(22, with_words(22, &[address, and, or]), end))
         .boxed()
 }

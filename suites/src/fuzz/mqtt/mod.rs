@@ -9,17 +9,29 @@ use std::sync::atomic::AtomicU64;
 use slcert_rigs::mqtt::wire::Version;
 use slcert_rigs::rig::{Binding, MqttBinding, MqttVersion};
 
-use crate::password::account_with_password;
+use slcert_rigs::bench::Who;
+
+use crate::modbus::first_account;
 use crate::procedure::{Procedure, Stop};
 pub use broker::Broker;
 
 /// The broker on the interface under test.
 ///
 /// # Errors
-/// NOT EVALUATED where no account of the interface has a password.
+/// NOT EVALUATED where the rig file lists no account on it; INCONCLUSIVE where its password cannot be had.
 pub fn broker<'b>(p: &Procedure<'b>) -> Result<Broker<'b>, Stop> {
     let interface = p.interface()?;
-    let account = account_with_password(p)?;
+    let Who::Account(account) = first_account(p) else {
+        return Err(Stop::not_evaluated(format!(
+            "the rig file lists no account on `{}`",
+            p.name()
+        )));
+    };
+    let has_password = p
+        .rig()
+        .accounts
+        .get(account)
+        .is_some_and(|it| it.password.is_some());
     let orders =
         p.rig()
             .operations
@@ -35,8 +47,11 @@ pub fn broker<'b>(p: &Procedure<'b>) -> Result<Broker<'b>, Stop> {
             MqttVersion::V311 => Version::V311,
             MqttVersion::V5 => Version::V5,
         },
+        who: Who::Account(account),
         user: p.bench().user(account).to_owned(),
-        password: p.bench().password(account)?,
+        password: has_password
+            .then(|| p.bench().password(account))
+            .transpose()?,
         orders: orders.collect(),
         client: AtomicU64::new(0),
         usual: AtomicU64::new(0),
