@@ -41,6 +41,7 @@ pub mod ra;
 pub mod rdf;
 pub mod rights;
 pub mod sealed;
+pub mod second_factor;
 pub mod session;
 pub mod si;
 pub mod strain;

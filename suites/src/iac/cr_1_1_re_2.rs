@@ -9,8 +9,9 @@ use slcert_rigs::rig::{Binding, Rig, Step, User, Values};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv, Wait};
 use crate::fresh;
-use crate::hands::{Desk, Hand, hand, restart};
+use crate::hands::{Desk, restart};
 use crate::procedure::{Procedure, Stop};
+use crate::second_factor::Switch;
 use crate::session::{acts, deed};
 
 /// The cases of this requirement.
@@ -151,42 +152,6 @@ async fn try_all<'r>(
 }
 
 const NOTHING: &str = "nothing can be done";
-
-/// What makes the device ask for the second factor of an account, or leave it.
-struct Switch<'r> {
-    account: &'r str,
-    demand: Hand<'r>,
-    waive: Hand<'r>,
-}
-
-impl<'r> Switch<'r> {
-    /// None where the device always asks.
-    fn find(p: &Procedure<'r>, account: &'r str) -> Result<Option<Self>, Stop> {
-        if !p.bench().otp(account)?.on_demand {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            account,
-            demand: hand(p, "demand_second_factor")?,
-            waive: hand(p, "waive_second_factor")?,
-        }))
-    }
-
-    async fn turn(&self, p: &Procedure<'r>, desk: &mut Desk<'r>, on: bool) -> Result<(), Stop> {
-        let (by, operation) = if on {
-            (self.demand, "demand_second_factor")
-        } else {
-            (self.waive, "waive_second_factor")
-        };
-        let user = p.bench().user(self.account).to_owned();
-        let values = Values::from([("name".to_owned(), user)]);
-        let turned = desk.must(p, by, operation, &values).await;
-        desk.close().await;
-        turned?;
-        p.bench().set_asks_code(self.account, on);
-        Ok(())
-    }
-}
 
 /// A person with two factors.
 struct Bearer<'r> {
