@@ -172,7 +172,7 @@ const RELATED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "loop-stalls",
-        &["CR 3.7", "CR 7.7"],
+        &["CR 3.7", "CR 4.2 RE(1)", "CR 7.7"],
         "their cases send unknown functions as well",
     ),
 ];
