@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use slcert_rigs::bench::Sealer;
+use slcert_rigs::bench::{Entry, Sealer, Session, Who};
 use slcert_rigs::rig::{Binding, Form, MqttBinding, Name, Operation, Seal, SharedKey, Values};
 use slcert_rigs::{Attempt, Secret};
 use tokio::time::sleep;
 
-use crate::effect::{other_value, state};
+use crate::effect::other_value;
 use crate::fresh;
 use crate::hands::{Desk, Hand, hands};
 use crate::procedure::{Procedure, Stop};
 
 /// How often a change is looked for before it counts as not made.
 const LOOKS: u32 = 4;
+/// The same where the device has refused in words.
+const LOOKS_AFTER_REFUSAL: u32 = 2;
 /// The time between two looks.
 const BETWEEN: Duration = Duration::from_millis(80);
 
@@ -68,9 +70,11 @@ pub struct Sender<'r> {
     pub name: &'r str,
     /// The key, as the rig file describes it.
     pub described: &'r SharedKey,
-    /// The operation that reads back what a message sets.
-    pub read_back: &'r str,
+    /// Who reads back what a message has set.
+    pub desk: Desk<'r>,
+    read_back: &'r str,
     sealer: Sealer,
+    session: Option<Session>,
     hand: Hand<'r>,
     operation: &'r str,
     what: &'r Operation,
@@ -122,7 +126,9 @@ impl<'r> Sender<'r> {
             Some(Self {
                 name: name.as_str(),
                 described,
+                desk: Desk::default(),
                 sealer: sealer.clone(),
+                session: None,
                 hand,
                 operation: operation.as_str(),
                 what,
@@ -145,11 +151,11 @@ impl<'r> Sender<'r> {
     /// # Errors
     /// The value cannot be read, or nothing can be sealed.
     pub async fn message(
-        &self,
+        &mut self,
         p: &Procedure<'r>,
         other: Option<&Secret>,
     ) -> Result<Message, Stop> {
-        let before = state(p, self.read_back).await?;
+        let before = self.now(p).await?;
         let value = other_value(self.what, &before);
         let mut values = p.bench().values();
         values.insert("value".to_owned(), value.clone());
@@ -165,27 +171,68 @@ impl<'r> Sender<'r> {
         Ok(Message { values, value })
     }
 
+    /// The value now.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn now(&mut self, p: &Procedure<'r>) -> Result<String, Stop> {
+        self.desk.read(p, self.read_back).await
+    }
+
+    /// Ends the sessions.
+    pub async fn leave(&mut self) {
+        self.desk.close().await;
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+
+    /// The session that the messages are sent in: one for all, where the device leaves it open.
+    async fn session(&mut self, p: &Procedure<'r>) -> Result<&mut Session, Stop> {
+        if self.session.as_ref().is_none_or(Session::is_over) {
+            let (interface, who) = match self.hand {
+                Hand::Account { interface, account } => (interface, Who::Account(account)),
+                Hand::Anyone { interface } => (interface, Who::Nobody),
+                Hand::Bench => return Err(Stop::inconclusive("the bench seals nothing itself")),
+            };
+            self.session = match p.bench().enter(interface, &who).await? {
+                Entry::In(session) => Some(session),
+                Entry::Refused(answer) => {
+                    return Err(Stop::inconclusive(format!(
+                        "{} was not let in: {}",
+                        self.hand,
+                        slcert_reports::excerpt(&answer.text, 200)
+                    )));
+                }
+            };
+        }
+        let session = self.session.as_mut();
+        session.ok_or_else(|| Stop::inconclusive("the session was lost"))
+    }
+
     /// Whether a message sets its value, and in what words.
     ///
     /// # Errors
     /// It cannot be sent, or the value cannot be read.
-    pub async fn acts(&self, p: &Procedure<'r>, message: Message) -> Result<(bool, String), Stop> {
-        let mut desk = Desk::default();
-        let attempt = desk
-            .perform(p, self.hand, self.operation, &message.values)
-            .await;
-        desk.close().await;
-        let (refused, said) = match attempt? {
+    pub async fn acts(
+        &mut self,
+        p: &Procedure<'r>,
+        message: Message,
+    ) -> Result<(bool, String), Stop> {
+        let operation = self.operation;
+        let session = self.session(p).await?;
+        let attempt = session.perform(operation, &message.values).await?;
+        let (refused, said) = match attempt {
             Attempt::Refused(answer) => (true, answer.text),
             Attempt::Done(answer) | Attempt::Unclear(answer) => (false, answer.text),
         };
-        let looks = if refused { 1 } else { LOOKS };
+        let looks = if refused { LOOKS_AFTER_REFUSAL } else { LOOKS };
         let mut now = String::new();
         for look in 0..looks {
             if look > 0 {
                 sleep(BETWEEN).await;
             }
-            now = state(p, self.read_back).await?;
+            now = self.now(p).await?;
             if now == message.value {
                 let words = format!("`{}` is {now}; the device said: {said}", self.read_back);
                 return Ok((true, words));
@@ -199,7 +246,7 @@ impl<'r> Sender<'r> {
     ///
     /// # Errors
     /// INCONCLUSIVE where it is not.
-    pub async fn control(&self, p: &mut Procedure<'r>, when: &str) -> Result<Message, Stop> {
+    pub async fn control(&mut self, p: &mut Procedure<'r>, when: &str) -> Result<Message, Stop> {
         let message = self.message(p, None).await?;
         let (acts, words) = self.acts(p, message.clone()).await?;
         if !acts {
@@ -222,7 +269,7 @@ impl<'r> Sender<'r> {
     /// # Errors
     /// It cannot be sent.
     pub async fn in_vain(
-        &self,
+        &mut self,
         p: &mut Procedure<'r>,
         what: impl AsRef<str>,
         message: Message,
@@ -257,9 +304,8 @@ impl<'r> Sender<'r> {
     /// # Errors
     /// INCONCLUSIVE where it does not take it.
     pub async fn change(
-        &self,
+        &mut self,
         p: &Procedure<'r>,
-        desk: &mut Desk<'r>,
         changer: Hand<'r>,
         new: &Secret,
     ) -> Result<(), Stop> {
@@ -268,8 +314,8 @@ impl<'r> Sender<'r> {
             ("name".to_owned(), peer.to_owned()),
             ("new_key".to_owned(), new.reveal().to_owned()),
         ]);
-        let changed = desk.must(p, changer, "change_key", &values).await;
-        desk.close().await;
-        changed.map(|_| ())
+        self.desk.must(p, changer, "change_key", &values).await?;
+        self.desk.close().await;
+        Ok(())
     }
 }

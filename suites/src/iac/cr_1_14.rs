@@ -2,12 +2,11 @@
 
 use slcert_rigs::Secret;
 use slcert_rigs::line::{Direction, Mark};
-use slcert_rigs::rig::Form;
+use slcert_rigs::rig::{Form, SharedKey};
 
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::dc::cr_4_1::{bytes_of, shows, use_everything};
-use crate::effect::state;
-use crate::hands::{Desk, hand, restart};
+use crate::hands::{hand, restart};
 use crate::procedure::{Procedure, Stop};
 use crate::sealed::{Message, Sender, all_sealed, senders};
 
@@ -44,13 +43,36 @@ pub const CASES: &[Case] = &[
 ];
 
 async fn sealed_messages(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let (senders, without) = senders(p)?;
+    let (mut senders, without) = senders(p)?;
     apart(p, &senders)?;
-    for sender in &senders {
-        sender.wrong_seals(p, &senders).await?;
-        sender.replays(p).await?;
+    let keys: Result<Vec<_>, Stop> = senders.iter().map(Key::of).collect();
+    let keys = keys?;
+    for sender in &mut senders {
+        let tried = match sender.wrong_seals(p, &keys).await {
+            Ok(()) => sender.replays(p).await,
+            stopped => stopped,
+        };
+        sender.leave().await;
+        tried?;
     }
     all_sealed(&without)
+}
+
+/// A key, and whose it is.
+struct Key<'r> {
+    name: &'r str,
+    described: &'r SharedKey,
+    secret: Secret,
+}
+
+impl<'r> Key<'r> {
+    fn of(sender: &Sender<'r>) -> Result<Self, Stop> {
+        Ok(Self {
+            name: sender.name,
+            described: sender.described,
+            secret: sender.key()?.clone(),
+        })
+    }
 }
 
 /// No two peers have the same key.
@@ -71,20 +93,22 @@ fn apart(p: &mut Procedure<'_>, senders: &[Sender<'_>]) -> Result<(), Stop> {
 }
 
 async fn shared_key_protected(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let (senders, without) = senders(p)?;
+    let (mut senders, without) = senders(p)?;
     let changer = hand(p, "change_key")?;
-    let mut desk = Desk::default();
-    for sender in &senders {
+    for sender in &mut senders {
         let old = sender.key()?.clone();
         let new = sender.new_key(&old)?;
         p.bench().recorder().conceal(&new);
-        sender.change(p, &mut desk, changer, &new).await?;
+        sender.change(p, changer, &new).await?;
         // What is typed may be echoed; what is read may not be the key.
         let mark = p.bench().recorder().mark();
         let tried = sender.changed(p, &old, &new).await;
+        sender.leave().await;
         let used = use_everything(p).await;
-        sender.change(p, &mut desk, changer, &old).await?;
-        let (back, words) = sender.acts(p, sender.message(p, None).await?).await?;
+        sender.change(p, changer, &old).await?;
+        let message = sender.message(p, None).await?;
+        let (back, words) = sender.acts(p, message).await?;
+        sender.leave().await;
         tried?;
         if !back {
             return Err(Stop::inconclusive(format!(
@@ -105,20 +129,20 @@ async fn shared_key_protected(p: &mut Procedure<'_>) -> Result<(), Stop> {
 }
 
 impl<'r> Sender<'r> {
-    async fn wrong_seals(&self, p: &mut Procedure<'r>, all: &[Sender<'r>]) -> Result<(), Stop> {
+    async fn wrong_seals(&mut self, p: &mut Procedure<'r>, all: &[Key<'r>]) -> Result<(), Stop> {
         let first = self.control(p, "before the others").await?;
-        self.in_vain(p, "no seal", self.message(p, None).await?.with(""))
-            .await?;
+        let message = self.message(p, None).await?;
+        self.in_vain(p, "no seal", message.with("")).await?;
         let foreign = self.new_key(self.key()?)?;
         let message = self.message(p, Some(&foreign)).await?;
         self.in_vain(p, "the seal of a key that nobody has", message)
             .await?;
-        for other in all.iter().filter(|other| other.name != self.name) {
-            // Keys that are the same are told apart from the start.
-            if other.described.bytes(other.key()?) == self.described.bytes(self.key()?) {
+        for other in all {
+            // Its own, or one that is the same, which was told before.
+            if other.described.bytes(&other.secret) == self.described.bytes(self.key()?) {
                 continue;
             }
-            let key = self.described.bytes_as(other.described, other.key()?);
+            let key = self.described.bytes_as(other.described, &other.secret);
             let Some(key) = key else { continue };
             let message = self.message(p, Some(&key)).await?;
             self.in_vain(p, format!("the seal of {}", other.name), message)
@@ -145,13 +169,14 @@ impl<'r> Sender<'r> {
         Ok(())
     }
 
-    async fn replays(&self, p: &mut Procedure<'r>) -> Result<(), Stop> {
+    async fn replays(&mut self, p: &mut Procedure<'r>) -> Result<(), Stop> {
         let recorded = self.control(p, "which is recorded").await?;
         self.moved_from(p, &recorded).await?;
         self.in_vain(p, "a message that was acted upon before", recorded.clone())
             .await?;
         if p.bench().can_power_cycle() {
-            restart(p, &mut Desk::default()).await?;
+            self.leave().await;
+            restart(p, &mut self.desk).await?;
             self.moved_from(p, &recorded).await?;
             self.in_vain(p, "the same after a restart", recorded.clone())
                 .await?;
@@ -162,15 +187,20 @@ impl<'r> Sender<'r> {
 
     /// Sees to it that a message would change something again. Where it would, nothing is sent: a newer message could make
     /// the device refuse an older one that it has forgotten.
-    async fn moved_from(&self, p: &mut Procedure<'r>, recorded: &Message) -> Result<(), Stop> {
-        if state(p, self.read_back).await? == recorded.value {
+    async fn moved_from(&mut self, p: &mut Procedure<'r>, recorded: &Message) -> Result<(), Stop> {
+        if self.now(p).await? == recorded.value {
             self.control(p, "after the recorded one").await?;
         }
         Ok(())
     }
 
     /// The new key seals, and the old one does not.
-    async fn changed(&self, p: &mut Procedure<'r>, old: &Secret, new: &Secret) -> Result<(), Stop> {
+    async fn changed(
+        &mut self,
+        p: &mut Procedure<'r>,
+        old: &Secret,
+        new: &Secret,
+    ) -> Result<(), Stop> {
         let message = self.message(p, Some(new)).await?;
         let (acts, words) = self.acts(p, message).await?;
         p.check(
