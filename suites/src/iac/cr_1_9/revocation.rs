@@ -63,7 +63,6 @@ impl<'r> Revocation<'r> {
             self.is_not_believed(p, fault, took).await?;
             // A device may let nobody in while its list is no good: with the right one it goes by that again.
             self.load(p, &[&revoked], ListFault::None).await?;
-            p.wait(took).await;
             self.is_taken(p, "with the right list again").await?;
         }
         restart(p, &mut self.desk).await?;
@@ -136,14 +135,15 @@ impl<'r> Revocation<'r> {
     /// The control: a refusal says nothing where the sister is refused as well.
     async fn is_taken(&mut self, p: &mut Procedure<'r>, when: &str) -> Result<(), Stop> {
         let name = format!("another certificate of the same authority, {when}");
-        let refused = refusal(p, &self.sister).await?;
-        let observed = refused.as_deref().unwrap_or("taken");
-        if refused.is_some() && self.nobody(p).await? {
-            return Err(Stop::inconclusive(format!(
-                "{name}: refused, as any new one is: {observed}"
-            )));
+        match self.sister(p, revoked_within(p)).await? {
+            Sister::Taken => p.check(name, "taken", "taken", true),
+            Sister::Refused(words) => p.check(name, "taken", words, false),
+            Sister::WithAll(words) => {
+                return Err(Stop::inconclusive(format!(
+                    "{name}: refused, as any new one is: {words}"
+                )));
+            }
         }
-        p.check(name, "taken", observed, refused.is_none());
         Ok(())
     }
 
@@ -157,7 +157,7 @@ impl<'r> Revocation<'r> {
         let sister = self.sister.clone();
         let said = self.load(p, &[&sister], fault).await?;
         // The right one had its effect in that time.
-        p.wait(took + BETWEEN).await;
+        p.wait(took * 2 + BETWEEN).await;
         let revoked = refusal(p, &self.revoked).await?;
         p.check(
             format!(
@@ -171,26 +171,48 @@ impl<'r> Revocation<'r> {
             },
             revoked.is_some(),
         );
-        let sister = refusal(p, &self.sister).await?;
-        let nobody = sister.is_some() && self.nobody(p).await?;
-        p.check(
-            format!("the other certificate, after {} revokes it", fault.words()),
-            "taken, or nobody is",
-            match &sister {
-                None => "taken".to_owned(),
-                Some(words) if nobody => format!("nobody is: {words}"),
-                Some(words) => told(&format!("refused, and a new one is taken: {words}"), &said),
-            },
-            sister.is_none() || nobody,
-        );
+        let (observed, met) = match self.sister(p, Duration::ZERO).await? {
+            Sister::Taken => ("taken".to_owned(), true),
+            Sister::WithAll(words) => (format!("nobody is: {words}"), true),
+            Sister::Refused(words) => {
+                let what = format!("refused, and a new one is taken: {words}");
+                (told(&what, &said), false)
+            }
+        };
+        let name = format!("the other certificate, after {} revokes it", fault.words());
+        p.check(name, "taken, or nobody is", observed, met);
         Ok(())
     }
 
-    /// Whether a certificate that no list knows is refused too.
-    async fn nobody(&mut self, p: &Procedure<'r>) -> Result<bool, Stop> {
+    /// What becomes of the sister, which a device may take some time to take again.
+    async fn sister(&mut self, p: &Procedure<'r>, patience: Duration) -> Result<Sister, Stop> {
+        let began = Instant::now();
+        let words = loop {
+            match refusal(p, &self.sister).await? {
+                None => return Ok(Sister::Taken),
+                Some(words) if began.elapsed() >= patience => break words,
+                Some(_) => sleep(BETWEEN).await,
+            }
+        };
         let new = p.bench().faulty_identity(p.name(), Fault::None)?;
-        Ok(refusal(p, &new).await?.is_some())
+        if refusal(p, &new).await?.is_some() {
+            return Ok(Sister::WithAll(words));
+        }
+        // The list may have had its effect in between.
+        Ok(match refusal(p, &self.sister).await? {
+            None => Sister::Taken,
+            Some(words) => Sister::Refused(words),
+        })
     }
+}
+
+/// What becomes of the certificate that no right list names.
+enum Sister {
+    Taken,
+    /// One that no list knows is taken.
+    Refused(String),
+    /// One that no list knows is refused too.
+    WithAll(String),
 }
 
 fn told(what: &str, said: &Said) -> String {
