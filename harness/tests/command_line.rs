@@ -234,3 +234,60 @@ fn a_specimen_at_other_addresses_is_compared() {
         .collect();
     assert_eq!(names, ["the key on `gateway`", "the key on `plc`"]);
 }
+
+#[test]
+fn a_specimen_at_another_address_may_be_the_device_itself() {
+    // A way to the device by another address, as a router with port forwarding has it.
+    let forwarder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = forwarder.local_addr().unwrap().port();
+    let device = format!("127.91.{}.{}", port >> 8, (port & 0xFF).clamp(1, 254));
+    let to = format!("{device}:1802");
+    std::thread::spawn(move || {
+        for near in forwarder.incoming().map_while(Result::ok) {
+            let Ok(far) = std::net::TcpStream::connect(&to) else {
+                continue;
+            };
+            for (mut from, mut to) in [
+                (near.try_clone().unwrap(), far.try_clone().unwrap()),
+                (far, near),
+            ] {
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let text = slcert_rigs::rig::SIMULATED;
+    let (from, to) = (
+        text.find("[specimen.start]").unwrap(),
+        text.find("# --- Interfaces").unwrap(),
+    );
+    let specimen = format!("[specimen.interfaces]\nplc = \"127.0.0.1:{port}\"\n\n");
+    let text = [&text[..from], &specimen, &text[to..]].concat();
+    let text = text.replacen(
+        "\"--stdin-guard\"]",
+        &format!("\"--stdin-guard\", \"--address\", \"{device}\"]"),
+        1,
+    );
+    let path = folder.path().join("rig.toml");
+    std::fs::write(&path, text).unwrap();
+    let rig = path.display().to_string();
+    let out = folder.path().join("out").display().to_string();
+    let profile = "embedded-device-sl4";
+    says(
+        &[
+            "run",
+            "--rig",
+            &rig,
+            "--out",
+            &out,
+            "--profile",
+            profile,
+            "distinct-devices",
+        ],
+        3,
+        &["the specimen is the device itself: it reads "],
+    );
+}

@@ -5,7 +5,8 @@ use slcert_rigs::rig::{Name, Values};
 use slcert_rigs::tls::ShownKey;
 
 use crate::case::{Case, Kind, Run, Scope, Svv};
-use crate::hands::{Desk, hand};
+use crate::hands::{Desk, hand, reader};
+use crate::held::Held;
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -32,24 +33,54 @@ async fn distinct_devices(p: &mut Procedure<'_>) -> Result<(), Stop> {
     }
     let own = Shown::by(p).await?;
     let specimen = p.bench().specimen().await?;
-    let other = told(p, &specimen).await;
+    let other = told(p, &specimen, &own).await;
     specimen.stop().await;
     compare(p, &own, &other?)
 }
 
 /// What the second device shows.
-async fn told(p: &Procedure<'_>, specimen: &Bench) -> Result<Shown, Stop> {
+async fn told(p: &Procedure<'_>, specimen: &Bench, own: &Shown) -> Result<Shown, Stop> {
     for interface in specimen.rig().interfaces.keys() {
-        if p.bench()
-            .is_at_the_same_place(specimen, interface.as_str())
-            .await?
-        {
-            return Err(Stop::inconclusive(format!(
-                "the specimen is the device itself: `{interface}` is at the same place"
-            )));
+        let name = interface.as_str();
+        if p.bench().is_at_the_same_place(specimen, name).await? {
+            return Err(itself(&format!("`{name}` is at the same place")));
         }
     }
-    Shown::by(&Procedure::new(specimen, None, p.requirement())).await
+    let theirs = Procedure::new(specimen, None, p.requirement());
+    let other = Shown::by(&theirs).await?;
+    if other.is_the_same_as(own)
+        && let Some(value) = follows(p, &theirs).await?
+    {
+        return Err(itself(&format!(
+            "it reads {value} once this one was set to it"
+        )));
+    }
+    Ok(other)
+}
+
+fn itself(why: &str) -> Stop {
+    Stop::inconclusive(format!("the specimen is the device itself: {why}"))
+}
+
+/// A value that the specimen reads once it was written to the device: two addresses may lead to one device. None where it
+/// reads another, or where the rig file names no value to try it with.
+async fn follows(p: &Procedure<'_>, theirs: &Procedure<'_>) -> Result<Option<String>, Stop> {
+    let Ok(held) = Held::in_backup(p) else {
+        return Ok(None);
+    };
+    if reader(theirs, held.read).is_err() {
+        return Ok(None);
+    }
+    let (mut desk, mut their_desk) = (Desk::default(), Desk::default());
+    let before = held.now(p, &mut desk).await?;
+    let changed = held.change(p, &mut desk, &before).await;
+    let read = their_desk.read(theirs, held.read).await;
+    let back = held.set(p, &mut desk, &before).await;
+    desk.close().await;
+    their_desk.close().await;
+    back?;
+    let (changed, read) = (changed?, read?);
+    Ok((read == changed).then_some(changed))
 }
 
 /// What a device shows who it is by.
@@ -76,6 +107,16 @@ impl Shown {
             Err(_) => None,
         };
         Ok(Self { keys, serial })
+    }
+
+    /// Whether nothing tells two devices apart.
+    fn is_the_same_as(&self, other: &Self) -> bool {
+        let differs = |(name, key): &(Name, ShownKey)| {
+            let theirs = other.keys.iter().find(|(one, _)| one == name);
+            theirs.is_some_and(|(_, theirs)| theirs.fingerprint != key.fingerprint)
+        };
+        let serials = self.serial.as_ref().zip(other.serial.as_ref());
+        !self.keys.iter().any(differs) && serials.is_none_or(|(own, theirs)| own == theirs)
     }
 }
 
