@@ -33,10 +33,9 @@ pub const CASES: &[Case] = &[
         kind: Kind::Conformance,
         scope: Scope::Device,
         needs: &[],
-        objective: "Hand the device certificates for its own requests, of an authority that it does not trust, while it trusts it, and after it was told \
-                    to trust it no more.",
-        criterion: "They are taken, and shown in handshakes, while the authority is trusted; before and after, they are refused, and the device shows \
-                    what it showed.",
+        objective: "Hand the device certificates for its own requests: of an authority that it was told to trust, of one that it was not, and of the \
+                    first one again, once it was told to trust that no more.",
+        criterion: "The first is taken, and shown in handshakes; the others are refused, and the device shows what it showed.",
         svv: Svv::ThreatMitigation,
         body: |p| -> Run<'_> { Box::pin(trust_list(p)) },
     },
