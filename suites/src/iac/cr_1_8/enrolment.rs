@@ -37,6 +37,8 @@ pub(super) struct Enrolment<'r> {
     latest: Option<String>,
     /// Whether it may have one of the bench's.
     changed: bool,
+    /// Whether it may trust an authority of the bench's.
+    trusting: bool,
     /// How long it took to show the one that it took the longest for.
     took: Duration,
     /// Whether it shows one after a restart only.
@@ -56,6 +58,7 @@ impl<'r> Enrolment<'r> {
             before: Shown::settled(p, |_| true).await?,
             latest: None,
             changed: false,
+            trusting: false,
             took: Duration::ZERO,
             restarts: false,
         };
@@ -102,18 +105,25 @@ impl<'r> Enrolment<'r> {
         };
         let mut values = p.bench().place(authority.pem().as_bytes())?;
         values.extend(named());
+        self.trusting = true;
         self.desk.must(p, truster, TRUST, &values).await.map(drop)
     }
 
     /// Tells the device to trust the bench's authority no more. What it has of it goes first, so that nothing hinders it.
     pub(super) async fn distrust(&mut self, p: &Procedure<'r>) -> Result<(), Stop> {
+        self.remove(p).await?;
+        if let Some((_, distruster)) = self.trust {
+            self.desk.must(p, distruster, DISTRUST, &named()).await?;
+        }
+        self.trusting = false;
+        Ok(())
+    }
+
+    /// Lets the device forget what it has of the bench's.
+    async fn remove(&mut self, p: &Procedure<'r>) -> Result<(), Stop> {
         if std::mem::take(&mut self.changed) {
             let nothing = Values::new();
             self.desk.perform(p, self.remover, REMOVE, &nothing).await?;
-        }
-        if let Some((_, distruster)) = self.trust {
-            // Where it is not trusted, the device refuses.
-            self.desk.perform(p, distruster, DISTRUST, &named()).await?;
         }
         Ok(())
     }
@@ -185,6 +195,7 @@ impl<'r> Enrolment<'r> {
     }
 
     async fn hand_over(&mut self, p: &Procedure<'r>, certificate: &str) -> Result<Said, Stop> {
+        self.changed = true;
         offer(
             p,
             &mut self.desk,
@@ -210,7 +221,7 @@ impl<'r> Enrolment<'r> {
             restart(p, &mut self.desk).await?;
             is = Shown::settled(p, |_| true).await?;
         }
-        self.changed |= has_to_be_refused(p, what, &said, &was.to_string(), &is.to_string());
+        has_to_be_refused(p, what, &said, &was.to_string(), &is.to_string());
         Ok(())
     }
 
@@ -224,7 +235,7 @@ impl<'r> Enrolment<'r> {
         let handed = fingerprint_of(certificate)?;
         let began = Instant::now();
         let said = self.hand_over(p, certificate).await?;
-        (self.latest, self.changed) = (Some(handed.clone()), true);
+        self.latest = Some(handed.clone());
         let mut is = Shown::with(p, &self.before, &handed).await?;
         self.took = self.took.max(began.elapsed());
         if is.spread(&self.before, &handed) == Spread::Nowhere {
@@ -273,8 +284,11 @@ impl<'r> Enrolment<'r> {
 
     /// Leaves the device with what it showed at first.
     pub(super) async fn put_back(&mut self, p: &Procedure<'r>) -> Result<(), Stop> {
-        self.changed = true;
-        self.distrust(p).await?;
+        let gone = if self.trusting {
+            self.distrust(p).await
+        } else {
+            self.remove(p).await
+        };
         let mut is = Shown::settled(p, |is| *is == self.before).await?;
         if is != self.before && p.bench().can_power_cycle() {
             restart(p, &mut self.desk).await?;
@@ -282,7 +296,7 @@ impl<'r> Enrolment<'r> {
         }
         self.desk.close().await;
         if is == self.before {
-            return Ok(());
+            return gone;
         }
         Err(Stop::inconclusive(format!(
             "the device was not put back: it shows {is}, where it showed {}",
