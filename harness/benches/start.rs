@@ -53,7 +53,7 @@ fn to_first_trial() -> Duration {
 }
 
 fn first_trial(folder: &Path) -> Option<jiff::Timestamp> {
-    let (entries, _) = Journal::read(&folder.join("journal.jsonl")).ok()?;
+    let (entries, _) = Journal::read(&folder.join("data/journal.jsonl")).ok()?;
     let first = entries
         .iter()
         .find(|entry| matches!(entry.event, Event::TrialStarted { .. }))?;

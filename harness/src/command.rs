@@ -103,6 +103,8 @@ pub enum Command {
     Check(Check),
     /// Tell what is known of a requirement, and how it is tested.
     Explain(Explain),
+    /// Write the reports of a campaign again, from its record alone.
+    Report(Report),
     /// Run the suites against the simulated device, sound and with each of its flaws, and show what they see.
     Qualify(Qualify),
     /// Send the inputs of a reproducer again, and tell whether its finding comes about.
@@ -255,6 +257,17 @@ pub struct Replay {
 pub struct Explain {
     /// The requirement: `CR-1.11`, `"CR 1.1 RE(1)"`, `CR-1.1-RE-1`.
     pub requirement: String,
+}
+
+/// Writes the reports of a campaign again.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The campaign's folder.
+    #[arg(value_name = "DIR")]
+    pub campaign: PathBuf,
+    /// Where the reports go; the campaign's own folder where left out.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Qualifies the suites.

@@ -10,4 +10,5 @@ pub mod explain;
 pub mod list;
 pub mod qualify;
 pub mod replay;
+pub mod report;
 pub mod sources;

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         Command::List(list) => slcert::list::list(&list),
         Command::Check(check) => slcert::check::check(&check),
         Command::Explain(explain) => slcert::explain::explain(&explain),
+        Command::Report(report) => slcert::report::report(&report),
         Command::Qualify(qualify) => slcert::qualify::qualify(&qualify),
         Command::Replay(replay) => slcert::replay::replay_file(&replay),
         Command::Sim(sim) => slcert_sim::run(sim),

@@ -145,12 +145,12 @@ fn secrets() -> Result<(), Failed> {
         ));
     }
     let said = folder.path().with_extension("out");
-    let evidence = std::fs::read_dir(folder.path().join("evidence"))?;
-    let mut files: Vec<PathBuf> = evidence
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    files
-        .extend(["junit.xml", "result.json", "journal.jsonl"].map(|name| folder.path().join(name)));
+    let mut files = Vec::new();
+    for part in ["", "data", "data/evidence"] {
+        let entries = std::fs::read_dir(folder.path().join(part))?;
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        files.extend(paths.filter(|path| path.is_file()));
+    }
     files.push(said.clone());
     for file in &files {
         let text = String::from_utf8_lossy(&std::fs::read(file)?).into_owned();
@@ -338,7 +338,7 @@ fn confirmed(text: &str) -> BTreeMap<&str, (&str, Option<&str>)> {
 
 /// The report is read by xmllint with junit-10.xsd, by junitparser and by quick-junit.
 fn read_by_others(folder: &Path) -> Result<Completion, Failed> {
-    let junit = folder.join("junit.xml");
+    let junit = folder.join("data/junit.xml");
     let text = std::fs::read_to_string(&junit)?;
     let report = quick_junit::Report::deserialize_from_str(&text)?;
     let cases: usize = report

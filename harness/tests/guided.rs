@@ -83,7 +83,7 @@ fn an_answer_reaches_the_journal_and_every_report() {
     terminal.answer("no more): ", &photo.display().to_string());
     terminal.answer("no more): ", "");
     assert_eq!(terminal.exit(), Some(1));
-    let record = Record::read(&out.join("result.json")).unwrap();
+    let record = Record::read(&out.join("data/result.json")).unwrap();
     assert!(!record.interrupted);
     let one = &record.attestations[0];
     assert_eq!(
@@ -91,16 +91,16 @@ fn an_answer_reaches_the_journal_and_every_report() {
         (Verdict::Fail, "A. Tester")
     );
     assert_eq!(
-        std::fs::read(out.join(&one.files[0].path)).unwrap(),
+        std::fs::read(out.join("data").join(&one.files[0].path)).unwrap(),
         b"test"
     );
-    let (entries, torn) = Journal::read(&out.join("journal.jsonl")).unwrap();
+    let (entries, torn) = Journal::read(&out.join("data/journal.jsonl")).unwrap();
     assert!(torn.is_none());
     assert_eq!(
         Record::from_journal(&entries).unwrap().attestations,
         record.attestations
     );
-    let junit = std::fs::read_to_string(out.join("junit.xml")).unwrap();
+    let junit = std::fs::read_to_string(out.join("data/junit.xml")).unwrap();
     assert!(junit.contains("seen by A. Tester"), "{junit}");
     assert!(junit.contains(&one.files[0].sha256), "{junit}");
 }
@@ -115,7 +115,7 @@ fn an_interrupt_while_asking_leaves_a_whole_campaign_under_review() {
     assert!(sent.unwrap().success());
     terminal.expect("stays REVIEW");
     assert_eq!(terminal.exit(), Some(5));
-    let record = Record::read(&folder.path().join("campaign/result.json")).unwrap();
+    let record = Record::read(&folder.path().join("campaign/data/result.json")).unwrap();
     assert!(!record.interrupted);
     assert!(record.attestations.is_empty());
 }

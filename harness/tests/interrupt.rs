@@ -79,10 +79,10 @@ fn an_interrupt_leaves_a_valid_partial_record_and_no_process() {
         let status = campaign.wait().unwrap();
         assert_eq!(status.code(), Some(130), "{signal}");
         assert!(is_gone(device[0]));
-        let record = Record::read(&folder.path().join("result.json")).unwrap();
+        let record = Record::read(&folder.path().join("data/result.json")).unwrap();
         assert!(record.interrupted);
         assert!(!record.trials.is_empty() && record.trials.len() < record.planned.len());
-        let junit = std::fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+        let junit = std::fs::read_to_string(folder.path().join("data/junit.xml")).unwrap();
         quick_junit::Report::deserialize_from_str(&junit).unwrap();
     }
 }
@@ -95,7 +95,7 @@ fn a_killed_campaign_takes_its_device_along_and_keeps_its_journal() {
     send("-KILL", campaign.id());
     campaign.wait().unwrap();
     assert!(is_gone(device[0]));
-    let (entries, _) = Journal::read(&folder.path().join("journal.jsonl")).unwrap();
+    let (entries, _) = Journal::read(&folder.path().join("data/journal.jsonl")).unwrap();
     let record = Record::from_journal(&entries).unwrap();
     assert_eq!(record.trials.len(), 1);
 }

@@ -3,13 +3,13 @@
 //! ```text
 //! journal.jsonl ──► Record ──► result.json
 //!                     │
-//!                     └─► assess ──► Assessment ──► junit, summary, exit_status
+//!                     └─► assess ──► Assessment ──► views, summary, exit_status
 //! ```
 //!
 //! One way, no going back: a view is rendered from the record and its assessment, never from a device.
 //!
 //! ```no_run
-//! use slcert_reports::{Journal, Record, assess, exit_status, junit, summary};
+//! use slcert_reports::{Journal, Record, assess, exit_status, summary, views};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = std::path::Path::new("campaigns/one");
@@ -18,7 +18,9 @@
 //! record.write(&folder.join("result.json"))?;
 //!
 //! let assessment = assess(&record);
-//! std::fs::write(folder.join("junit.xml"), junit(&record, &assessment)?)?;
+//! for view in views(&record, &assessment)? {
+//!     view.write(folder)?;
+//! }
 //! print!("{}", summary(&record, &assessment, false, 100));
 //! std::process::exit(exit_status(&assessment, record.interrupted, false).into());
 //! # }
@@ -35,6 +37,7 @@ pub mod record;
 pub mod store;
 pub mod summary;
 pub mod verdict;
+pub mod view;
 
 pub use assess::{Assessment, assess, exit_status};
 pub use escape::{defuse, escape, escape_bytes, excerpt, one_line};
@@ -44,6 +47,7 @@ pub use record::Record;
 pub use store::RecordError;
 pub use summary::summary;
 pub use verdict::Verdict;
+pub use view::{View, views};
 
 // The example is shared with the tests outside of the crate, so it names the crate as they do.
 #[cfg(test)]

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::verdict::Verdict;
 
 /// The version of the format that this program writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One campaign: what was asked, of which device, on which rig, and what came of each trial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Record {
     pub selection: Vec<SelectionRecord>,
     /// The seed of all random choices.
     pub seed: u64,
+    /// What `slcert run` was told of profile, rig and flaws: the same words run a trial again.
+    #[serde(default)]
+    pub options: Vec<String>,
     /// The trials that were planned. One that is not among `trials` was not run, and keeps its requirements open: a
     /// campaign that was cut short or filtered demonstrates nothing by what it left out.
     #[serde(default)]
@@ -225,8 +228,8 @@ pub struct TrialRecord {
     pub objective: String,
     /// When it passes: fixed before the run.
     pub criterion: String,
-    /// Files of evidence, relative to the campaign's folder, the most telling first.
-    pub evidence: Vec<String>,
+    /// Files of evidence, relative to the folder of the record, the most telling first, as they were when the trial ended.
+    pub evidence: Vec<FileRecord>,
 }
 
 /// One check within a trial.
@@ -326,10 +329,10 @@ impl Record {
             if !trials.insert(trial.id.as_str()) {
                 return Err(NotARecord::TrialTwice(trial.id.clone()));
             }
-            if let Some(path) = trial.evidence.iter().find(|path| !is_inside(path)) {
+            if let Some(file) = trial.evidence.iter().find(|file| !is_inside(&file.path)) {
                 return Err(NotARecord::Evidence {
                     trial: trial.id.clone(),
-                    path: path.clone(),
+                    path: file.path.clone(),
                 });
             }
         }

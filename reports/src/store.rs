@@ -112,7 +112,7 @@ impl Record {
 }
 
 /// Puts a file in the place of another in one step that survives a loss of power.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -181,13 +181,13 @@ mod tests {
     fn a_record_of_another_format_is_named_as_such_whatever_its_shape() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("result.json");
-        fs::write(&path, r#"{"format": 2, "other": "shape"}"#).unwrap();
+        fs::write(&path, r#"{"format": 3, "other": "shape"}"#).unwrap();
         let error = Record::read(&path).unwrap_err();
         assert!(
             matches!(
                 error,
                 RecordError::Content {
-                    source: NotARecord::Format(2),
+                    source: NotARecord::Format(3),
                     ..
                 }
             ),
@@ -203,7 +203,7 @@ mod tests {
             Record::read(&path),
             Err(RecordError::Io { verb: "read", .. })
         ));
-        fs::write(&path, "{\n  \"format\": 1,\n  \"surprise\": 2\n}").unwrap();
+        fs::write(&path, "{\n  \"format\": 2,\n  \"surprise\": 2\n}").unwrap();
         let error = Record::read(&path).unwrap_err().to_string();
         assert!(
             error.contains("surprise") && error.contains("line 3"),

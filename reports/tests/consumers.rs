@@ -61,7 +61,7 @@ fn hostile() -> Record {
         trial.title.clone_from(text);
         trial.interface = Some(text.clone());
         trial.checks[0].observed.clone_from(text);
-        trial.evidence.push(text.clone());
+        trial.evidence.push(example::file(text));
     }
     record.dut.firmware = example::INJECTION.to_owned();
     record

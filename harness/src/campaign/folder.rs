@@ -1,4 +1,4 @@
-//! The campaign's folder.
+//! The campaign's folder: a bag (RFC 8493) once the campaign has ended. What was found lies in `data/`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,9 @@ use thiserror::Error;
 
 /// Where campaigns go, unless told otherwise.
 const CAMPAIGNS: &str = "campaigns";
+
+/// The part of a campaign's folder that holds what was found.
+pub const DATA: &str = "data";
 
 /// A campaign's folder.
 #[derive(Clone, Debug)]
@@ -47,22 +50,19 @@ impl Folder {
             source,
         };
         let made = !path.exists();
-        std::fs::create_dir_all(path.join("evidence")).map_err(failed)?;
-        let others = std::fs::read_dir(&path)
-            .map_err(failed)?
-            .filter_map(Result::ok)
-            .filter(|entry| entry.file_name() != "evidence")
-            .count();
-        if others > 0 {
+        if std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(FolderError::NotEmpty(path));
         }
+        std::fs::create_dir_all(path.join(DATA).join("evidence")).map_err(failed)?;
         Ok(Self { path, made })
     }
 
     /// Takes the folder away again, of a campaign that did not begin. What holds a file stays.
     pub fn discard(&self) {
         // `remove_dir` leaves alone what is not empty.
-        let _ = std::fs::remove_dir(self.path.join("evidence"));
+        let data = self.path.join(DATA);
+        let _ = std::fs::remove_dir(data.join("evidence"));
+        let _ = std::fs::remove_dir(data);
         if self.made {
             let _ = std::fs::remove_dir(&self.path);
         }
@@ -76,13 +76,19 @@ impl Folder {
             .unwrap_or("campaign")
     }
 
-    /// A file in the folder.
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where what was found lies.
+    pub fn data(&self) -> PathBuf {
+        self.path.join(DATA)
+    }
+
+    /// A file of what was found.
     pub fn path(&self, name: &str) -> PathBuf {
-        if name.is_empty() {
-            self.path.clone()
-        } else {
-            self.path.join(name)
-        }
+        self.data().join(name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `slcert run`: one campaign, from the files to the reports.
 
-mod folder;
+pub mod folder;
 mod guide;
 mod runner;
 pub mod time;
@@ -13,15 +13,16 @@ use std::time::Duration;
 
 use slcert_profiles::Profile;
 use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
-use slcert_reports::{Record, assess, exit_status, junit, summary};
+use slcert_reports::{Record, assess, exit_status, summary};
 use slcert_suites::case::Kind;
 use slcert_suites::fuzz::Budget;
 use slcert_suites::{Trial, fresh};
 
 use crate::command::Run;
 use crate::list::trials;
+use crate::report::{self, Unwritten};
 use crate::sources::{self, BENCH, RigFile, USAGE};
-use folder::Folder;
+use folder::{DATA, Folder};
 use runner::{Benches, Runner};
 
 /// Runs a campaign, and reports it.
@@ -293,6 +294,7 @@ fn record(
         claim: profile.claim().0.map(|level| level.get()),
         selection,
         seed,
+        options: options(run),
         planned: planned
             .iter()
             .map(|trial| PlannedRecord {
@@ -308,36 +310,38 @@ fn record(
     }
 }
 
+/// What names profile, rig and flaws on the command line.
+fn options(run: &Run) -> Vec<String> {
+    let mut options = vec!["--profile".to_owned(), run.on.profile.clone()];
+    if let Some(rig) = &run.on.rig {
+        options.extend(["--rig".to_owned(), rig.display().to_string()]);
+    }
+    for flaw in &run.flaw {
+        options.extend(["--flaw".to_owned(), flaw.clone()]);
+    }
+    options
+}
+
 /// Ends the device, writes the reports, and says what was found.
 fn finish(run: &Run, runner: &Runner) -> ExitCode {
     let record = runner.end();
     let assessment = assess(&record);
     let folder = runner.folder();
-    let mut trouble = Vec::new();
-    if let Err(error) = record.write(&folder.path("result.json")) {
-        trouble.push(error.to_string());
-    }
-    match junit(&record, &assessment) {
-        Ok(xml) => {
-            if let Err(error) = std::fs::write(folder.path("junit.xml"), xml) {
-                trouble.push(format!("{}: {error}", folder.path("junit.xml").display()));
-            }
-        }
-        Err(error) => trouble.push(error.to_string()),
-    }
+    let written = record
+        .write(&folder.path("result.json"))
+        .map_err(Unwritten::from)
+        .and_then(|()| report::write(&record, &assessment, &folder.data()));
     let stdout = std::io::stdout();
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
     let text = summary(&record, &assessment, stdout.is_terminal(), width);
     anstream::println!("{text}");
     anstream::println!("{}", time::spent(&record.trials));
-    anstream::println!("results  {}", folder.path("").display());
+    anstream::println!("results  {}", folder.root().display());
     for name in ["junit.xml", "result.json", "journal.jsonl", "evidence"] {
-        anstream::println!("         {name}");
+        anstream::println!("         {}", Path::new(DATA).join(name).display());
     }
-    if !trouble.is_empty() {
-        for error in trouble {
-            eprintln!("error: {error}");
-        }
+    if let Err(error) = written {
+        eprintln!("error: {error}");
         return ExitCode::from(BENCH);
     }
     ExitCode::from(exit_status(

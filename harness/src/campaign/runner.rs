@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use libtest_mimic::{Completion, Failed};
+use sha2::{Digest, Sha256};
 use slcert_profiles::RequirementId;
-use slcert_reports::record::{CheckRecord, TrialRecord};
+use slcert_reports::record::{CheckRecord, FileRecord, TrialRecord};
 use slcert_reports::{Event, Journal, JournalError, Record, Verdict, escape, excerpt};
 use slcert_rigs::bench::{Bench, BenchError, Monitor};
 use slcert_suites::case::Kind;
@@ -21,7 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use super::folder::Folder;
 use super::guide::{self, Answer, Guide};
-use crate::sources::RigFile;
+use crate::sources::{RigFile, hex};
 
 /// The longest that a trial may take.
 const TRIAL: Duration = Duration::from_secs(600);
@@ -196,7 +197,7 @@ impl Runner {
         let mut guide = Guide {
             line: &mut line,
             out: &mut std::io::stderr(),
-            folder: &self.folder.path(""),
+            folder: &self.folder.data(),
             operator,
         };
         let count = open.len();
@@ -440,7 +441,7 @@ impl Runner {
         id: &str,
         mark: slcert_rigs::line::Mark,
         kept: &[(String, String)],
-    ) -> Vec<String> {
+    ) -> Vec<FileRecord> {
         let stem = id.replace('/', ".");
         let transcript = self.bench.transcript(mark);
         let recording =
@@ -455,7 +456,11 @@ impl Runner {
             }
             written.is_ok()
         });
-        written.map(|(name, _)| name).collect()
+        let files = written.map(|(path, text)| FileRecord {
+            sha256: hex(&Sha256::digest(text.as_bytes())),
+            path,
+        });
+        files.collect()
     }
 }
 

@@ -16,7 +16,7 @@ pub fn campaign(out: &Path, arguments: &[&str]) -> Result<(Output, Option<Record
         .args(arguments)
         .env("RUST_BACKTRACE", "0")
         .output()?;
-    Ok((output, Record::read(&out.join("result.json")).ok()))
+    Ok((output, Record::read(&out.join("data/result.json")).ok()))
 }
 
 /// What the program said, for a message.

@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, TestCaseStatus};
 
 use super::*;
 use crate::assess::assess;
-use crate::example::{bare, id, record, trial};
+use crate::example::{bare, file, id, record, trial};
 
 fn written(record: &Record) -> String {
     junit(record, &assess(record)).unwrap()
@@ -188,9 +188,9 @@ fn output_is_short_and_ends_with_the_attachments_that_fit() {
     let mut record = bare([1; 7]);
     let mut trial = trial("CR 1.1", "many", Some("console"), Verdict::Pass, "held");
     trial.evidence = (0..100)
-        .map(|at| format!("evidence/CR-1.1/many/{at}.pcapng"))
+        .map(|at| file(&format!("evidence/CR-1.1/many/{at}.pcapng")))
         .collect();
-    trial.evidence.insert(0, "../../etc/passwd".to_owned());
+    trial.evidence.insert(0, file("../../etc/passwd"));
     trial.requirements = vec![id("CR 1.1"); 100];
     record.trials.push(trial);
     let options = JunitOptions {

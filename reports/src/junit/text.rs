@@ -70,7 +70,11 @@ pub(super) fn output_of_trial(
     }
     output.property("svv", &trial.svv);
     output.property("seed", &seed.to_string());
-    let mut evidence = trial.evidence.clone();
+    let mut evidence: Vec<_> = trial
+        .evidence
+        .iter()
+        .map(|file| file.path.clone())
+        .collect();
     for review in reviews {
         let found = format!("{}: {}", review.requirement, review.words());
         output.property("found", &found);

@@ -5,7 +5,7 @@
 use jiff::{Timestamp, ToSpan};
 use slcert_profiles::{Catalogue, ComponentType, RequirementId};
 use slcert_reports::record::{
-    CheckRecord, DutRecord, FORMAT, PlannedRecord, ProfileRecord, Record, RigRecord,
+    CheckRecord, DutRecord, FORMAT, FileRecord, PlannedRecord, ProfileRecord, Record, RigRecord,
     SelectionRecord, TrialRecord,
 };
 use slcert_reports::{Verdict, escape};
@@ -53,10 +53,18 @@ pub fn trial(
         svv: "SVV-1".to_owned(),
         objective: "To see whether it holds.".to_owned(),
         criterion: "It holds.".to_owned(),
-        evidence: vec![format!(
+        evidence: vec![file(&format!(
             "evidence/{}/{case}/console.raw",
             requirement.slug()
-        )],
+        ))],
+    }
+}
+
+/// A file of evidence.
+pub fn file(path: &str) -> FileRecord {
+    FileRecord {
+        path: path.to_owned(),
+        sha256: "ef".repeat(32),
     }
 }
 
@@ -102,6 +110,7 @@ pub fn bare(claim: [u8; 7]) -> Record {
         claim,
         selection: selection.collect(),
         seed: 7,
+        options: vec!["--profile".to_owned(), "it's mine.toml".to_owned()],
         planned: Vec::new(),
         attestations: Vec::new(),
         trials: Vec::new(),

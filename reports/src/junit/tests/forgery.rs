@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{cases, cases_elsewhere, written};
 use crate::assess::assess;
-use crate::example::{INJECTION, record};
+use crate::example::{INJECTION, file, record};
 use crate::junit::*;
 use crate::record::{PlannedRecord, TrialRecord};
 
@@ -22,7 +22,7 @@ fn with_text(mut trial: TrialRecord, text: &str) -> TrialRecord {
         *field = text.to_owned();
     }
     trial.interface = Some(text.to_owned());
-    trial.evidence = vec![text.to_owned(), "evidence/ok.raw".to_owned()];
+    trial.evidence = vec![file(text), file("evidence/ok.raw")];
     for check in &mut trial.checks {
         check.name = text.to_owned();
         check.expected = text.to_owned();

@@ -1,0 +1,52 @@
+//! All views of a record, by the names of their files. A campaign and `slcert report` write the same ones.
+
+use std::path::Path;
+
+use crate::assess::Assessment;
+use crate::junit::{JunitError, junit};
+use crate::record::Record;
+use crate::store::{RecordError, replace};
+
+/// The JSON Schema of `result.json`. It lies beside it, so that a bundle can be read when this program is gone.
+pub const SCHEMA: &str = include_str!("../result.schema.json");
+
+/// One view of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The name of its file, which lies beside `result.json`.
+    pub name: &'static str,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// Every view of a record: the same record gives the same bytes.
+///
+/// # Errors
+/// [`JunitError`], which is a fault of this program.
+pub fn views(record: &Record, assessment: &Assessment) -> Result<Vec<View>, JunitError> {
+    Ok(vec![
+        View {
+            name: "junit.xml",
+            text: junit(record, assessment)?,
+        },
+        View {
+            name: "result.schema.json",
+            text: SCHEMA.to_owned(),
+        },
+    ])
+}
+
+impl View {
+    /// Writes it into a folder: at any time either the old file stands there or the new one, whole.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`] if the folder does not take it.
+    pub fn write(&self, folder: &Path) -> Result<(), RecordError> {
+        let path = folder.join(self.name);
+        replace(&path, self.text.as_bytes()).map_err(|source| RecordError::Io {
+            verb: "write",
+            path,
+            source,
+        })
+    }
+}
