@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use slcert_reports::{Journal, Record};
+
 /// A short campaign with a FAIL in it, run once for all tests of this file.
 fn campaign() -> &'static Path {
     static CAMPAIGN: OnceLock<PathBuf> = OnceLock::new();
@@ -89,4 +91,44 @@ fn what_is_no_campaign_is_said_to_be_none() {
         said.contains("result.json") && said.contains("is no campaign's folder"),
         "{said}"
     );
+}
+
+#[test]
+fn a_step_of_github_actions_gets_annotations_and_a_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("campaign");
+    let step = folder.path().join("step.md");
+    std::fs::write(&step, "before\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_slcert"))
+        .args(["run", "--headless", "--flaw", "no-lockout", "--out"])
+        .arg(&out)
+        .arg("CR-1.11/lockout@gateway311")
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", &step)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let commands: Vec<&str> = text
+        .lines()
+        .filter(|line| line.trim_start().starts_with("::"))
+        .collect();
+    // Nothing that was said by the device is taken for a command.
+    let token = commands[0].strip_prefix("::stop-commands::").unwrap();
+    assert_eq!(commands[1], format!("::{token}::"));
+    assert!(commands[2].starts_with("::error title=FAIL CR-1.11/lockout@gateway311::"));
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    let summary = std::fs::read_to_string(out.join("data/summary.md")).unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&step).unwrap(),
+        format!("before\n{summary}\n")
+    );
+}
+
+#[test]
+fn the_journal_tells_of_the_same_campaign_as_the_record() {
+    let data = campaign().join("data");
+    let (entries, torn) = Journal::read(&data.join("journal.jsonl")).unwrap();
+    assert_eq!(torn, None);
+    let record = Record::read(&data.join("result.json")).unwrap();
+    assert_eq!(Record::from_journal(&entries).unwrap(), record);
 }

@@ -202,15 +202,16 @@ impl Journal {
         Ok((journal, entries))
     }
 
-    /// Writes one event and waits until it is on disk.
+    /// Writes one event and waits until it is on disk; the time that it stands under.
     ///
     /// # Errors
     /// [`JournalError`] if the event is too long or the disk does not take it. The journal is then not to be used
     /// any more: its last line may be torn.
-    pub fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+    pub fn append(&mut self, event: &Event) -> Result<Timestamp, JournalError> {
+        let time = Timestamp::now();
         let entry = EntryRef {
             seq: self.chain.seq,
-            time: Timestamp::now(),
+            time,
             prev: &self.chain.prev,
             event,
         };
@@ -229,7 +230,7 @@ impl Journal {
                 source,
             })?;
         self.chain = next;
-        Ok(())
+        Ok(time)
     }
 
     /// Reads a journal and checks its chain. A last line without its end is not part of it, and is told of.

@@ -30,9 +30,13 @@
 
 pub mod assess;
 pub mod attestation;
+pub mod csv;
+pub mod ctrf;
 pub mod escape;
+pub mod github;
 pub mod journal;
 pub mod junit;
+pub mod markdown;
 pub mod record;
 pub mod store;
 pub mod summary;

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use crate::assess::Assessment;
+use crate::csv::requirements;
+use crate::ctrf::ctrf;
 use crate::junit::{JunitError, junit};
+use crate::markdown::markdown;
 use crate::record::Record;
 use crate::store::{RecordError, replace};
 
@@ -24,16 +27,14 @@ pub struct View {
 /// # Errors
 /// [`JunitError`], which is a fault of this program.
 pub fn views(record: &Record, assessment: &Assessment) -> Result<Vec<View>, JunitError> {
-    Ok(vec![
-        View {
-            name: "junit.xml",
-            text: junit(record, assessment)?,
-        },
-        View {
-            name: "result.schema.json",
-            text: SCHEMA.to_owned(),
-        },
-    ])
+    let files = [
+        ("junit.xml", junit(record, assessment)?),
+        ("summary.md", markdown(record, assessment)),
+        ("requirements.csv", requirements(record, assessment)),
+        ("ctrf.json", ctrf(record, assessment)),
+        ("result.schema.json", SCHEMA.to_owned()),
+    ];
+    Ok(files.map(|(name, text)| View { name, text }).to_vec())
 }
 
 impl View {

@@ -1,8 +1,9 @@
-//! What programs of others read in our JUnit file. Each test wants a tool that may not be here; without it the test is
+//! What programs of others read in our reports. Each test wants a tool that may not be here; without it the test is
 //! shown as ignored, with what to install.
 //!
 //! - `SLCERT_JUNIT_XSD`: the path of Jenkins' `junit-10.xsd`, for `xmllint`. The source package of pytest 9.2.0 has it
 //!   as `testing/example_scripts/junit-10.xsd`.
+//! - `SLCERT_CTRF_SCHEMA`: the path of CTRF's own schema. The npm package `ctrf` 0.3.0 has it as `src/ctrf-schema-0.0.json`.
 //! - `SLCERT_PYTHON`: a Python that has the package `junitparser`.
 
 #[allow(dead_code)]
@@ -12,6 +13,7 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode, Output};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use slcert_reports::ctrf::ctrf;
 use slcert_reports::{Record, assess, escape, junit};
 
 /// SHA-256 of the schema: an older one of the same name says something else.
@@ -42,6 +44,12 @@ fn main() -> ExitCode {
             validate(&hostile())
         }),
         Trial::ignorable_test("xmllint_refuses_what_junit_10_does_not_allow", refuse),
+        Trial::ignorable_test("ctrf_finds_the_example_valid", || {
+            validate_ctrf(&example::record())
+        }),
+        Trial::ignorable_test("ctrf_finds_the_report_of_a_hostile_device_valid", || {
+            validate_ctrf(&hostile())
+        }),
         Trial::ignorable_test("junitparser_reads_every_case_of_the_example", || {
             read(&example::record())
         }),
@@ -113,6 +121,33 @@ fn validate(record: &Record) -> Result<Completion, Failed> {
         Ok(output) if output.status.success() => Ok(Completion::Completed),
         Ok(output) => Err(format!("{}\n{xml}", String::from_utf8_lossy(&output.stderr)).into()),
     }
+}
+
+/// By the schema of whoever makes CTRF.
+fn validate_ctrf(record: &Record) -> Result<Completion, Failed> {
+    let Some(schema) = std::env::var_os("SLCERT_CTRF_SCHEMA") else {
+        let why =
+            "SLCERT_CTRF_SCHEMA does not name CTRF's schema (it is in the npm package ctrf 0.3.0)";
+        return leave_out(why);
+    };
+    let schema = serde_json::from_slice(&std::fs::read(schema)?)?;
+    let validator = jsonschema::options()
+        .should_validate_formats(true)
+        .build(&schema)?;
+    let mut report: serde_json::Value = serde_json::from_str(&ctrf(record, &assess(record)))?;
+    let faults: Vec<_> = validator
+        .iter_errors(&report)
+        .map(|fault| fault.to_string())
+        .collect();
+    if !faults.is_empty() {
+        return Err(faults.join("\n").into());
+    }
+    // The validation can fail.
+    report["results"]["tests"][0]["status"] = "inconclusive".into();
+    if validator.is_valid(&report) {
+        return Err("a status that CTRF does not have was found valid".into());
+    }
+    Ok(Completion::Completed)
 }
 
 /// The validation can fail: it is not an empty schema that everything meets.

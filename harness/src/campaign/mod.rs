@@ -1,6 +1,7 @@
 //! `slcert run`: one campaign, from the files to the reports.
 
 pub mod folder;
+mod github;
 mod guide;
 mod runner;
 pub mod time;
@@ -23,6 +24,7 @@ use crate::list::trials;
 use crate::report::{self, Unwritten};
 use crate::sources::{self, BENCH, RigFile, USAGE};
 use folder::{DATA, Folder};
+use github::Quiet;
 use runner::{Benches, Runner};
 
 /// Runs a campaign, and reports it.
@@ -74,6 +76,7 @@ pub fn run(run: &Run) -> ExitCode {
     };
     let mut record = record(run, &profile, &rig, &planned, folder.name());
     record.attestations = attestations;
+    let quiet = Quiet::begin();
     header(&record, &rig, planned.len());
     let guided = !run.headless && (run.guided || guide::has_person());
     if guided {
@@ -92,7 +95,7 @@ pub fn run(run: &Run) -> ExitCode {
     if guided {
         runner.inspect(run.operator.clone());
     }
-    finish(run, &runner)
+    finish(run, &runner, quiet)
 }
 
 /// Says how many inspections will be asked for, so that whoever is at the bench knows when to be there.
@@ -130,6 +133,17 @@ const BRIEFLY: Budget = Budget {
     seed: 0,
     first: false,
 };
+
+/// What a campaign leaves, the first to look at first.
+const LEFT: [&str; 7] = [
+    "summary.md",
+    "junit.xml",
+    "requirements.csv",
+    "ctrf.json",
+    "result.json",
+    "journal.jsonl",
+    "evidence",
+];
 
 /// How many simulated devices are tested side by side where the trials are tests.
 const SIDE_BY_SIDE: usize = 3;
@@ -323,7 +337,7 @@ fn options(run: &Run) -> Vec<String> {
 }
 
 /// Ends the device, writes the reports, and says what was found.
-fn finish(run: &Run, runner: &Runner) -> ExitCode {
+fn finish(run: &Run, runner: &Runner, quiet: Quiet) -> ExitCode {
     let record = runner.end();
     let assessment = assess(&record);
     let folder = runner.folder();
@@ -337,9 +351,11 @@ fn finish(run: &Run, runner: &Runner) -> ExitCode {
     anstream::println!("{text}");
     anstream::println!("{}", time::spent(&record.trials));
     anstream::println!("results  {}", folder.root().display());
-    for name in ["junit.xml", "result.json", "journal.jsonl", "evidence"] {
+    for name in LEFT {
         anstream::println!("         {}", Path::new(DATA).join(name).display());
     }
+    drop(quiet);
+    github::tell(&record, &assessment, &folder.path("summary.md"));
     if let Err(error) = written {
         eprintln!("error: {error}");
         return ExitCode::from(BENCH);

@@ -177,11 +177,13 @@ impl Runner {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, event: &Event) {
+    /// Writes an event into the journal; the time that it stands under.
+    fn tell(&self, event: &Event) -> jiff::Timestamp {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = journal.append(event) {
+        journal.append(event).unwrap_or_else(|error| {
             eprintln!("error: {error}");
-        }
+            jiff::Timestamp::now()
+        })
     }
 
     /// Asks a person for what the trials left to one. Whatever ends the questions leaves the rest REVIEW.
@@ -240,10 +242,10 @@ impl Runner {
         let _ = self
             .runtime
             .block_on(async { timeout(STOP, self.bench.stop()).await });
-        self.tell(&Event::CampaignFinished { interrupted });
+        let finished = self.tell(&Event::CampaignFinished { interrupted });
         let mut record = self.record();
         record.interrupted = interrupted;
-        record.finished = Some(jiff::Timestamp::now());
+        record.finished = Some(finished);
         record.clone()
     }
 

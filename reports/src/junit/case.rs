@@ -21,7 +21,7 @@ const LONGEST_INTERFACE: usize = 60;
 const LONGEST_TIME: i64 = 1_000_000_000_000;
 
 /// One suite: a foundational requirement, the common constraints, or what belongs to neither.
-pub(super) struct Suite {
+pub(crate) struct Suite {
     pub group: Group,
     pub name: String,
     /// When its first trial began, or the campaign.
@@ -31,7 +31,7 @@ pub(super) struct Suite {
 
 /// What a suite stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
+pub(crate) enum Group {
     Fr(FoundationalRequirement),
     Common,
     /// Trials without a requirement.
@@ -39,7 +39,9 @@ pub(super) enum Group {
 }
 
 /// One testcase: a trial under its owner, or a row that no trial covers. All of its text is harmless.
-pub(super) struct Case {
+pub(crate) struct Case {
+    /// The trial's id; none of a row that no trial covers.
+    pub trial: Option<String>,
     pub classname: String,
     pub name: String,
     pub verdict: Verdict,
@@ -79,7 +81,7 @@ impl Group {
 }
 
 /// The suites of a campaign, with every case in its place. The seven are always there; the others if they have cases.
-pub(super) fn suites(
+pub(crate) fn suites(
     record: &Record,
     assessment: &Assessment,
     options: &JunitOptions,
@@ -120,6 +122,7 @@ fn suite(
     cases.extend(uncovered.map(|row| {
         let reason = one_line(&row.reason);
         let case = Case {
+            trial: None,
             classname: classname(Some(row.id)),
             name: format!("{} not evaluated", row.id),
             verdict: Verdict::NotEvaluated,
@@ -168,6 +171,7 @@ fn of_trial(
         None => (trial.verdict, text::reason(&trial.reason, trial.verdict)),
     };
     let case = Case {
+        trial: Some(trial.id.clone()),
         classname: classname(owner),
         name: name(owner, &trial.title, trial.interface.as_deref()),
         verdict,
@@ -201,6 +205,7 @@ fn of_planned(planned: &PlannedRecord, record: &Record) -> (Option<RequirementId
         "planned and not run"
     };
     let case = Case {
+        trial: Some(planned.id.clone()),
         classname: classname(owner),
         name: name(owner, &planned.title, planned.interface.as_deref()),
         verdict: Verdict::NotEvaluated,

@@ -9,7 +9,7 @@
 //! (`text`); what the schema wants beyond it is added afterwards (`finish`); and the file is read back and compared
 //! with the trials before anyone sees it (`proof`).
 
-mod case;
+pub(crate) mod case;
 mod finish;
 mod proof;
 mod text;
