@@ -11,7 +11,7 @@ use slcert_profiles::file::Period;
 /// Without a command, the built-in profile `embedded-device-sl2` is run against the simulated device.
 ///
 /// Exit codes: 0 the claim is demonstrated; 1 a FAIL; 2 wrong usage or a bad file; 3 INCONCLUSIVE without a FAIL; 4 nothing
-/// was run; 5 rows that are NOT EVALUATED or under REVIEW keep the claim open; 6 the bench failed; 130 interrupted.
+/// was run; 5 rows that are NOT EVALUATED or under REVIEW keep the claim open; 6 the bench failed; 7 a verification failed; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(
     name = "slcert",
@@ -105,6 +105,10 @@ pub enum Command {
     Explain(Explain),
     /// Write the reports of a campaign again, from its record alone.
     Report(Report),
+    /// Check that a campaign's folder is what it was when the campaign ended, and who signed it.
+    Verify(Verify),
+    /// Sign a campaign's folder.
+    Sign(Sign),
     /// Run the suites against the simulated device, sound and with each of its flaws, and show what they see.
     Qualify(Qualify),
     /// Send the inputs of a reproducer again, and tell whether its finding comes about.
@@ -160,6 +164,9 @@ pub struct Run {
     /// Who makes the inspections.
     #[arg(long, value_name = "NAME")]
     pub operator: Option<String>,
+    /// Sign the campaign's folder when it ends, with this private SSH key (see `slcert sign`).
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
     /// Exit with 0 where nothing but rows that are NOT EVALUATED or under REVIEW keep the claim open.
     #[arg(long)]
     pub allow_review: bool,
@@ -268,6 +275,37 @@ pub struct Report {
     /// Where the reports go; the campaign's own folder where left out.
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// Checks a campaign's folder.
+///
+/// Every file is compared with the manifest, the journal is followed line by line and compared with the record, and evidence is
+/// compared with what it was when its trial ended. Exit code 7: something is not as it was, or the signature is not good.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Verify {
+    /// The campaign's folder.
+    #[arg(value_name = "DIR")]
+    pub campaign: PathBuf,
+    /// Who may sign: a file in the form of OpenSSH's `allowed_signers`, such as `lab@example.org ssh-ed25519 AAAA...`. With it,
+    /// a folder that none of them signed is not accepted.
+    #[arg(long, value_name = "FILE")]
+    pub allowed_signers: Option<PathBuf>,
+}
+
+/// Signs a campaign's folder.
+///
+/// The signature covers every file of it. `ssh-keygen -Y verify -n slcert-bundle` checks it as well, and
+/// `ssh-keygen -Y sign -n slcert-bundle DIR/tagmanifest-sha256.txt` makes the same with a key that needs a passphrase, an agent or a token.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Sign {
+    /// The campaign's folder.
+    #[arg(value_name = "DIR")]
+    pub campaign: PathBuf,
+    /// The private key: ed25519, or ECDSA over P-256 or P-384, as `ssh-keygen` makes it.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
 }
 
 /// Qualifies the suites.

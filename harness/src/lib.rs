@@ -12,3 +12,4 @@ pub mod qualify;
 pub mod replay;
 pub mod report;
 pub mod sources;
+pub mod verify;

@@ -11,6 +11,8 @@ fn main() -> ExitCode {
         Command::Check(check) => slcert::check::check(&check),
         Command::Explain(explain) => slcert::explain::explain(&explain),
         Command::Report(report) => slcert::report::report(&report),
+        Command::Verify(verify) => slcert::verify::verify(&verify),
+        Command::Sign(sign) => slcert::verify::sign(&sign),
         Command::Qualify(qualify) => slcert::qualify::qualify(&qualify),
         Command::Replay(replay) => slcert::replay::replay_file(&replay),
         Command::Sim(sim) => slcert_sim::run(sim),

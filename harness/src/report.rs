@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use slcert_reports::{Assessment, JunitError, Record, RecordError, assess, views};
+use slcert_reports::bag::signature::SignError;
+use slcert_reports::bag::{self, BagError, DATA, SIGNATURE};
+use slcert_reports::{Assessment, Journal, JunitError, Record, RecordError, assess, views};
 use thiserror::Error;
 
-use crate::campaign::folder::DATA;
 use crate::command::Report;
-use crate::sources::{BENCH, USAGE, Unusable};
+use crate::sources::{BENCH, NOT_VERIFIED, USAGE, Unusable};
 
 /// The reports could not be written.
 #[derive(Debug, Error)]
@@ -19,41 +20,103 @@ pub enum Unwritten {
     /// The JUnit report could not be made.
     #[error("{0}")]
     Junit(#[from] JunitError),
+    /// The folder could not be sealed.
+    #[error("{0}")]
+    Bag(#[from] BagError),
+    /// It could not be signed.
+    #[error("{0}")]
+    Sign(#[from] SignError),
 }
 
 /// Writes the reports of a campaign again.
 pub fn report(report: &Report) -> ExitCode {
-    let data = report.campaign.join(DATA);
     let record = match record(&report.campaign) {
         Ok(record) => record,
         Err(unusable) => return unusable.into(),
     };
-    let folder = report.out.as_deref().unwrap_or(&data);
-    if let Err(error) = std::fs::create_dir_all(folder) {
-        eprintln!("error: {} cannot be made: {error}", folder.display());
-        return ExitCode::from(USAGE);
-    }
-    match write(&record, &assess(&record), folder) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(BENCH)
-        }
-    }
+    let written = match &report.out {
+        Some(folder) => apart(&record, folder),
+        None => in_place(&record, &report.campaign),
+    };
+    written.map_or_else(|code| code, |()| ExitCode::SUCCESS)
 }
 
-/// The record of a campaign's folder.
+/// Writes the reports into a folder of their own.
+fn apart(record: &Record, folder: &Path) -> Result<(), ExitCode> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        eprintln!("error: {} cannot be made: {error}", folder.display());
+        ExitCode::from(USAGE)
+    })?;
+    write(record, &assess(record), folder).map_err(bench)
+}
+
+/// Writes the reports into the campaign's own folder, and seals it anew where they are others than before.
+fn in_place(record: &Record, campaign: &Path) -> Result<(), ExitCode> {
+    let data = campaign.join(DATA);
+    // What was tampered with is not sealed as if it had not been.
+    if bag::is_sealed(campaign)
+        && let Err(faults) = bag::check(campaign).map_err(|error| bench(error.into()))?
+    {
+        eprintln!(
+            "error: {} is not what it was when it was sealed",
+            campaign.display()
+        );
+        for fault in faults {
+            eprintln!("  {fault}");
+        }
+        eprintln!("       --out DIR writes the reports elsewhere, from result.json as it is now");
+        return Err(ExitCode::from(NOT_VERIFIED));
+    }
+    let views = views(record, &assess(record)).map_err(|error| bench(error.into()))?;
+    let same = |view: &slcert_reports::View| {
+        std::fs::read(data.join(view.name)).is_ok_and(|old| old == view.text.as_bytes())
+    };
+    if bag::is_sealed(campaign) && views.iter().all(same) {
+        println!("every report is as it would be written now");
+        return Ok(());
+    }
+    if campaign.join(SIGNATURE).exists() {
+        eprintln!(
+            "error: {} is signed, and this slcert would write other reports",
+            campaign.display()
+        );
+        eprintln!("       --out DIR writes them elsewhere, and leaves what was signed as it is");
+        return Err(ExitCode::from(USAGE));
+    }
+    for view in views {
+        view.write(&data).map_err(|error| bench(error.into()))?;
+    }
+    bag::seal(campaign, record).map_err(|error| bench(error.into()))
+}
+
+fn bench(error: Unwritten) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(BENCH)
+}
+
+/// The record of a campaign's folder. Of a campaign that was killed, it is made from the journal, and written.
 ///
 /// # Errors
 /// There is none, or it is none; it has been told why.
 pub fn record(campaign: &Path) -> Result<Record, Unusable> {
-    Record::read(&campaign.join(DATA).join("result.json")).map_err(|error| {
+    let data = campaign.join(DATA);
+    let path = data.join("result.json");
+    let journal = data.join("journal.jsonl");
+    let tell = |error: &dyn std::error::Error| {
         eprintln!("error: {error}");
-        if !campaign.join(DATA).exists() {
+        if !data.exists() {
             eprintln!("       {} is no campaign's folder", campaign.display());
         }
         Unusable
-    })
+    };
+    if path.exists() || !journal.exists() {
+        return Record::read(&path).map_err(|error| tell(&error));
+    }
+    let (entries, _torn) = Journal::read(&journal).map_err(|error| tell(&error))?;
+    let record = Record::from_journal(&entries).map_err(|error| tell(&error))?;
+    eprintln!("the campaign did not end: its record is made from its journal");
+    record.write(&path).map_err(|error| tell(&error))?;
+    Ok(record)
 }
 
 /// Writes every view of a record into a folder.

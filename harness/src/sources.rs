@@ -18,6 +18,9 @@ pub const USAGE: u8 = 2;
 /// The exit code of a bench that failed.
 pub const BENCH: u8 = 6;
 
+/// The exit code of a verification that failed.
+pub const NOT_VERIFIED: u8 = 7;
+
 /// The name that stands for the built-in rig file.
 pub const SIMULATED_NAME: &str = "simulated.toml";
 

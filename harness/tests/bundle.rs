@@ -132,3 +132,163 @@ fn the_journal_tells_of_the_same_campaign_as_the_record() {
     let record = Record::read(&data.join("result.json")).unwrap();
     assert_eq!(Record::from_journal(&entries).unwrap(), record);
 }
+
+/// A key pair, and a file that says that it may sign.
+fn key(folder: &Path) -> (String, String) {
+    let key = folder.join("key");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.unwrap().success());
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let allowed = folder.join("allowed_signers");
+    std::fs::write(&allowed, format!("lab@example.org {public}")).unwrap();
+    (key.display().to_string(), allowed.display().to_string())
+}
+
+fn verify(campaign: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let campaign = campaign.display().to_string();
+    let output = slcert(&[&["verify", campaign.as_str()], arguments].concat());
+    (output.status.code(), common::said(&output))
+}
+
+#[test]
+fn a_campaign_verifies_until_any_byte_of_it_is_another() {
+    let (folder, copy) = copy();
+    let (key, allowed) = key(folder.path());
+    let (code, said) = verify(&copy, &[]);
+    assert!(
+        code == Some(0) && said.contains("signature  none"),
+        "{said}"
+    );
+    let path = copy.display().to_string();
+    let output = slcert(&["sign", &path, "--key", &key]);
+    assert!(output.status.success(), "{}", common::said(&output));
+    let (code, said) = verify(&copy, &[]);
+    assert!(
+        code == Some(0) && said.contains("--allowed-signers"),
+        "{said}"
+    );
+    let (code, said) = verify(&copy, &["--allowed-signers", &allowed]);
+    assert!(
+        code == Some(0) && said.contains("good, by lab@example.org"),
+        "{said}"
+    );
+
+    let whole = files(&copy);
+    assert!(whole.len() > 12, "{:?}", whole.keys());
+    for (name, bytes) in &whole {
+        for place in [0, bytes.len() / 2, bytes.len() - 1] {
+            let mut flipped = bytes.clone();
+            flipped[place] ^= 0x20;
+            std::fs::write(copy.join(name), &flipped).unwrap();
+            let (code, said) = verify(&copy, &["--allowed-signers", &allowed]);
+            assert_eq!(code, Some(7), "byte {place} of {name}\n{said}");
+            let named = said.contains(name.as_str())
+                || (name.ends_with(".sig") && said.contains("NOT good"));
+            // A list with another hash in it says so of the file that it lists.
+            assert!(named || name.starts_with("tagmanifest"), "{name}\n{said}");
+        }
+        std::fs::remove_file(copy.join(name)).unwrap();
+        let (code, said) = verify(&copy, &["--allowed-signers", &allowed]);
+        assert_ne!(code, Some(0), "without {name}\n{said}");
+        std::fs::write(copy.join(name), bytes).unwrap();
+    }
+    std::fs::write(copy.join("data/evidence/extra.txt"), "").unwrap();
+    let (code, said) = verify(&copy, &[]);
+    assert!(
+        code == Some(7) && said.contains("added    data/evidence/extra.txt"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_was_sealed_anew_is_given_away_by_the_journal_or_the_signature() {
+    let (folder, copy) = copy();
+    let (key, allowed) = key(folder.path());
+    let path = copy.display().to_string();
+    assert!(slcert(&["sign", &path, "--key", &key]).status.success());
+    let result = copy.join("data/result.json");
+    let mut record = Record::read(&result).unwrap();
+    record.trials[0].verdict = slcert_reports::Verdict::Pass;
+    record.write(&result).unwrap();
+    // `report` does not seal what was changed.
+    let output = slcert(&["report", &path]);
+    let said = common::said(&output);
+    assert!(
+        output.status.code() == Some(7) && said.contains("data/result.json"),
+        "{said}"
+    );
+    slcert_reports::bag::seal(&copy, &record).unwrap();
+    let (code, said) = verify(&copy, &["--allowed-signers", &allowed]);
+    assert_eq!(code, Some(7));
+    assert!(
+        said.contains("as they were sealed") && said.contains("another campaign than result.json"),
+        "{said}"
+    );
+    assert!(said.contains("NOT good: it is not over this"), "{said}");
+}
+
+#[test]
+fn a_signature_counts_for_those_who_may_sign() {
+    let (folder, copy) = copy();
+    let (key, _) = key(folder.path());
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let (other, others) = self::key(&other);
+    let path = copy.display().to_string();
+    let (code, said) = verify(&copy, &["--allowed-signers", &others]);
+    assert!(
+        code == Some(7) && said.contains("signature  none"),
+        "{said}"
+    );
+    assert!(slcert(&["sign", &path, "--key", &key]).status.success());
+    let (code, said) = verify(&copy, &["--allowed-signers", &others]);
+    assert!(
+        code == Some(7) && said.contains("of none of the allowed signers"),
+        "{said}"
+    );
+    // A signature is not overwritten, and no other key's file is taken for a key.
+    let output = slcert(&["sign", &path, "--key", &other]);
+    assert!(output.status.code() == Some(2) && common::said(&output).contains("never overwritten"));
+    let output = slcert(&["sign", &path, "--key", &others]);
+    assert!(output.status.code() == Some(2) && common::said(&output).contains("is no private key"));
+}
+
+#[test]
+fn a_campaign_signs_what_it_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, allowed) = key(folder.path());
+    let out = folder.path().join("campaign");
+    let arguments = ["--headless", "--sign", &key, "CR-7.8"];
+    let (output, _) = common::campaign(&out, &arguments).unwrap();
+    let (code, said) = verify(&out, &["--allowed-signers", &allowed]);
+    assert_eq!(code, Some(0), "{said}{}", common::said(&output));
+    let unusable = folder.path().join("allowed_signers").display().to_string();
+    let output = slcert(&["run", "--sign", &unusable]);
+    assert_eq!(output.status.code(), Some(2), "before the campaign begins");
+}
+
+#[test]
+fn a_campaign_that_was_killed_is_reported_from_its_journal() {
+    let (_folder, copy) = copy();
+    for (name, _) in files(&copy) {
+        if name != "data/journal.jsonl" && !name.starts_with("data/evidence") {
+            std::fs::remove_file(copy.join(name)).unwrap();
+        }
+    }
+    let journal = copy.join("data/journal.jsonl");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let last = text.lines().last().unwrap();
+    std::fs::write(&journal, &text[..text.len() - last.len() / 2]).unwrap();
+    let (code, said) = verify(&copy, &[]);
+    assert!(code == Some(2) && said.contains("is not sealed"), "{said}");
+    let path = copy.display().to_string();
+    let output = slcert(&["report", &path]);
+    assert!(output.status.success(), "{}", common::said(&output));
+    let (code, said) = verify(&copy, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let summary = std::fs::read_to_string(copy.join("data/summary.md")).unwrap();
+    assert!(summary.contains("Interrupted"), "{summary}");
+}

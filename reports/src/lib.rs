@@ -30,6 +30,7 @@
 
 pub mod assess;
 pub mod attestation;
+pub mod bag;
 pub mod csv;
 pub mod ctrf;
 pub mod escape;

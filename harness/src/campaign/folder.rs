@@ -3,13 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use slcert_reports::bag::DATA;
 use thiserror::Error;
 
 /// Where campaigns go, unless told otherwise.
 const CAMPAIGNS: &str = "campaigns";
-
-/// The part of a campaign's folder that holds what was found.
-pub const DATA: &str = "data";
 
 /// A campaign's folder.
 #[derive(Clone, Debug)]

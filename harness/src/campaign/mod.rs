@@ -1,6 +1,6 @@
 //! `slcert run`: one campaign, from the files to the reports.
 
-pub mod folder;
+mod folder;
 mod github;
 mod guide;
 mod runner;
@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use slcert_profiles::Profile;
+use slcert_reports::bag::signature::{self, Key};
+use slcert_reports::bag::{self, DATA};
 use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
 use slcert_reports::{Record, assess, exit_status, summary};
 use slcert_suites::case::Kind;
@@ -23,7 +25,7 @@ use crate::command::Run;
 use crate::list::trials;
 use crate::report::{self, Unwritten};
 use crate::sources::{self, BENCH, RigFile, USAGE};
-use folder::{DATA, Folder};
+use folder::Folder;
 use github::Quiet;
 use runner::{Benches, Runner};
 
@@ -40,6 +42,14 @@ pub fn run(run: &Run) -> ExitCode {
     let attestations = match sources::attestations(run.attestations.as_deref()) {
         Ok(attestations) => attestations,
         Err(unusable) => return unusable.into(),
+    };
+    // A key that cannot be used is told of before the campaign, not after it.
+    let key = match run.sign.as_deref().map(Key::read).transpose() {
+        Ok(key) => key,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(USAGE);
+        }
     };
     if let Err(message) = sources::add_flaws(&run.flaw, &mut rig) {
         eprintln!("error: {message}");
@@ -95,7 +105,7 @@ pub fn run(run: &Run) -> ExitCode {
     if guided {
         runner.inspect(run.operator.clone());
     }
-    finish(run, &runner, quiet)
+    finish(run, &runner, key.as_ref(), quiet)
 }
 
 /// Says how many inspections will be asked for, so that whoever is at the bench knows when to be there.
@@ -337,14 +347,16 @@ fn options(run: &Run) -> Vec<String> {
 }
 
 /// Ends the device, writes the reports, and says what was found.
-fn finish(run: &Run, runner: &Runner, quiet: Quiet) -> ExitCode {
+fn finish(run: &Run, runner: &Runner, key: Option<&Key>, quiet: Quiet) -> ExitCode {
     let record = runner.end();
     let assessment = assess(&record);
     let folder = runner.folder();
     let written = record
         .write(&folder.path("result.json"))
         .map_err(Unwritten::from)
-        .and_then(|()| report::write(&record, &assessment, &folder.data()));
+        .and_then(|()| report::write(&record, &assessment, &folder.data()))
+        .and_then(|()| Ok(bag::seal(folder.root(), &record)?))
+        .and_then(|()| Ok(key.map_or(Ok(()), |key| signature::sign(folder.root(), key))?));
     let stdout = std::io::stdout();
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
     let text = summary(&record, &assessment, stdout.is_terminal(), width);

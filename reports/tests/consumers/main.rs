@@ -4,9 +4,11 @@
 //! - `SLCERT_JUNIT_XSD`: the path of Jenkins' `junit-10.xsd`, for `xmllint`. The source package of pytest 9.2.0 has it
 //!   as `testing/example_scripts/junit-10.xsd`.
 //! - `SLCERT_CTRF_SCHEMA`: the path of CTRF's own schema. The npm package `ctrf` 0.3.0 has it as `src/ctrf-schema-0.0.json`.
-//! - `SLCERT_PYTHON`: a Python that has the package `junitparser`.
+//! - `SLCERT_PYTHON`: a Python that has the packages `junitparser` and `bagit`.
 
+mod bag;
 #[allow(dead_code)]
+#[path = "../example/mod.rs"]
 mod example;
 
 use std::ffi::OsString;
@@ -50,6 +52,16 @@ fn main() -> ExitCode {
         Trial::ignorable_test("ctrf_finds_the_report_of_a_hostile_device_valid", || {
             validate_ctrf(&hostile())
         }),
+        Trial::ignorable_test(
+            "bagit_finds_a_bag_valid_until_a_byte_is_changed",
+            bag::bagit,
+        ),
+        Trial::ignorable_test("sha256sum_checks_the_lists_of_a_bag", bag::sha256sum),
+        Trial::ignorable_test(
+            "ssh_keygen_verifies_our_signature",
+            bag::ssh_keygen_verifies,
+        ),
+        Trial::ignorable_test("a_signature_of_ssh_keygen_is_good", bag::ssh_keygen_signs),
         Trial::ignorable_test("junitparser_reads_every_case_of_the_example", || {
             read(&example::record())
         }),
