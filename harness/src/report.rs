@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use slcert_reports::bag::signature::SignError;
 use slcert_reports::bag::{self, BagError, DATA, SIGNATURE};
-use slcert_reports::{Assessment, Journal, JunitError, Record, RecordError, assess, views};
+use slcert_reports::{Assessment, Journal, Record, RecordError, ViewError, assess, views};
 use thiserror::Error;
 
 use crate::command::Report;
@@ -17,9 +17,9 @@ pub enum Unwritten {
     /// The record or a report was not written.
     #[error("{0}")]
     File(#[from] RecordError),
-    /// The JUnit report could not be made.
+    /// A report could not be made.
     #[error("{0}")]
-    Junit(#[from] JunitError),
+    View(#[from] ViewError),
     /// The folder could not be sealed.
     #[error("{0}")]
     Bag(#[from] BagError),

@@ -35,6 +35,7 @@ pub mod csv;
 pub mod ctrf;
 pub mod escape;
 pub mod github;
+pub mod html;
 pub mod journal;
 pub mod junit;
 pub mod markdown;
@@ -52,7 +53,7 @@ pub use record::Record;
 pub use store::RecordError;
 pub use summary::summary;
 pub use verdict::Verdict;
-pub use view::{View, views};
+pub use view::{View, ViewError, views};
 
 // The example is shared with the tests outside of the crate, so it names the crate as they do.
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use thiserror::Error;
+
 use crate::assess::Assessment;
 use crate::csv::requirements;
 use crate::ctrf::ctrf;
+use crate::html::html;
 use crate::junit::{JunitError, junit};
 use crate::markdown::markdown;
 use crate::record::Record;
@@ -22,12 +25,24 @@ pub struct View {
     pub text: String,
 }
 
+/// A view could not be made. It is a fault of this program.
+#[derive(Debug, Error)]
+pub enum ViewError {
+    /// The JUnit report.
+    #[error(transparent)]
+    Junit(#[from] JunitError),
+    /// The page.
+    #[error("report.html cannot be written: {0}")]
+    Html(#[from] askama::Error),
+}
+
 /// Every view of a record: the same record gives the same bytes.
 ///
 /// # Errors
-/// [`JunitError`], which is a fault of this program.
-pub fn views(record: &Record, assessment: &Assessment) -> Result<Vec<View>, JunitError> {
+/// [`ViewError`].
+pub fn views(record: &Record, assessment: &Assessment) -> Result<Vec<View>, ViewError> {
     let files = [
+        ("report.html", html(record, assessment)?),
         ("junit.xml", junit(record, assessment)?),
         ("summary.md", markdown(record, assessment)),
         ("requirements.csv", requirements(record, assessment)),

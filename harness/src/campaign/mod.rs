@@ -145,7 +145,8 @@ const BRIEFLY: Budget = Budget {
 };
 
 /// What a campaign leaves, the first to look at first.
-const LEFT: [&str; 7] = [
+const LEFT: [&str; 8] = [
+    "report.html",
     "summary.md",
     "junit.xml",
     "requirements.csv",

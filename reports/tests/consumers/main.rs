@@ -4,12 +4,14 @@
 //! - `SLCERT_JUNIT_XSD`: the path of Jenkins' `junit-10.xsd`, for `xmllint`. The source package of pytest 9.2.0 has it
 //!   as `testing/example_scripts/junit-10.xsd`.
 //! - `SLCERT_CTRF_SCHEMA`: the path of CTRF's own schema. The npm package `ctrf` 0.3.0 has it as `src/ctrf-schema-0.0.json`.
+//! - `chromium`, Debian's, and `pdftotext` of poppler-utils.
 //! - `SLCERT_PYTHON`: a Python that has the packages `junitparser` and `bagit`.
 
 mod bag;
 #[allow(dead_code)]
 #[path = "../example/mod.rs"]
 mod example;
+mod html;
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode, Output};
@@ -62,6 +64,12 @@ fn main() -> ExitCode {
             bag::ssh_keygen_verifies,
         ),
         Trial::ignorable_test("a_signature_of_ssh_keygen_is_good", bag::ssh_keygen_signs),
+        Trial::ignorable_test("chromium_shows_what_the_address_asks_for", html::filters),
+        Trial::ignorable_test("chromium_runs_nothing_that_a_device_said", html::hostile),
+        Trial::ignorable_test(
+            "chromium_prints_every_card_with_numbered_pages",
+            html::prints,
+        ),
         Trial::ignorable_test("junitparser_reads_every_case_of_the_example", || {
             read(&example::record())
         }),

@@ -1,0 +1,223 @@
+//! What the page says, before it is HTML. All text is harmless, and bounded where a device has a say in its length.
+
+use askama::Template;
+
+use super::cards::{self, Card, FileLink};
+use super::findings::{Finding, findings};
+use super::levels::{FrLevels, GapLink, levels};
+use super::matrix::{MatrixGroup, interfaces, matrix};
+use super::standing::{Standing, Tally, standing, tally};
+use super::{SCRIPT, policy, style};
+use crate::assess::{Assessment, RequirementResult};
+use crate::escape::{one_line, shorten};
+use crate::record::{Found, Record};
+use crate::verdict::Verdict;
+
+/// The longest text in one line.
+const LONGEST_LINE: usize = 400;
+
+/// How many findings are listed before the trials.
+const MOST_FINDINGS: usize = 200;
+
+/// Everything on the page.
+#[derive(Template)]
+#[template(path = "report.html")]
+pub(super) struct Page {
+    pub policy: String,
+    pub style: String,
+    pub script: &'static str,
+    pub campaign: String,
+    /// The product, and what else is known of the device.
+    pub device: (String, String),
+    pub standing: Standing,
+    pub tallies: Vec<Tally>,
+    pub facts: Vec<(&'static str, String)>,
+    pub findings: Vec<Finding>,
+    pub more_findings: usize,
+    /// The SL-C claimed, demonstrated, and demonstrated and reviewed.
+    pub vectors: (String, String, String),
+    pub frs: Vec<FrLevels>,
+    pub common: Vec<GapLink>,
+    /// The columns of the matrix; the last may be that of trials about the whole device.
+    pub interfaces: Vec<String>,
+    pub matrix: Vec<MatrixGroup>,
+    pub left_out: usize,
+    pub verdicts: Vec<Word>,
+    pub sections: Vec<Section>,
+    pub not_run: Vec<(String, String)>,
+    pub reviews: Vec<Review>,
+}
+
+pub(super) struct Word {
+    pub class: &'static str,
+    pub word: &'static str,
+}
+
+/// The trials of one foundational requirement.
+pub(super) struct Section {
+    pub key: String,
+    pub short: String,
+    pub name: String,
+    pub cards: Vec<Card>,
+}
+
+pub(super) struct Review {
+    pub id: String,
+    pub class: &'static str,
+    pub outcome: Verdict,
+    pub by: String,
+    pub how: String,
+    pub remark: Option<String>,
+    pub files: Vec<FileLink>,
+}
+
+/// What trials about the whole device stand under.
+pub(super) const DEVICE: &str = "device";
+
+pub(super) fn line(text: &str) -> String {
+    shorten(&one_line(text), LONGEST_LINE)
+}
+
+pub(super) fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::Inconclusive => "inc",
+        Verdict::Review => "rev",
+        Verdict::NotEvaluated => "ne",
+        Verdict::NotApplicable => "na",
+    }
+}
+
+impl Page {
+    pub fn of(record: &Record, assessment: &Assessment) -> Self {
+        let style = style(record);
+        let interfaces = interfaces(record);
+        let mut sections = cards::sections(record);
+        let in_matrix = |row: &&RequirementResult| row.claimed || !row.trials.is_empty();
+        let mut findings = findings(record, assessment);
+        let more_findings = findings.len().saturating_sub(MOST_FINDINGS);
+        findings.truncate(MOST_FINDINGS);
+        let used = Verdict::WORST_FIRST
+            .into_iter()
+            .filter(|verdict| assessment.trial_counts.of(*verdict) > 0);
+        sections.retain(|section| !section.cards.is_empty());
+        Self {
+            policy: policy(&style),
+            style,
+            script: SCRIPT,
+            campaign: line(&record.campaign),
+            device: device(record),
+            standing: standing(assessment),
+            tallies: vec![
+                tally("Requirements of the claim", &assessment.counts, 0),
+                tally("Trials", &assessment.trial_counts, record.not_run().count()),
+            ],
+            facts: facts(record),
+            findings,
+            more_findings,
+            vectors: (
+                assessment.claimed.to_string(),
+                assessment.demonstrated.to_string(),
+                assessment.reviewed.to_string(),
+            ),
+            frs: assessment.frs.iter().map(levels).collect(),
+            common: assessment
+                .common
+                .iter()
+                .filter(|gap| gap.claimed)
+                .map(GapLink::of)
+                .collect(),
+            matrix: matrix(record, assessment, &interfaces),
+            left_out: assessment
+                .requirements
+                .iter()
+                .filter(|row| !in_matrix(row))
+                .count(),
+            verdicts: used
+                .map(|one| Word {
+                    class: class(one),
+                    word: one.word(),
+                })
+                .collect(),
+            sections,
+            not_run: record
+                .not_run()
+                .map(|one| (line(&one.id), line(&one.title)))
+                .collect(),
+            reviews: reviews(record),
+            interfaces,
+        }
+    }
+}
+
+fn device(record: &Record) -> (String, String) {
+    let dut = &record.dut;
+    let serial = dut
+        .serial
+        .as_ref()
+        .map(|serial| format!(", serial number {}", line(serial)))
+        .unwrap_or_default();
+    let rest = format!(
+        "{}, firmware {}{serial}, {}",
+        line(&dut.vendor),
+        line(&dut.firmware),
+        dut.component
+    );
+    (line(&dut.product), rest)
+}
+
+fn facts(record: &Record) -> Vec<(&'static str, String)> {
+    let time = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let profile = &record.profile;
+    let hash = |sha256: &str| line(sha256).chars().take(16).collect::<String>();
+    vec![
+        ("Campaign", line(&record.campaign)),
+        ("Begun", time(record.started)),
+        (
+            "Ended",
+            record
+                .finished
+                .map_or("not known: it was cut short".to_owned(), time),
+        ),
+        (
+            "Profile",
+            format!(
+                "{} {}, {}",
+                line(&profile.id),
+                line(&profile.version),
+                line(&profile.status)
+            ),
+        ),
+        ("Profile's SHA-256 begins", hash(&profile.sha256)),
+        ("Rig", line(&record.rig.file)),
+        ("Rig's SHA-256 begins", hash(&record.rig.sha256)),
+        (
+            "Method",
+            format!("slcert {}, seed {}", line(&record.slcert), record.seed),
+        ),
+    ]
+}
+
+fn reviews(record: &Record) -> Vec<Review> {
+    let reviews = record.attestations.iter().map(|one| Review {
+        id: one.requirement.to_string(),
+        class: class(one.outcome),
+        outcome: one.outcome,
+        by: format!("{}, {}", line(&one.reviewer), line(&one.date)),
+        how: match &one.found {
+            Found::Document => "in a document".to_owned(),
+            Found::Inspection { trial } => {
+                format!("by an inspection of the device, {}", line(trial))
+            }
+        },
+        remark: one.remark.as_deref().map(line),
+        // A document lies where the file of attestations says, which is not in the campaign's folder.
+        files: one
+            .files
+            .iter()
+            .map(|file| FileLink::of(file, one.found != Found::Document))
+            .collect(),
+    });
+    reviews.collect()
+}

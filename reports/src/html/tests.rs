@@ -1,0 +1,192 @@
+//! The page says what the record says, and nothing that a device wants it to do.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::assess::assess;
+use crate::example::{INJECTION, file, record};
+use crate::record::{AttestationRecord, Found};
+use crate::verdict::Verdict;
+
+fn page(record: &Record) -> String {
+    html(record, &assess(record)).unwrap()
+}
+
+#[test]
+fn the_verdict_and_the_findings_come_first() {
+    let page = page(&record());
+    let places = [
+        "<h1>Gateway 1</h1>",
+        "Not demonstrated",
+        "id=\"findings\"",
+        "7 attempts were taken, 5 are stated",
+        "id=\"levels\"",
+        "id=\"matrix\"",
+        "id=\"trials\"",
+        "To see whether it holds.",
+        "Planned and not run",
+        "End of report",
+    ];
+    let mut last = 0;
+    for place in places {
+        let found = page[last..]
+            .find(place)
+            .unwrap_or_else(|| panic!("no {place} after {last}"));
+        last += found;
+    }
+}
+
+#[test]
+fn a_card_has_the_command_that_runs_its_trial_again() {
+    let page = page(&record());
+    let command = "slcert run --profile &#39;it&#39;\\&#39;&#39;s mine.toml&#39; --seed 7 --exact CR-1.11/lockout@console";
+    assert!(page.contains(command), "{page}");
+}
+
+#[test]
+fn nothing_is_asked_of_a_network() {
+    let page = page(&record());
+    for word in [
+        "http:",
+        "https:",
+        "//cdn",
+        "@import",
+        "url(",
+        "innerHTML",
+        "document.write",
+        "eval(",
+        " style=\"",
+        " onclick",
+    ] {
+        assert!(!page.contains(word), "{word}");
+    }
+    let policy = policy(&style(&record()));
+    assert!(page.contains(&policy.replace('\'', "&#39;")), "{policy}");
+}
+
+#[test]
+fn a_link_leads_to_a_file_beside_the_page() {
+    let mut record = record();
+    record.trials[0].evidence = vec![
+        file("evidence/a b@c.txt"),
+        file("javascript:alert(1)"),
+        file("../../etc/passwd"),
+        file("//host/share"),
+    ];
+    let page = page(&record);
+    assert!(page.contains("<a href=\"./evidence/a%20b%40c.txt\">"));
+    assert!(page.contains("<a href=\"./javascript%3Aalert%281%29\">"));
+    for path in ["href=\"../", "href=\"./../", "href=\"//", "href=\".//"] {
+        assert!(!page.contains(path), "{path}");
+    }
+}
+
+/// What a browser would make elements of.
+fn tags(page: &str) -> Vec<&str> {
+    let tags = page
+        .split('<')
+        .skip(1)
+        .map(|rest| rest.split(['>', ' ', '\n']).next().unwrap());
+    tags.collect()
+}
+
+#[test]
+fn text_of_a_device_makes_no_element_and_no_attribute() {
+    let hostile = [
+        INJECTION,
+        "</script><script>alert(1)</script><img src=x onerror=alert(1)>",
+        "\" onmouseover=\"alert(1)\" x=\"",
+        "' onfocus='alert(1)' '",
+        "</style></title></textarea><!-- <svg/onload=alert(1)>",
+        "{{ 7 * 7 }} {% include \"/etc/passwd\" %}",
+        "\u{202e}\u{2066}\0\x1b[2J\u{9b}31m\u{2028}",
+    ];
+    let plain = page(&full_of("plain"));
+    for text in hostile {
+        let page = page(&full_of(text));
+        assert_eq!(tags(&plain), tags(&page), "{text:?}");
+        assert!(
+            !page.contains(['\0', '\x1b', '\u{202e}', '\u{2066}', '\u{9b}', '\u{2028}']),
+            "{text:?}"
+        );
+        assert!(!page.contains("onerror=alert(1)>"), "{text:?}");
+        // A style is no attribute; its own text is held to letters and digits.
+        let (_, body) = page.split_once("</style>").unwrap();
+        assert!(!body.contains("\" onmouseover"), "{text:?}");
+    }
+}
+
+/// The example with one text wherever text stands.
+fn full_of(text: &str) -> Record {
+    let mut record = record();
+    record.campaign = text.to_owned();
+    record.options = vec![text.to_owned()];
+    let profile = &mut record.profile;
+    for field in [
+        &mut profile.id,
+        &mut profile.version,
+        &mut profile.status,
+        &mut profile.sha256,
+    ] {
+        text.clone_into(field);
+    }
+    text.clone_into(&mut record.rig.file);
+    let dut = &mut record.dut;
+    for field in [&mut dut.product, &mut dut.vendor, &mut dut.firmware] {
+        text.clone_into(field);
+    }
+    dut.serial = Some(text.to_owned());
+    for row in &mut record.selection {
+        text.clone_into(&mut row.title);
+    }
+    for planned in &mut record.planned {
+        text.clone_into(&mut planned.title);
+        planned.interface = Some(text.to_owned());
+    }
+    for (number, trial) in record.trials.iter_mut().enumerate() {
+        trial.id = format!("{number}{text}");
+        trial.interface = trial.interface.is_some().then(|| text.to_owned());
+        for field in [
+            &mut trial.title,
+            &mut trial.reason,
+            &mut trial.objective,
+            &mut trial.criterion,
+            &mut trial.svv,
+        ] {
+            text.clone_into(field);
+        }
+        for check in &mut trial.checks {
+            for field in [&mut check.name, &mut check.expected, &mut check.observed] {
+                text.clone_into(field);
+            }
+        }
+        // A name that is no path within the folder gets no link.
+        trial.evidence = vec![file(&format!("../{text}"))];
+    }
+    let trial = record.trials[6].id.clone();
+    record.attestations = vec![AttestationRecord {
+        requirement: record.trials[6].requirements[0],
+        found: Found::Inspection { trial },
+        outcome: Verdict::Pass,
+        files: vec![file(&format!("../{text}"))],
+        reviewer: text.to_owned(),
+        date: text.to_owned(),
+        remark: Some(text.to_owned()),
+    }];
+    record
+}
+
+#[test]
+fn ten_thousand_trials_are_rendered_in_a_moment() {
+    let mut record = record();
+    let one = record.trials[1].clone();
+    for number in 0..10_000 {
+        let mut trial = one.clone();
+        trial.id = format!("CR-1.11/case{number}@plc");
+        record.trials.push(trial);
+    }
+    let began = std::time::Instant::now();
+    let page = page(&record);
+    assert_eq!(page.matches("<details").count(), 10_009);
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
