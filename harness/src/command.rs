@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use slcert_profiles::file::Period;
 
 /// Tests a device against IEC 62443-4-2, and reports what it demonstrates.
@@ -92,6 +92,22 @@ const RUN_HELP: &str = "\
 A rig is one resource: its trials run one after the other. Names are REQUIREMENT/CASE@INTERFACE, as in CR-1.11/lockout@console.
 The arguments of libtest are taken as well, so that what drives `cargo test` can drive this.";
 
+/// What stands at the end of `slcert compare --help`.
+const COMPARE_HELP: &str = "\
+Exit codes: 0 nothing got worse; 1 something FAILs that did not; 3 something is INCONCLUSIVE that was not; 4 nothing was run;
+5 something is not run, NOT EVALUATED or under REVIEW that was not. What failed before and still does is listed, and is nothing worse.";
+
+/// What stands at the end of `slcert verify --help`.
+const VERIFY_HELP: &str = "\
+Every file is compared with the manifest, the journal is followed line by line and compared with the record, and evidence is compared
+with what it was when its trial ended. Exit codes: 0 all is as it was; 2 there is nothing to verify; 7 something differs, or the
+signature is not good. `bagit.py --validate` and `ssh-keygen -Y verify -n slcert-bundle` check the folder without slcert.";
+
+/// What stands at the end of `slcert sign --help`.
+const SIGN_HELP: &str = "\
+The signature covers every file of the folder, and lies in tagmanifest-sha256.txt.sig. A key that needs a passphrase, an agent or a token
+makes the same with `ssh-keygen -Y sign -f KEY -n slcert-bundle DIR/tagmanifest-sha256.txt`.";
+
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -105,6 +121,8 @@ pub enum Command {
     Explain(Explain),
     /// Write the reports of a campaign again, from its record alone.
     Report(Report),
+    /// Compare a campaign with an earlier one: what fails now, what was fixed, what is not known any more.
+    Compare(Compare),
     /// Check that a campaign's folder is what it was when the campaign ended, and who signed it.
     Verify(Verify),
     /// Sign a campaign's folder.
@@ -277,12 +295,37 @@ pub struct Report {
     pub out: Option<PathBuf>,
 }
 
-/// Checks a campaign's folder.
-///
-/// Every file is compared with the manifest, the journal is followed line by line and compared with the record, and evidence is
-/// compared with what it was when its trial ended. Exit code 7: something is not as it was, or the signature is not good.
+/// Compares a campaign with an earlier one.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = COMPARE_HELP)]
+pub struct Compare {
+    /// The earlier campaign's folder, or its result.json.
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The later one.
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// How the comparison is shown.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: CompareFormat,
+    /// Write it as a page as well.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// How a comparison is shown.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum CompareFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Checks a campaign's folder.
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_HELP)]
 pub struct Verify {
     /// The campaign's folder.
     #[arg(value_name = "DIR")]
@@ -294,11 +337,8 @@ pub struct Verify {
 }
 
 /// Signs a campaign's folder.
-///
-/// The signature covers every file of it. `ssh-keygen -Y verify -n slcert-bundle` checks it as well, and
-/// `ssh-keygen -Y sign -n slcert-bundle DIR/tagmanifest-sha256.txt` makes the same with a key that needs a passphrase, an agent or a token.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = SIGN_HELP)]
 pub struct Sign {
     /// The campaign's folder.
     #[arg(value_name = "DIR")]

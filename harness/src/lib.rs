@@ -6,6 +6,7 @@ mod bench;
 pub mod campaign;
 pub mod check;
 pub mod command;
+pub mod compare;
 pub mod explain;
 pub mod list;
 pub mod qualify;

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         Command::Check(check) => slcert::check::check(&check),
         Command::Explain(explain) => slcert::explain::explain(&explain),
         Command::Report(report) => slcert::report::report(&report),
+        Command::Compare(compare) => slcert::compare::compare(&compare),
         Command::Verify(verify) => slcert::verify::verify(&verify),
         Command::Sign(sign) => slcert::verify::sign(&sign),
         Command::Qualify(qualify) => slcert::qualify::qualify(&qualify),

@@ -83,6 +83,10 @@ fn in_place(record: &Record, campaign: &Path) -> Result<(), ExitCode> {
         eprintln!("       --out DIR writes them elsewhere, and leaves what was signed as it is");
         return Err(ExitCode::from(USAGE));
     }
+    let result = data.join("result.json");
+    if !result.exists() {
+        record.write(&result).map_err(|error| bench(error.into()))?;
+    }
     for view in views {
         view.write(&data).map_err(|error| bench(error.into()))?;
     }
@@ -94,7 +98,7 @@ fn bench(error: Unwritten) -> ExitCode {
     ExitCode::from(BENCH)
 }
 
-/// The record of a campaign's folder. Of a campaign that was killed, it is made from the journal, and written.
+/// The record of a campaign's folder. Of a campaign that was killed, it is made from the journal.
 ///
 /// # Errors
 /// There is none, or it is none; it has been told why.
@@ -113,10 +117,11 @@ pub fn record(campaign: &Path) -> Result<Record, Unusable> {
         return Record::read(&path).map_err(|error| tell(&error));
     }
     let (entries, _torn) = Journal::read(&journal).map_err(|error| tell(&error))?;
-    let record = Record::from_journal(&entries).map_err(|error| tell(&error))?;
-    eprintln!("the campaign did not end: its record is made from its journal");
-    record.write(&path).map_err(|error| tell(&error))?;
-    Ok(record)
+    eprintln!(
+        "{} did not end: its record is made from its journal",
+        campaign.display()
+    );
+    Record::from_journal(&entries).map_err(|error| tell(&error))
 }
 
 /// Writes every view of a record into a folder.

@@ -292,3 +292,45 @@ fn a_campaign_that_was_killed_is_reported_from_its_journal() {
     let summary = std::fs::read_to_string(copy.join("data/summary.md")).unwrap();
     assert!(summary.contains("Interrupted"), "{summary}");
 }
+
+#[test]
+fn a_later_campaign_is_compared_with_an_earlier_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let failing = campaign().display().to_string();
+    let mut record = Record::read(&campaign().join("data/result.json")).unwrap();
+    record.trials[0].verdict = slcert_reports::Verdict::Pass;
+    let sound = folder.path().join("sound.json");
+    record.write(&sound).unwrap();
+    let sound = sound.display().to_string();
+    let trial = "CR-1.11/lockout@gateway311";
+
+    let output = slcert(&["compare", &sound, &failing]);
+    let said = common::said(&output);
+    assert!(
+        output.status.code() == Some(1) && said.contains("newly failing") && said.contains(trial),
+        "{said}"
+    );
+    let html = folder.path().join("compare.html");
+    let output = slcert(&[
+        "compare",
+        &failing,
+        &sound,
+        "--format",
+        "json",
+        "--html",
+        &html.display().to_string(),
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", common::said(&output));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&json["trials"][0]["kind"], &json["trials"][0]["id"]),
+        (&"fixed".into(), &trial.into())
+    );
+    assert!(
+        std::fs::read_to_string(html)
+            .unwrap()
+            .contains("Nothing got worse")
+    );
+    let output = slcert(&["compare", &failing, "/nowhere"]);
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::escape::one_line;
+use crate::escape::{one_line, shorten};
 use crate::record::Record;
 use crate::store::replace;
 use manifest::Hashes;
@@ -37,6 +37,8 @@ pub const SIGNATURE: &str = "tagmanifest-sha256.txt.sig";
 const TAGS: [&str; 3] = ["bagit.txt", "bag-info.txt", MANIFEST];
 /// What every bag says of itself.
 const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+/// The longest value in `bag-info.txt`.
+const LONGEST_INFO: usize = 500;
 /// The longest manifest that is read, in bytes.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
@@ -324,7 +326,7 @@ fn info(record: &Record, files: usize, bytes: u64) -> String {
         ("Payload-Oxum", format!("{bytes}.{files}")),
     ];
     lines
-        .map(|(label, value)| format!("{label}: {}\n", one_line(&value)))
+        .map(|(label, value)| format!("{label}: {}\n", shorten(&one_line(&value), LONGEST_INFO)))
         .concat()
 }
 

@@ -4,7 +4,7 @@
 //! as text.
 
 use crate::assess::{Assessment, RequirementResult};
-use crate::escape::one_line;
+use crate::escape::{one_line, shorten};
 use crate::record::{Record, TrialRecord};
 
 /// The names of the columns. New ones come at the end, so that templates keep working.
@@ -22,6 +22,9 @@ const COLUMNS: [&str; 12] = [
     "trials",
     "evidence",
 ];
+/// The longest text of a field; a list may be as long as a spreadsheet takes.
+const LONGEST: usize = 1000;
+const LONGEST_LIST: usize = 30_000;
 /// What lists within a field are separated by.
 const BETWEEN: &str = " | ";
 
@@ -80,7 +83,11 @@ fn line(fields: [&str; 12]) -> String {
 
 /// A field that is text for every spreadsheet.
 fn cell(text: &str) -> String {
-    let text = one_line(text);
+    let is_list = text.contains(BETWEEN);
+    let text = shorten(
+        &one_line(text),
+        if is_list { LONGEST_LIST } else { LONGEST },
+    );
     // Their wide forms are taken for them in some countries.
     let formula = text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '|', '%']);
     let text = text.replace('"', "\"\"");

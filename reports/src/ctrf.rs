@@ -3,13 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::assess::Assessment;
-use crate::escape::{defuse, one_line};
+use crate::escape::{one_line, shorten};
 use crate::junit::case::{self, Case};
-use crate::record::{Record, TrialRecord};
+use crate::record::{Record, TrialRecord, is_inside};
 use crate::verdict::Verdict;
 
 /// The version of the specification.
 const SPEC: &str = "0.0.0";
+
+/// The longest text in one place; what is longer of a case is bounded where the case is made.
+const LONGEST: usize = 300;
 
 /// The report of a campaign in CTRF.
 pub fn ctrf(record: &Record, assessment: &Assessment) -> String {
@@ -30,9 +33,9 @@ pub fn ctrf(record: &Record, assessment: &Assessment) -> String {
     let report = json!({
         "reportFormat": "CTRF",
         "specVersion": SPEC,
-        "generatedBy": format!("slcert {}", one_line(&record.slcert)),
+        "generatedBy": format!("slcert {}", line(&record.slcert)),
         "results": {
-            "tool": { "name": "slcert", "version": one_line(&record.slcert) },
+            "tool": { "name": "slcert", "version": line(&record.slcert) },
             "summary": {
                 "tests": cases().count(),
                 "passed": count("passed"),
@@ -47,16 +50,16 @@ pub fn ctrf(record: &Record, assessment: &Assessment) -> String {
             },
             "tests": cases().map(|(suite, case)| test(suite, case, record)).collect::<Vec<_>>(),
             "environment": {
-                "reportName": one_line(&record.campaign),
-                "appName": one_line(&record.dut.product),
-                "appVersion": one_line(&record.dut.firmware),
-                "testEnvironment": one_line(&record.rig.file),
+                "reportName": line(&record.campaign),
+                "appName": line(&record.dut.product),
+                "appVersion": line(&record.dut.firmware),
+                "testEnvironment": line(&record.rig.file),
             },
             "extra": {
                 "standing": "pre-check evidence",
                 "interrupted": record.interrupted,
                 "seed": record.seed,
-                "profile": one_line(&record.profile.id),
+                "profile": line(&record.profile.id),
                 "claimed": vector(assessment.claimed),
                 "demonstrated": vector(assessment.demonstrated),
                 "demonstratedAndReviewed": vector(assessment.reviewed),
@@ -94,23 +97,29 @@ fn of_trial(test: &mut Map<String, Value>, case: &Case, trial: &TrialRecord) {
         test.insert("trace".to_owned(), json!(case.text));
     }
     let requirements: Vec<String> = trial.requirements.iter().map(ToString::to_string).collect();
-    let mut labels = json!({ "trial": one_line(&trial.id), "svv": one_line(&trial.svv) });
+    let mut labels = json!({ "trial": line(&trial.id), "svv": line(&trial.svv) });
     if !requirements.is_empty() {
         labels["requirements"] = json!(requirements);
     }
     if let Some(interface) = &trial.interface {
-        labels["interface"] = json!(one_line(interface));
+        labels["interface"] = json!(line(interface));
     }
     test.insert("labels".to_owned(), labels);
-    let attachments = trial.evidence.iter().map(|file| {
+    // A path that leads out of the folder would make a CI server publish another file.
+    let evidence = trial.evidence.iter().filter(|file| is_inside(&file.path));
+    let attachments = evidence.map(|file| {
         json!({
-            "name": defuse(file.path.rsplit('/').next().unwrap_or_default()),
+            "name": line(file.path.rsplit('/').next().unwrap_or_default()),
             "contentType": "text/plain",
-            "path": defuse(&file.path),
-            "extra": { "sha256": one_line(&file.sha256) },
+            "path": line(&file.path),
+            "extra": { "sha256": line(&file.sha256) },
         })
     });
     test.insert("attachments".to_owned(), attachments.collect());
+}
+
+fn line(text: &str) -> String {
+    shorten(&one_line(text), LONGEST)
 }
 
 /// CTRF's word for a verdict.

@@ -15,8 +15,9 @@ use sha2::{Digest, Sha256};
 use crate::assess::Assessment;
 use crate::record::Record;
 use model::Page;
+pub(crate) use model::class;
 
-const STYLE: &str = include_str!("../templates/report.css");
+pub(crate) const STYLE: &str = include_str!("../templates/report.css");
 const SCRIPT: &str = include_str!("../templates/report.js");
 
 /// The report of a campaign for people to read.
@@ -38,13 +39,18 @@ fn style(record: &Record) -> String {
     )
 }
 
-/// What the page may do: have this style and run this script.
-fn policy(style: &str) -> String {
-    let hash = |text: &str| Base64::encode_string(&Sha256::digest(text.as_bytes()));
+/// What a page may do: have this style and, at most, run this script.
+pub(crate) fn policy(style: &str, script: Option<&str>) -> String {
+    let hash = |text: &str| {
+        format!(
+            "'sha256-{}'",
+            Base64::encode_string(&Sha256::digest(text.as_bytes()))
+        )
+    };
     format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
         hash(style),
-        hash(SCRIPT)
+        script.map_or("'none'".to_owned(), hash)
     )
 }
 

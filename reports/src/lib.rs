@@ -31,6 +31,7 @@
 pub mod assess;
 pub mod attestation;
 pub mod bag;
+pub mod compare;
 pub mod csv;
 pub mod ctrf;
 pub mod escape;

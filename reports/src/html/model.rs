@@ -78,7 +78,7 @@ pub(super) fn line(text: &str) -> String {
     shorten(&one_line(text), LONGEST_LINE)
 }
 
-pub(super) fn class(verdict: Verdict) -> &'static str {
+pub(crate) fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
@@ -103,7 +103,7 @@ impl Page {
             .filter(|verdict| assessment.trial_counts.of(*verdict) > 0);
         sections.retain(|section| !section.cards.is_empty());
         Self {
-            policy: policy(&style),
+            policy: policy(&style, Some(SCRIPT)),
             style,
             script: SCRIPT,
             campaign: line(&record.campaign),

@@ -60,7 +60,7 @@ fn nothing_is_asked_of_a_network() {
     ] {
         assert!(!page.contains(word), "{word}");
     }
-    let policy = policy(&style(&record()));
+    let policy = policy(&style(&record()), Some(SCRIPT));
     assert!(page.contains(&policy.replace('\'', "&#39;")), "{policy}");
 }
 
