@@ -31,6 +31,20 @@ impl CommandLine {
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
+    /// `slcert run` with the options of a campaign's record.
+    ///
+    /// # Errors
+    /// They are not options of this program.
+    pub fn run_with(options: &[String]) -> Result<Run, clap::Error> {
+        let words = ["slcert", "run"]
+            .into_iter()
+            .chain(options.iter().map(String::as_str));
+        match Self::try_parse_from(words)?.command() {
+            Command::Run(run) => Ok(*run),
+            _ => Ok(Run::default()),
+        }
+    }
+
     /// The command line with its help. What libtest-mimic says of its own arguments is true of tests, not of trials.
     fn described() -> clap::Command {
         <Self as CommandFactory>::command().mut_subcommand("run", |run| {
@@ -167,6 +181,9 @@ pub struct Run {
     /// The campaign's folder; it must not exist, or be empty. `campaigns/TIME-PROFILE` where left out.
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Go on with a campaign that was cut short: the trials that have no verdict yet are run, with the same profile, rig and options.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first"])]
+    pub resume: Option<PathBuf>,
     /// The seed of the values that tests make up, such as passwords; one from the clock where left out. The record has it.
     #[arg(long)]
     pub seed: Option<u64>,

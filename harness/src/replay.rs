@@ -36,7 +36,7 @@ pub fn replay_file(replay: &Replay) -> ExitCode {
         Err(error) => {
             eprintln!("error: {file}: {error}");
             eprintln!(
-                "       a campaign leaves reproducers in its folder `evidence`, as TRIAL.finding-N.toml"
+                "       a campaign leaves reproducers in `data/evidence` of its folder, as TRIAL.finding-N.toml"
             );
             return ExitCode::from(USAGE);
         }

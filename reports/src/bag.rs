@@ -133,6 +133,27 @@ pub fn seal(root: &Path, record: &Record) -> Result<(), BagError> {
     write(TAG_MANIFEST, &manifest::text(&tags))
 }
 
+/// Takes the seal off a folder, which is then no bag. What was found stays.
+///
+/// # Errors
+/// [`BagError::Io`].
+pub fn unseal(root: &Path) -> Result<(), BagError> {
+    for name in [TAG_MANIFEST].into_iter().chain(TAGS) {
+        let path = root.join(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(BagError::Io {
+                    verb: "remove",
+                    path,
+                    source,
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Compares a campaign's folder with what it was when it was sealed. The faults are in the order of their paths.
 ///
 /// # Errors

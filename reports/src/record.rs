@@ -42,7 +42,7 @@ pub struct Record {
     pub selection: Vec<SelectionRecord>,
     /// The seed of all random choices.
     pub seed: u64,
-    /// What `slcert run` was told of profile, rig and flaws: the same words run a trial again.
+    /// What `slcert run` was told of profile, rig, flaws and fuzz suites: the same words run a trial again.
     #[serde(default)]
     pub options: Vec<String>,
     /// The trials that were planned. One that is not among `trials` was not run, and keeps its requirements open: a

@@ -23,6 +23,9 @@ pub enum FolderError {
     /// It holds something already.
     #[error("{} is not empty: name another folder with --out, so that nothing that was recorded is lost", _0.display())]
     NotEmpty(PathBuf),
+    /// There is no campaign in it.
+    #[error("{} is no campaign's folder: it has no {DATA}/journal.jsonl", _0.display())]
+    NoCampaign(PathBuf),
     /// It cannot be made.
     #[error("{} cannot be made: {source}", path.display())]
     Io {
@@ -53,6 +56,21 @@ impl Folder {
         }
         std::fs::create_dir_all(path.join(DATA).join("evidence")).map_err(failed)?;
         Ok(Self { path, made })
+    }
+
+    /// Opens the folder of a campaign that goes on.
+    ///
+    /// # Errors
+    /// It has no journal.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let folder = Self {
+            path: path.to_owned(),
+            made: false,
+        };
+        match folder.path("journal.jsonl").is_file() {
+            true => Ok(folder),
+            false => Err(FolderError::NoCampaign(folder.path)),
+        }
     }
 
     /// Takes the folder away again, of a campaign that did not begin. What holds a file stays.

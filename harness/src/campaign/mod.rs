@@ -3,6 +3,7 @@
 mod folder;
 mod github;
 mod guide;
+mod resume;
 mod runner;
 pub mod time;
 
@@ -21,7 +22,7 @@ use slcert_suites::case::Kind;
 use slcert_suites::fuzz::Budget;
 use slcert_suites::{Trial, fresh};
 
-use crate::command::Run;
+use crate::command::{Fuzz, Run};
 use crate::list::trials;
 use crate::report::{self, Unwritten};
 use crate::sources::{self, BENCH, RigFile, USAGE};
@@ -31,34 +32,62 @@ use runner::{Benches, Runner};
 
 /// Runs a campaign, and reports it.
 pub fn run(run: &Run) -> ExitCode {
-    let profile = match sources::profile(&run.on) {
-        Ok(profile) => profile,
-        Err(unusable) => return unusable.into(),
+    let begun = match &run.resume {
+        Some(campaign) => resume::go_on(run, campaign),
+        None => begin(run),
     };
-    let mut rig = match sources::rig(run.on.rig.as_deref(), Some(&profile)) {
-        Ok(rig) => rig,
-        Err(unusable) => return unusable.into(),
-    };
-    let attestations = match sources::attestations(run.attestations.as_deref()) {
-        Ok(attestations) => attestations,
-        Err(unusable) => return unusable.into(),
-    };
-    // A key that cannot be used is told of before the campaign, not after it.
-    let key = match run.sign.as_deref().map(Key::read).transpose() {
-        Ok(key) => key,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(USAGE);
-        }
-    };
-    if let Err(message) = sources::add_flaws(&run.flaw, &mut rig) {
-        eprintln!("error: {message}");
-        return ExitCode::from(USAGE);
+    match begun {
+        Ok(Some(begun)) => carry_out(run, begun),
+        Ok(None) => ExitCode::SUCCESS,
+        Err(code) => code,
     }
-    let planned = trials(&profile, &rig.rig);
+}
+
+/// A campaign that can be carried out.
+struct Begun {
+    rig: RigFile,
+    folder: Folder,
+    record: Record,
+    /// The trials that are to be run.
+    planned: Vec<Trial>,
+    budget: Budget,
+    key: Option<Key>,
+}
+
+/// What is asked for: the profile, the rig and the trials that they make.
+struct Asked {
+    profile: Profile,
+    rig: RigFile,
+    planned: Vec<Trial>,
+}
+
+impl Asked {
+    /// Reads the files that the command line names.
+    fn read(run: &Run) -> Result<Self, ExitCode> {
+        let profile = sources::profile(&run.on)?;
+        let mut rig = sources::rig(run.on.rig.as_deref(), Some(&profile))?;
+        sources::add_flaws(&run.flaw, &mut rig).map_err(usage)?;
+        let planned = trials(&profile, &rig.rig);
+        Ok(Self {
+            profile,
+            rig,
+            planned,
+        })
+    }
+}
+
+/// A campaign of its own; none where its trials were only to be listed.
+fn begin(run: &Run) -> Result<Option<Begun>, ExitCode> {
+    let Asked {
+        profile,
+        rig,
+        planned,
+    } = Asked::read(run)?;
+    let attestations = sources::attestations(run.attestations.as_deref())?;
+    let key = key(run)?;
     if run.libtest.list {
         let _ = listed(&planned, &run.libtest);
-        return ExitCode::SUCCESS;
+        return Ok(None);
     }
     if !profile.components().contains(&rig.rig.dut.component) {
         let types: Vec<_> = profile
@@ -66,33 +95,58 @@ pub fn run(run: &Run) -> ExitCode {
             .iter()
             .map(|component| component.word())
             .collect();
-        eprintln!(
-            "error: the profile `{}` is for {}, and the rig's device is a {}",
+        return Err(usage(format!(
+            "the profile `{}` is for {}, and the rig's device is a {}\n       choose a profile for it with --profile; \
+             `slcert list --profiles` lists the built-in ones",
             profile.id,
             types.join(", "),
             rig.rig.dut.component.word()
-        );
-        eprintln!(
-            "       choose a profile for it with --profile; `slcert list --profiles` lists the built-in ones"
-        );
-        return ExitCode::from(USAGE);
+        )));
     }
-    let folder = match Folder::create(run.out.as_deref(), &run.on.profile) {
-        Ok(folder) => folder,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(USAGE);
-        }
-    };
+    let folder = Folder::create(run.out.as_deref(), &run.on.profile).map_err(usage)?;
     let mut record = record(run, &profile, &rig, &planned, folder.name());
     record.attestations = attestations;
+    Ok(Some(Begun {
+        rig,
+        folder,
+        record,
+        planned,
+        budget: budget(run),
+        key,
+    }))
+}
+
+/// A key that cannot be used is told of before the campaign, not after it.
+fn key(run: &Run) -> Result<Option<Key>, ExitCode> {
+    run.sign
+        .as_deref()
+        .map(Key::read)
+        .transpose()
+        .map_err(usage)
+}
+
+fn usage(error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(USAGE)
+}
+
+/// Runs the trials, asks for the inspections, and reports.
+fn carry_out(run: &Run, begun: Begun) -> ExitCode {
+    let Begun {
+        rig,
+        folder,
+        record,
+        planned,
+        budget,
+        key,
+    } = begun;
     let quiet = Quiet::begin();
     header(&record, &rig, planned.len());
     let guided = !run.headless && (run.guided || guide::has_person());
     if guided {
         announce(&planned, &run.libtest);
     }
-    let runner = match Runner::start(rig, folder.clone(), record, budget(run), None) {
+    let runner = match Runner::start(rig, folder.clone(), record, budget, None) {
         Ok(runner) => Arc::new(runner),
         Err(error) => {
             folder.discard();
@@ -335,7 +389,7 @@ fn record(
     }
 }
 
-/// What names profile, rig and flaws on the command line.
+/// What names profile, rig and flaws, and how much is done, on the command line.
 fn options(run: &Run) -> Vec<String> {
     let mut options = vec!["--profile".to_owned(), run.on.profile.clone()];
     if let Some(rig) = &run.on.rig {
@@ -343,6 +397,17 @@ fn options(run: &Run) -> Vec<String> {
     }
     for flaw in &run.flaw {
         options.extend(["--flaw".to_owned(), flaw.clone()]);
+    }
+    let usual = Fuzz::default();
+    if run.fuzz.fuzz_time != usual.fuzz_time {
+        let time = format!("{}ms", run.fuzz.fuzz_time.as_millis());
+        options.extend(["--fuzz-time".to_owned(), time]);
+    }
+    if let Some(cases) = run.fuzz.fuzz_cases {
+        options.extend(["--fuzz-cases".to_owned(), cases.to_string()]);
+    }
+    if run.fuzz.fuzz_first {
+        options.push("--fuzz-first".to_owned());
     }
     options
 }
@@ -364,7 +429,7 @@ fn finish(run: &Run, runner: &Runner, key: Option<&Key>, quiet: Quiet) -> ExitCo
     anstream::println!("{text}");
     anstream::println!("{}", time::spent(&record.trials));
     anstream::println!("results  {}", folder.root().display());
-    for name in LEFT {
+    for name in LEFT.iter().filter(|_| written.is_ok()) {
         anstream::println!("         {}", Path::new(DATA).join(name).display());
     }
     drop(quiet);

@@ -133,10 +133,7 @@ impl Runner {
             runtime.block_on(bench.stop());
             return Err(RunnerError::Essential(behind.join(", ")));
         }
-        let mut journal = Journal::create(&folder.path("journal.jsonl"))?;
-        journal.append(&Event::CampaignStarted {
-            record: record.clone(),
-        })?;
+        let journal = journal(&folder.path("journal.jsonl"), &record)?;
         let interrupted = Arc::new(AtomicBool::new(false));
         let (sender, cancel) = watch::channel(false);
         let asking = Arc::new(AtomicBool::new(false));
@@ -177,13 +174,20 @@ impl Runner {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes an event into the journal; the time that it stands under.
-    fn tell(&self, event: &Event) -> jiff::Timestamp {
+    /// Writes an event into the journal; the time that it stands under. What cannot be recorded ends the campaign.
+    fn tell(&self, event: &Event) -> Option<jiff::Timestamp> {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        journal.append(event).unwrap_or_else(|error| {
+        let told = journal.append(event);
+        if let Err(error) = &told
+            && !self.interrupted.swap(true, Ordering::SeqCst)
+        {
             eprintln!("error: {error}");
-            jiff::Timestamp::now()
-        })
+            eprintln!(
+                "       the campaign ends here; when that is mended, `slcert run --resume {}` goes on",
+                self.folder.root().display()
+            );
+        }
+        told.ok()
     }
 
     /// Asks a person for what the trials left to one. Whatever ends the questions leaves the rest REVIEW.
@@ -208,9 +212,12 @@ impl Runner {
             match guide.ask(trial, requirements, &place) {
                 Answer::Found(attestations) if attestations.is_empty() => {}
                 Answer::Found(attestations) => {
-                    self.tell(&Event::Answered {
+                    let answered = Event::Answered {
                         attestations: attestations.clone(),
-                    });
+                    };
+                    if self.tell(&answered).is_none() {
+                        return;
+                    }
                     self.record().attestations.extend(attestations);
                 }
                 Answer::Ended => {
@@ -245,7 +252,8 @@ impl Runner {
         let finished = self.tell(&Event::CampaignFinished { interrupted });
         let mut record = self.record();
         record.interrupted = interrupted;
-        record.finished = Some(finished);
+        record.finished = finished;
+        record.interrupted |= finished.is_none();
         record.clone()
     }
 
@@ -255,7 +263,7 @@ impl Runner {
             return None;
         }
         let id = trial.id();
-        self.tell(&Event::TrialStarted { id: id.clone() });
+        self.tell(&Event::TrialStarted { id: id.clone() })?;
         let started = jiff::Timestamp::now();
         let began = std::time::Instant::now();
         self.bench.recorder().clear();
@@ -291,8 +299,8 @@ impl Runner {
             criterion: trial.case.criterion.to_owned(),
             evidence,
         };
-        self.tell(&Event::TrialFinished(record.clone()));
-        self.record().trials.push(record.clone());
+        self.tell(&Event::TrialFinished(record.clone()))?;
+        self.record().add(&record);
         Some(record)
     }
 
@@ -437,6 +445,17 @@ impl Runner {
         }
     }
 
+    /// What the files of a trial are called: those of an earlier attempt, which the journal names, stay.
+    fn free_stem(&self, id: &str) -> String {
+        let plain = id.replace('/', ".");
+        if !self.record().trials.iter().any(|trial| trial.id == id) {
+            return plain;
+        }
+        let mut attempts = (2..100).map(|attempt| format!("{plain}.{attempt}"));
+        let free = |stem: &String| !self.folder.path(&format!("evidence/{stem}.txt")).exists();
+        attempts.find(free).unwrap_or(plain)
+    }
+
     /// Writes the recording of a trial, and what its procedure kept; the files' names within the folder.
     fn keep_evidence(
         &self,
@@ -444,7 +463,7 @@ impl Runner {
         mark: slcert_rigs::line::Mark,
         kept: &[(String, String)],
     ) -> Vec<FileRecord> {
-        let stem = id.replace('/', ".");
+        let stem = self.free_stem(id);
         let transcript = self.bench.transcript(mark);
         let recording =
             (!transcript.is_empty()).then(|| (format!("evidence/{stem}.txt"), transcript.as_str()));
@@ -464,6 +483,18 @@ impl Runner {
         });
         files.collect()
     }
+}
+
+/// Begins the journal, or goes on with that of a campaign which was cut short.
+fn journal(path: &Path, record: &Record) -> Result<Journal, JournalError> {
+    if path.exists() {
+        return Journal::resume(path).map(|(journal, _)| journal);
+    }
+    let mut journal = Journal::create(path)?;
+    journal.append(&Event::CampaignStarted {
+        record: record.clone(),
+    })?;
+    Ok(journal)
 }
 
 async fn bench(

@@ -38,7 +38,8 @@ pub(super) struct Card {
     pub checks: Vec<Check>,
     pub more_checks: usize,
     pub evidence: Vec<FileLink>,
-    pub again: String,
+    /// The commands that show it again, the shortest first.
+    pub again: Vec<String>,
     pub open: bool,
 }
 
@@ -168,7 +169,7 @@ impl Card {
                 .iter()
                 .map(|file| FileLink::of(file, true))
                 .collect(),
-            again: again(record, &trial.id),
+            again: again(record, trial),
             open: false,
         }
     }
@@ -178,14 +179,42 @@ fn seconds(ms: u64) -> String {
     format!("{:.1} s", ms as f64 / 1000.0)
 }
 
-/// The command that runs a trial again, for a shell.
-fn again(record: &Record, trial: &str) -> String {
+/// The commands that show a trial again, for a shell in the campaign's folder: its reproducers, and all of it.
+fn again(record: &Record, trial: &TrialRecord) -> Vec<String> {
     let seed = record.seed.to_string();
-    let options = record.options.iter().map(String::as_str);
-    let words = ["slcert", "run"]
+    let options = || record.options.iter().map(String::as_str);
+    let on = |name: &'static str| {
+        let at = options().position(|option| option == name)?;
+        record
+            .options
+            .get(at + 1)
+            .map(|value| [name, value.as_str()])
+    };
+    let device: Vec<&str> = [on("--rig"), on("--flaw")]
         .into_iter()
-        .chain(options)
-        .chain(["--seed", &seed, "--exact", trial]);
+        .flatten()
+        .flatten()
+        .collect();
+    let finding = |file: &&FileRecord| {
+        is_inside(&file.path) && file.path.contains(".finding-") && file.path.ends_with(".toml")
+    };
+    let mut commands: Vec<String> = Vec::new();
+    for file in trial.evidence.iter().filter(finding) {
+        let path = format!("data/{}", file.path);
+        let words = ["slcert", "replay", path.as_str()].into_iter();
+        commands.push(command(words.chain(device.iter().copied())));
+    }
+    let words = ["slcert", "run"].into_iter().chain(options());
+    commands.push(command(words.chain([
+        "--seed",
+        seed.as_str(),
+        "--exact",
+        trial.id.as_str(),
+    ])));
+    commands
+}
+
+fn command<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words
         .map(|word| quoted(&line(word)))
         .collect::<Vec<_>>()

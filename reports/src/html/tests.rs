@@ -44,6 +44,20 @@ fn a_card_has_the_command_that_runs_its_trial_again() {
 }
 
 #[test]
+fn a_reproducer_comes_with_the_command_that_replays_it() {
+    let mut record = record();
+    record.options = ["--profile", "p", "--rig", "my rig.toml"]
+        .map(str::to_owned)
+        .to_vec();
+    record.trials[0]
+        .evidence
+        .push(file("evidence/CR-3.5.tcp@plc.finding-1.toml"));
+    let command =
+        "slcert replay data/evidence/CR-3.5.tcp@plc.finding-1.toml --rig &#39;my rig.toml&#39;";
+    assert!(page(&record).contains(command));
+}
+
+#[test]
 fn nothing_is_asked_of_a_network() {
     let page = page(&record());
     for word in [

@@ -51,7 +51,8 @@ impl Record {
         Ok(record)
     }
 
-    fn add(&mut self, trial: &TrialRecord) {
+    /// Adds what a trial came to. One that is there already keeps its first verdict, as [`Record::from_journal`] says.
+    pub fn add(&mut self, trial: &TrialRecord) {
         match self.trials.iter_mut().find(|one| one.id == trial.id) {
             None => self.trials.push(trial.clone()),
             Some(first) => {
