@@ -1,34 +1,35 @@
 //! `slcert run`: one campaign, from the files to the reports.
 
+mod fixed;
 mod folder;
 mod github;
 mod guide;
 mod resume;
 mod runner;
+mod side_by_side;
 pub mod time;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use slcert_profiles::Profile;
 use slcert_reports::bag::signature::{self, Key};
 use slcert_reports::bag::{self, DATA};
-use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
 use slcert_reports::{Record, assess, exit_status, summary};
+use slcert_suites::Trial;
 use slcert_suites::case::Kind;
 use slcert_suites::fuzz::Budget;
-use slcert_suites::{Trial, fresh};
 
-use crate::command::{Fuzz, Run};
+use crate::command::Run;
 use crate::list::trials;
 use crate::report::{self, Unwritten};
 use crate::sources::{self, BENCH, RigFile, USAGE};
 use folder::Folder;
 use github::Quiet;
-use runner::{Benches, Runner};
+use runner::Runner;
+pub use side_by_side::as_tests;
 
 /// Runs a campaign, and reports it.
 pub fn run(run: &Run) -> ExitCode {
@@ -104,7 +105,7 @@ fn begin(run: &Run) -> Result<Option<Begun>, ExitCode> {
         )));
     }
     let folder = Folder::create(run.out.as_deref(), &run.on.profile).map_err(usage)?;
-    let mut record = record(run, &profile, &rig, &planned, folder.name());
+    let mut record = fixed::record(run, &profile, &rig, &planned, folder.name());
     record.attestations = attestations;
     Ok(Some(Begun {
         rig,
@@ -190,14 +191,6 @@ fn budget(run: &Run) -> Budget {
     }
 }
 
-/// How much a fuzz suite does where the trials are tests.
-const BRIEFLY: Budget = Budget {
-    time: Duration::from_secs(2),
-    inputs: None,
-    seed: 0,
-    first: false,
-};
-
 /// What a campaign leaves, the first to look at first.
 const LEFT: [&str; 8] = [
     "report.html",
@@ -209,73 +202,6 @@ const LEFT: [&str; 8] = [
     "journal.jsonl",
     "evidence",
 ];
-
-/// How many simulated devices are tested side by side where the trials are tests.
-const SIDE_BY_SIDE: usize = 3;
-
-/// Runs the trials of the simulated rig as tests, on several devices side by side, and keeps no reports. `program` is
-/// slcert: it is the device, too.
-pub fn as_tests(mut arguments: libtest_mimic::Arguments, program: &Path) -> ExitCode {
-    let run = Run::default();
-    let loaded = sources::profile(&run.on).and_then(|profile| {
-        let rig = sources::rig(None, Some(&profile))?;
-        Ok((profile, rig))
-    });
-    let (profile, rig) = match loaded {
-        Ok(loaded) => loaded,
-        Err(unusable) => return unusable.into(),
-    };
-    let planned = trials(&profile, &rig.rig);
-    if arguments.list {
-        return listed(&planned, &arguments).exit_code();
-    }
-    // Whoever names one trial exactly, as nextest does, needs one device.
-    let devices = if arguments.exact { 1 } else { SIDE_BY_SIDE };
-    let benches = match benches(devices, &run, &profile, &planned, program) {
-        Ok(benches) => benches,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(BENCH);
-        }
-    };
-    arguments.test_threads = Some(devices);
-    let trials = planned
-        .into_iter()
-        .map(|trial| runner::mimic_on_one_of(&benches, trial))
-        .collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    for runner in benches
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-    {
-        runner.end();
-    }
-    conclusion.exit_code()
-}
-
-/// Benches with a simulated device each, and with folders that go when they do.
-fn benches(
-    devices: usize,
-    run: &Run,
-    profile: &Profile,
-    planned: &[Trial],
-    program: &Path,
-) -> Result<Benches, String> {
-    let mut benches = Vec::new();
-    for _ in 0..devices {
-        let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let rig = sources::rig(None, Some(profile))
-            .map_err(|_| "the built-in rig file is not usable".to_owned())?;
-        let folder = Folder::create(Some(&scratch.path().join("campaign")), &run.on.profile)
-            .map_err(|error| error.to_string())?;
-        let record = record(run, profile, &rig, planned, folder.name());
-        let runner = Runner::start(rig, folder, record, BRIEFLY, Some(program))
-            .map_err(|error| error.to_string())?;
-        benches.push(Arc::new(runner.with(scratch)));
-    }
-    Ok(Arc::new(Mutex::new(benches)))
-}
 
 /// libtest's own listing, so that tools that drive tests can read it.
 fn listed(planned: &[Trial], arguments: &libtest_mimic::Arguments) -> libtest_mimic::Conclusion {
@@ -313,103 +239,6 @@ fn header(record: &Record, rig: &RigFile, trials: usize) {
     );
     anstream::println!("trials   {trials}");
     let _ = std::io::stdout().flush();
-}
-
-/// What is fixed before the run.
-fn record(
-    run: &Run,
-    profile: &Profile,
-    rig: &RigFile,
-    planned: &[Trial],
-    campaign: &str,
-) -> Record {
-    let seed = run.seed.unwrap_or_else(fresh::seed_from_clock);
-    fresh::begin(seed);
-    let excluded: Vec<_> = profile
-        .excluded()
-        .map(|(row, why)| (row.id, why.to_owned()))
-        .collect();
-    let dut = &rig.rig.dut;
-    let selection = profile
-        .basis()
-        .requirements()
-        .iter()
-        .filter(|row| row.applies_to(dut.component))
-        .map(|row| SelectionRecord {
-            id: row.id,
-            title: row.title.clone(),
-            level: row.level.get().max(1),
-            excluded: excluded
-                .iter()
-                .find(|(id, _)| *id == row.id)
-                .map(|(_, why)| why.clone()),
-        })
-        .collect();
-    Record {
-        format: slcert_reports::record::FORMAT,
-        slcert: env!("CARGO_PKG_VERSION").to_owned(),
-        campaign: campaign.to_owned(),
-        started: jiff::Timestamp::now(),
-        finished: None,
-        interrupted: false,
-        profile: ProfileRecord {
-            id: profile.id.clone(),
-            title: profile.title.clone(),
-            version: profile.version.to_string(),
-            sha256: profile.sha256().to_owned(),
-            status: format!("{:?}", profile.status).to_lowercase(),
-        },
-        rig: RigRecord {
-            file: rig.name.clone(),
-            sha256: rig.sha256.clone(),
-        },
-        dut: DutRecord {
-            product: dut.product.clone(),
-            vendor: dut.vendor.clone(),
-            firmware: dut.firmware.clone(),
-            serial: dut.serial.clone(),
-            component: dut.component,
-        },
-        claim: profile.claim().0.map(|level| level.get()),
-        selection,
-        seed,
-        options: options(run),
-        planned: planned
-            .iter()
-            .map(|trial| PlannedRecord {
-                id: trial.id(),
-                title: trial.case.title.to_owned(),
-                requirements: trial.requirements.clone(),
-                interface: trial.interface.clone(),
-            })
-            // What a filter leaves out stays planned: a campaign demonstrates nothing by what it does not run.
-            .collect(),
-        attestations: Vec::new(),
-        trials: Vec::new(),
-    }
-}
-
-/// What names profile, rig and flaws, and how much is done, on the command line.
-fn options(run: &Run) -> Vec<String> {
-    let mut options = vec!["--profile".to_owned(), run.on.profile.clone()];
-    if let Some(rig) = &run.on.rig {
-        options.extend(["--rig".to_owned(), rig.display().to_string()]);
-    }
-    for flaw in &run.flaw {
-        options.extend(["--flaw".to_owned(), flaw.clone()]);
-    }
-    let usual = Fuzz::default();
-    if run.fuzz.fuzz_time != usual.fuzz_time {
-        let time = format!("{}ms", run.fuzz.fuzz_time.as_millis());
-        options.extend(["--fuzz-time".to_owned(), time]);
-    }
-    if let Some(cases) = run.fuzz.fuzz_cases {
-        options.extend(["--fuzz-cases".to_owned(), cases.to_string()]);
-    }
-    if run.fuzz.fuzz_first {
-        options.push("--fuzz-first".to_owned());
-    }
-    options
 }
 
 /// Ends the device, writes the reports, and says what was found.
