@@ -182,7 +182,7 @@ pub struct Run {
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with a campaign that was cut short: the trials that have no verdict yet are run, with the same profile, rig and options.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "lab", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first"])]
     pub resume: Option<PathBuf>,
     /// The seed of the values that tests make up, such as passwords; one from the clock where left out. The record has it.
     #[arg(long)]
@@ -190,6 +190,9 @@ pub struct Run {
     /// What was reviewed, for what no test shows: a file with a table `[attestation."CCSC 4"]` for each requirement.
     #[arg(long, value_name = "FILE")]
     pub attestations: Option<PathBuf>,
+    /// The lab record: laboratory, customer, equipment with calibration dates, deviations, and more; in each report.
+    #[arg(long, value_name = "FILE")]
+    pub lab: Option<PathBuf>,
     /// Ask, after the trials, for each inspection that a person has to make; so it is where input and errors are terminals.
     #[arg(long, conflicts_with = "headless")]
     pub guided: bool,

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use slcert_profiles::Profile;
 use slcert_profiles::file::{Diagnostics, Source, choose};
 use slcert_reports::attestation::Attestations;
+use slcert_reports::lab::LabRecord;
 use slcert_reports::record::AttestationRecord;
 use slcert_rigs::rig::{Rig, SIMULATED, Template};
 
@@ -164,6 +165,28 @@ pub fn attestations(path: Option<&Path>) -> Result<Vec<AttestationRecord>, Unusa
             tell(&faults);
             Unusable
         })
+}
+
+/// Reads the lab record, where a file of it was named.
+///
+/// # Errors
+/// The file is not usable.
+pub fn lab(path: Option<&Path>) -> Result<Option<LabRecord>, Unusable> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let today = jiff::tz::TimeZone::system()
+        .to_datetime(jiff::Timestamp::now())
+        .date();
+    let loaded = Source::open(path).and_then(|source| LabRecord::load(&source, today));
+    let (record, warnings) = loaded.map_err(|faults| {
+        tell(&faults);
+        Unusable
+    })?;
+    if !warnings.is_empty() {
+        tell(&warnings);
+    }
+    Ok(Some(record))
 }
 
 /// Bytes as hexadecimal digits.

@@ -334,3 +334,37 @@ fn a_later_campaign_is_compared_with_an_earlier_one() {
     let output = slcert(&["compare", &failing, "/nowhere"]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn a_lab_record_is_in_the_record_and_a_fault_in_it_is_told_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = folder.path().join("lab.toml");
+    std::fs::write(&lab, "laboratory = \"Example Lab\"\n[equipment.\"INV-1\"]\nwhat = \"adapter\"\ndue = 2020-01-01\n").unwrap();
+    let path = lab.display().to_string();
+    let out = folder.path().join("campaign");
+    let (output, record) =
+        common::campaign(&out, &["--headless", "--lab", &path, "CR-7.8"]).unwrap();
+    let said = common::said(&output);
+    assert!(
+        said.contains("lab.toml:4") && said.contains("was due on 2020-01-01"),
+        "{said}"
+    );
+    assert_eq!(
+        record.unwrap().lab.unwrap().laboratory.as_deref(),
+        Some("Example Lab")
+    );
+    let info = std::fs::read_to_string(out.join("bag-info.txt")).unwrap();
+    assert!(
+        info.contains("Source-Organization: Example Lab\n"),
+        "{info}"
+    );
+    std::fs::write(&lab, "laboratori = \"Example Lab\"\n").unwrap();
+    let output = slcert(&["run", "--lab", &path]);
+    let said = common::said(&output);
+    assert!(
+        output.status.code() == Some(2)
+            && said.contains("lab.toml:1")
+            && said.contains("laboratory"),
+        "{said}"
+    );
+}

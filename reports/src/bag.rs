@@ -333,6 +333,14 @@ fn info(record: &Record, files: usize, bytes: u64) -> String {
         .as_ref()
         .map(|serial| format!(", serial {serial}"))
         .unwrap_or_default();
+    let lab = record.lab.iter().flat_map(|lab| {
+        let labels = [
+            ("Source-Organization", &lab.laboratory),
+            ("Contact-Name", &lab.operator),
+            ("Internal-Sender-Identifier", &lab.report),
+        ];
+        labels.map(|(label, value)| Some((label, value.clone()?)))
+    });
     let lines = [
         ("Bag-Software-Agent", format!("slcert {}", record.slcert)),
         ("Bagging-Date", day.to_string()),
@@ -346,9 +354,10 @@ fn info(record: &Record, files: usize, bytes: u64) -> String {
         ),
         ("Payload-Oxum", format!("{bytes}.{files}")),
     ];
+    let lines = lines.into_iter().chain(lab.flatten());
     lines
         .map(|(label, value)| format!("{label}: {}\n", shorten(&one_line(&value), LONGEST_INFO)))
-        .concat()
+        .collect()
 }
 
 #[cfg(test)]

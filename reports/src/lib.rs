@@ -39,6 +39,7 @@ pub mod github;
 pub mod html;
 pub mod journal;
 pub mod junit;
+pub mod lab;
 pub mod markdown;
 pub mod record;
 pub mod store;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use slcert_profiles::{ComponentType, RequirementId, SecurityLevel, SlVector};
 use thiserror::Error;
 
+use crate::lab::LabRecord;
 use crate::verdict::Verdict;
 
 /// The version of the format that this program writes and reads.
@@ -36,6 +37,9 @@ pub struct Record {
     pub rig: RigRecord,
     /// The device under test.
     pub dut: DutRecord,
+    /// What the laboratory has on record; none where it gave nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<LabRecord>,
     /// The SL-C claimed, one level (0 to 4) a foundational requirement, in the standard's order.
     pub claim: [u8; 7],
     /// Every row of the catalogue that the component type has, whatever the claim.

@@ -7,6 +7,7 @@ mod example;
 
 use serde_json::{Value, json};
 use slcert_reports::Record;
+use slcert_reports::lab::{EquipmentRecord, LabRecord};
 use slcert_reports::record::{AttestationRecord, Found};
 use slcert_reports::view::SCHEMA;
 
@@ -36,6 +37,18 @@ fn full() -> Record {
             remark: None,
         })
         .to_vec();
+    record.lab = Some(LabRecord {
+        report: Some("R-1".to_owned()),
+        deviations: vec!["none".to_owned()],
+        equipment: vec![EquipmentRecord {
+            id: "INV-1".to_owned(),
+            what: "adapter".to_owned(),
+            software: None,
+            calibrated: None,
+            due: Some("2027-01-10".to_owned()),
+        }],
+        ..LabRecord::default()
+    });
     record
 }
 

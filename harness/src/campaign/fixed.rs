@@ -63,6 +63,7 @@ pub(super) fn record(
             serial: dut.serial.clone(),
             component: dut.component,
         },
+        lab: None,
         claim: profile.claim().0.map(|level| level.get()),
         selection,
         seed,

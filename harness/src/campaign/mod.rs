@@ -85,6 +85,7 @@ fn begin(run: &Run) -> Result<Option<Begun>, ExitCode> {
         planned,
     } = Asked::read(run)?;
     let attestations = sources::attestations(run.attestations.as_deref())?;
+    let lab = sources::lab(run.lab.as_deref())?;
     let key = key(run)?;
     if run.libtest.list {
         let _ = listed(&planned, &run.libtest);
@@ -107,6 +108,7 @@ fn begin(run: &Run) -> Result<Option<Begun>, ExitCode> {
     let folder = Folder::create(run.out.as_deref(), &run.on.profile).map_err(usage)?;
     let mut record = fixed::record(run, &profile, &rig, &planned, folder.name());
     record.attestations = attestations;
+    record.lab = lab;
     Ok(Some(Begun {
         rig,
         folder,

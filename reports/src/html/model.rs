@@ -10,6 +10,7 @@ use super::standing::{Standing, Tally, standing, tally};
 use super::{SCRIPT, policy, style};
 use crate::assess::{Assessment, RequirementResult};
 use crate::escape::{one_line, shorten};
+use crate::lab::LabRecord;
 use crate::record::{Found, Record};
 use crate::verdict::Verdict;
 
@@ -46,6 +47,7 @@ pub(super) struct Page {
     pub sections: Vec<Section>,
     pub not_run: Vec<(String, String)>,
     pub reviews: Vec<Review>,
+    pub lab: Option<Lab>,
 }
 
 pub(super) struct Word {
@@ -69,6 +71,22 @@ pub(super) struct Review {
     pub how: String,
     pub remark: Option<String>,
     pub files: Vec<FileLink>,
+}
+
+/// The lab record. A fact without a value is missing.
+pub(super) struct Lab {
+    pub facts: Vec<(&'static str, Option<String>)>,
+    pub deviations: Vec<String>,
+    pub equipment: Vec<Equipment>,
+}
+
+pub(super) struct Equipment {
+    pub id: String,
+    pub what: String,
+    pub software: Option<String>,
+    pub calibrated: Option<String>,
+    pub due: Option<String>,
+    pub overdue: bool,
 }
 
 /// What trials about the whole device stand under.
@@ -146,6 +164,10 @@ impl Page {
                 .map(|one| (line(&one.id), line(&one.title)))
                 .collect(),
             reviews: reviews(record),
+            lab: record
+                .lab
+                .as_ref()
+                .map(|lab| self::lab(lab, record.started)),
             interfaces,
         }
     }
@@ -220,4 +242,24 @@ fn reviews(record: &Record) -> Vec<Review> {
             .collect(),
     });
     reviews.collect()
+}
+
+fn lab(lab: &LabRecord, began: jiff::Timestamp) -> Lab {
+    let day = jiff::tz::TimeZone::UTC.to_datetime(began).date();
+    let equipment = lab.equipment.iter().map(|one| Equipment {
+        id: line(&one.id),
+        what: line(&one.what),
+        software: one.software.as_deref().map(line),
+        calibrated: one.calibrated.as_deref().map(line),
+        due: one.due.as_deref().map(line),
+        overdue: one.is_overdue(day),
+    });
+    Lab {
+        facts: lab
+            .facts()
+            .map(|(name, value)| (name, value.map(line)))
+            .to_vec(),
+        deviations: lab.deviations.iter().map(|one| line(one)).collect(),
+        equipment: equipment.collect(),
+    }
 }

@@ -5,6 +5,7 @@
 use super::*;
 use crate::assess::assess;
 use crate::example::{INJECTION, file, record};
+use crate::lab::{EquipmentRecord, LabRecord};
 use crate::record::{AttestationRecord, Found};
 use crate::verdict::Verdict;
 
@@ -55,6 +56,26 @@ fn a_reproducer_comes_with_the_command_that_replays_it() {
     let command =
         "slcert replay data/evidence/CR-3.5.tcp@plc.finding-1.toml --rig &#39;my rig.toml&#39;";
     assert!(page(&record).contains(command));
+}
+
+#[test]
+fn what_the_laboratory_has_on_record_is_there_and_what_it_has_not_is_missing() {
+    let mut record = record();
+    assert!(!page(&record).contains("id=\"lab\""));
+    record.lab = Some(LabRecord {
+        laboratory: Some("Example Lab".to_owned()),
+        equipment: vec![EquipmentRecord {
+            id: "INV-1".to_owned(),
+            what: "adapter".to_owned(),
+            software: None,
+            calibrated: None,
+            due: Some("2025-12-31".to_owned()),
+        }],
+        ..LabRecord::default()
+    });
+    let page = page(&record);
+    assert!(page.contains("Example Lab") && page.contains("overdue"));
+    assert_eq!(page.matches(">missing<").count(), 8);
 }
 
 #[test]

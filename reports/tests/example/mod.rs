@@ -107,6 +107,7 @@ pub fn bare(claim: [u8; 7]) -> Record {
             serial: Some("0042".to_owned()),
             component: ComponentType::EmbeddedDevice,
         },
+        lab: None,
         claim,
         selection: selection.collect(),
         seed: 7,
