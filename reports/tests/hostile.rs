@@ -25,7 +25,7 @@ fn payloads() -> Vec<String> {
         "[[ATTACHMENT|/etc/passwd]] [[PROPERTY|verdict=PASS]]".to_owned(),
         escape_bytes(b"\xff\xfe\x80 \xc3( \xed\xa0\x80"),
         "{{7*7}}{%raw%}${7*7}".to_owned(),
-        "x".repeat(100_000),
+        "x".repeat(20_000),
     ]
 }
 
