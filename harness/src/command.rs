@@ -119,7 +119,8 @@ signature is not good. `bagit.py --validate` and `ssh-keygen -Y verify -n slcert
 
 /// What stands at the end of `slcert sign --help`.
 const SIGN_HELP: &str = "\
-The signature covers every file of the folder, and lies in tagmanifest-sha256.txt.sig. A key that needs a passphrase, an agent or a token
+The signature covers every file of the folder, and lies in tagmanifest-sha256.txt.sig; with an ed25519 key, attestation.dsse.json
+states the result for in-toto. A key that needs a passphrase, an agent or a token
 makes the same with `ssh-keygen -Y sign -f KEY -n slcert-bundle DIR/tagmanifest-sha256.txt`.";
 
 /// What can be asked for.

@@ -8,6 +8,7 @@ use slcert_reports::bag::{self, DATA, Fault, FaultKind};
 use slcert_reports::{Journal, Record, one_line};
 
 use crate::command::{Sign, Verify};
+use crate::report;
 use crate::sources::{BENCH, NOT_VERIFIED, USAGE};
 
 /// Checks a campaign's folder.
@@ -73,7 +74,11 @@ pub fn sign(sign: &Sign) -> ExitCode {
         }
         Ok(Ok(_)) => {}
     }
-    match signature::sign(root, &key) {
+    let record = match report::record(root) {
+        Ok(record) => record,
+        Err(unusable) => return unusable.into(),
+    };
+    match signature::sign(root, &key, &record) {
         Ok(()) => {
             println!("signed   {}", root.join(bag::SIGNATURE).display());
             ExitCode::SUCCESS

@@ -5,6 +5,7 @@
 //! manifest-sha256.txt              SHA-256 of every file in data/
 //! tagmanifest-sha256.txt           SHA-256 of the three above
 //! tagmanifest-sha256.txt.sig       whoever signs, signs this: see `signature`
+//! attestation.dsse.json            the same as an in-toto statement
 //! data/                            what was found
 //! ```
 
@@ -33,6 +34,8 @@ const MANIFEST: &str = "manifest-sha256.txt";
 pub const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 /// The signature, which no list has.
 pub const SIGNATURE: &str = "tagmanifest-sha256.txt.sig";
+/// What the signature states, which no list has either.
+pub const STATEMENT: &str = "attestation.dsse.json";
 /// The files that [`TAG_MANIFEST`] lists.
 const TAGS: [&str; 3] = ["bagit.txt", "bag-info.txt", MANIFEST];
 /// What every bag says of itself.
@@ -167,8 +170,10 @@ pub fn check(root: &Path) -> Result<Result<Contents, Vec<Fault>>, BagError> {
     let payload = list(root, MANIFEST, &mut faults)?;
     let mut found = Hashes::new();
     for name in names(root)? {
-        let unlisted = [DATA, TAG_MANIFEST, SIGNATURE];
-        if !unlisted.contains(&name.as_str()) {
+        let unlisted = [DATA, TAG_MANIFEST, SIGNATURE, STATEMENT];
+        // Without a signature there is nothing to state.
+        let states = name != STATEMENT || root.join(SIGNATURE).exists();
+        if !unlisted.contains(&name.as_str()) || !states {
             let hash = hash_in(root, &name)?.map_or_else(String::new, |(hash, _)| hash);
             found.insert(name, hash);
         }

@@ -253,7 +253,7 @@ fn finish(run: &Run, runner: &Runner, key: Option<&Key>, quiet: Quiet) -> ExitCo
         .map_err(Unwritten::from)
         .and_then(|()| report::write(&record, &assessment, &folder.data()))
         .and_then(|()| Ok(bag::seal(folder.root(), &record)?))
-        .and_then(|()| Ok(key.map_or(Ok(()), |key| signature::sign(folder.root(), key))?));
+        .and_then(|()| Ok(key.map_or(Ok(()), |key| signature::sign(folder.root(), key, &record))?));
     let stdout = std::io::stdout();
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
     let text = summary(&record, &assessment, stdout.is_terminal(), width);

@@ -8,6 +8,7 @@
 //! `ssh-keygen -Y sign -f KEY -n slcert-bundle tagmanifest-sha256.txt`, which leaves the same file.
 
 mod allowed;
+mod statement;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use ssh_key::{HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 use thiserror::Error;
 
 use super::{BagError, SIGNATURE, TAG_MANIFEST};
+use crate::record::Record;
 use crate::store::replace;
 pub use allowed::{AllowedSigners, NotAllowedSigners};
 
@@ -96,15 +98,16 @@ impl Key {
     }
 }
 
-/// Signs a bag that has been sealed.
+/// Signs a bag that has been sealed, and states what its record comes to.
 ///
 /// # Errors
 /// [`SignError`].
-pub fn sign(root: &Path, key: &Key) -> Result<(), SignError> {
+pub fn sign(root: &Path, key: &Key, record: &Record) -> Result<(), SignError> {
     let path = root.join(SIGNATURE);
     if path.exists() {
         return Err(SignError::Signed(path));
     }
+    statement::write(root, key, record)?;
     let signature = key.0.sign(NAMESPACE, HashAlg::Sha512, &signed(root)?)?;
     let text = signature.to_pem(LineEnding::LF)?;
     replace(&path, text.as_bytes()).map_err(|source| {
@@ -142,6 +145,9 @@ pub fn check(root: &Path, allowed: Option<&AllowedSigners>) -> Result<Signature,
             }
             _ => format!("it is not over this {TAG_MANIFEST}"),
         };
+        return Ok(Signature::Bad(why));
+    }
+    if let Some(why) = statement::fault(root, &public)? {
         return Ok(Signature::Bad(why));
     }
     let key = public.fingerprint(HashAlg::Sha256).to_string();

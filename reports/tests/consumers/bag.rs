@@ -6,7 +6,7 @@ use std::process::Command;
 
 use libtest_mimic::{Completion, Failed};
 use slcert_reports::bag::signature::{AllowedSigners, Key, NAMESPACE, Signature, check, sign};
-use slcert_reports::bag::{SIGNATURE, TAG_MANIFEST, seal};
+use slcert_reports::bag::{SIGNATURE, STATEMENT, TAG_MANIFEST, seal};
 use tempfile::TempDir;
 
 use crate::{example, leave_out};
@@ -114,7 +114,7 @@ pub fn ssh_keygen_verifies() -> Result<Completion, Failed> {
     for key in keys {
         let bag = sealed()?;
         let allowed = allow(&key)?;
-        sign(bag.path(), &Key::read(&key)?)?;
+        sign(bag.path(), &Key::read(&key)?, &example::record())?;
         let verify = || {
             Command::new("ssh-keygen")
                 .args([
@@ -172,4 +172,36 @@ pub fn ssh_keygen_signs() -> Result<Completion, Failed> {
         }
     }
     Ok(Completion::Completed)
+}
+
+const CHECK_STATEMENT: &str = include_str!("statement.py");
+
+pub fn in_toto() -> Result<Completion, Failed> {
+    let Some(python) = std::env::var_os("SLCERT_PYTHON") else {
+        return leave_out(
+            "SLCERT_PYTHON does not name a Python with securesystemslib and in-toto-attestation",
+        );
+    };
+    let folder = tempfile::tempdir()?;
+    let Some(keys) = keys(folder.path()) else {
+        return leave_out(NO_SSH_KEYGEN);
+    };
+    let bag = sealed()?;
+    sign(bag.path(), &Key::read(&keys[0])?, &example::record())?;
+    let output = Command::new(python)
+        .args(["-c", CHECK_STATEMENT])
+        .arg(bag.path().join(STATEMENT))
+        .arg(keys[0].with_extension("pub"))
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said.contains("No module named") {
+        return leave_out(
+            "the Python of SLCERT_PYTHON lacks securesystemslib, cryptography or in-toto-attestation",
+        );
+    }
+    let found = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.success() && found.trim() == "FAILED 5 2 2" {
+        true => Ok(Completion::Completed),
+        false => Err(format!("{found}{said}").into()),
+    }
 }

@@ -5,7 +5,7 @@
 //!   as `testing/example_scripts/junit-10.xsd`.
 //! - `SLCERT_CTRF_SCHEMA`: the path of CTRF's own schema. The npm package `ctrf` 0.3.0 has it as `src/ctrf-schema-0.0.json`.
 //! - `chromium`, Debian's, and `pdftotext` of poppler-utils.
-//! - `SLCERT_PYTHON`: a Python that has the packages `junitparser` and `bagit`.
+//! - `SLCERT_PYTHON`: a Python that has the packages `junitparser`, `bagit`, `securesystemslib[crypto]` and `in-toto-attestation`.
 
 mod bag;
 #[allow(dead_code)]
@@ -59,6 +59,7 @@ fn main() -> ExitCode {
             bag::bagit,
         ),
         Trial::ignorable_test("sha256sum_checks_the_lists_of_a_bag", bag::sha256sum),
+        Trial::ignorable_test("in_toto_tools_verify_the_statement", bag::in_toto),
         Trial::ignorable_test(
             "ssh_keygen_verifies_our_signature",
             bag::ssh_keygen_verifies,
