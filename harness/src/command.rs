@@ -285,7 +285,7 @@ pub struct Check {
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Replay {
-    /// The reproducer: `evidence/TRIAL.finding-1.toml` of a campaign.
+    /// The reproducer: `data/evidence/TRIAL.finding-1.toml` of a campaign.
     pub file: PathBuf,
     /// The rig file of the device; the built-in simulated device where left out.
     #[arg(long, short, value_name = "FILE")]

@@ -257,11 +257,10 @@ impl Work {
             }
             Some(flaw) => {
                 command.args(["--flaw", flaw.name]);
-                // Their time is for the defects that only they find.
-                command.args(["--fuzz-time", "1s"]);
+                // The fuzz suites' time is for the defects that only they find.
+                command.args(["--skip", "/fuzz-"]);
                 if self.quick {
                     command.arg(format!("{}/", slug(flaw.requirement)));
-                    command.args(["--skip", "/fuzz-"]);
                 }
             }
             None => {}
@@ -398,7 +397,9 @@ fn read(device: Device<'_>, record: &Record) -> Row {
 
 /// How many inputs the first reproducer of a campaign has.
 fn reproducer(folder: &Path) -> Option<usize> {
-    let mut files = std::fs::read_dir(folder.join("evidence")).ok()?.flatten();
+    let mut files = std::fs::read_dir(folder.join("data/evidence"))
+        .ok()?
+        .flatten();
     let first = files.find(|file| {
         file.file_name()
             .to_string_lossy()
