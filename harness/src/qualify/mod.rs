@@ -266,7 +266,7 @@ impl Work {
             None => {}
         }
         let ended = run(&mut command);
-        let record = Record::read(&out.join("result.json"));
+        let record = Record::read(&out.join("data/result.json"));
         let mut row = match (ended, record) {
             (Err(trouble), _) => empty(device, trouble),
             (Ok(()), Err(error)) => empty(device, error.to_string()),

@@ -141,6 +141,8 @@ pub(crate) struct Controller {
     pub crash: Notify,
     /// What the defects of the Modbus server remember.
     pub(crate) deep: crate::modbus::Deep,
+    /// What those of the broker remember.
+    pub(crate) mqtt_deep: crate::mqtt::Deep,
     pub(crate) hashing: Semaphore,
     pub(crate) state: Mutex<State>,
     pub(crate) overrides: Mutex<Vec<Override>>,
@@ -220,6 +222,7 @@ impl Controller {
             changed: Notify::new(),
             crash: Notify::new(),
             deep: crate::modbus::Deep::default(),
+            mqtt_deep: crate::mqtt::Deep::default(),
             hashing: Semaphore::new(2),
             state: Mutex::new(state),
             overrides: Mutex::default(),

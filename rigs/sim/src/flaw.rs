@@ -185,6 +185,17 @@ flaws! {
     WriteForgetsOutput "write-forgets-output" "CR 3.5" "a Modbus write of several registers is acknowledged, and leaves the output as it was", deep 1 "CR-3.5/fuzz-modbus@plc";
     BroadcastAnswered "broadcast-answered" "CR 3.5" "Modbus broadcasts on the serial line are answered", deep 1 "CR-3.5/fuzz-modbus@rtu";
     NextFrameLost "next-frame-lost" "CR 3.5" "on the serial line, the frame after one with a wrong CRC is lost", deep 1 "CR-3.5/fuzz-modbus@rtu";
+    CrashOnDeepTopic "crash-on-deep-topic" "CR 3.5" "the process ends at an MQTT topic of more than 150 levels", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    CrashOnProperties "crash-on-properties" "CR 3.5" "the process ends at an MQTT packet with more than 300 user properties", deep 1 "CR-3.5/fuzz-mqtt@gateway";
+    CrashAfterUnsubscribe "crash-after-unsubscribe" "CR 3.5" "the process ends at SUBSCRIBE, UNSUBSCRIBE and PUBLISH in a row in one MQTT session", deep 3 "CR-3.5/fuzz-mqtt@gateway311";
+    PubcompDeafens "pubcomp-deafens" "CR 3.5" "after a PUBCOMP the MQTT session is not answered any more", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    UnsubscribeStallsControl "unsubscribe-stalls-control" "CR 3.5" "the control loop stalls for 3 s after an UNSUBSCRIBE of more than 60 bytes", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    ConnackIgnored "connack-ignored" "CR 3.5" "a CONNACK from an MQTT client is ignored, and its session goes on", deep 1 "CR-3.5/fuzz-mqtt@gateway";
+    ZeroIdentifier "zero-identifier" "CR 3.5" "MQTT acknowledgements of packet identifier 0 are answered", deep 1 "CR-3.5/fuzz-mqtt@gateway";
+    AcknowledgedTwice "acknowledged-twice" "CR 3.5" "MQTT publications of quality of service 1 are acknowledged twice", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    SubackShort "suback-short" "CR 3.5" "the SUBACK for more than two filters lacks the last code", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    ForeignPubrec "foreign-pubrec" "CR 3.5" "a refused MQTT 3.1.1 publication of quality of service 2 is answered with a PUBREC of MQTT 5.0", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    DeclaredBlocksNewcomers "declared-blocks-newcomers" "CR 3.5" "once an MQTT client has declared a packet of a megabyte, no new one is served", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     OutputHoldsOnLoss "output-holds-on-loss" "CR 3.6" "the output holds when its master is gone, whatever is configured";
     OutputFullAfterRestart "output-full-after-restart" "CR 3.6" "after a restart the output is at its maximum";
     StackTrace "stack-trace" "CR 3.7" "errors on the console come with a stack trace";

@@ -7,9 +7,12 @@
 //! it asks for the same logins.
 
 mod command;
+mod deep;
 mod gate;
 mod publisher;
 mod screen;
+
+pub(crate) use deep::Deep;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;

@@ -15,21 +15,31 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::deep::{self, Fate};
 use crate::controller::Controller;
 use crate::flaw::Defect;
+use kind::{
+    CONNACK, CONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, SUBACK, SUBSCRIBE, UNSUBACK,
+    UNSUBSCRIBE,
+};
 
 /// Packet types, the high half of the first byte (MQTT 5.0 section 2.1.2).
-const CONNECT: u8 = 1;
-const CONNACK: u8 = 2;
-const PUBLISH: u8 = 3;
-const PUBACK: u8 = 4;
-const PUBCOMP: u8 = 7;
-const SUBSCRIBE: u8 = 8;
-const SUBACK: u8 = 9;
-const UNSUBSCRIBE: u8 = 10;
-const UNSUBACK: u8 = 11;
-const PINGREQ: u8 = 12;
-const PINGRESP: u8 = 13;
+pub(super) mod kind {
+    pub(crate) const CONNECT: u8 = 1;
+    pub(crate) const CONNACK: u8 = 2;
+    pub(crate) const PUBLISH: u8 = 3;
+    pub(crate) const PUBACK: u8 = 4;
+    pub(crate) const PUBREC: u8 = 5;
+    pub(crate) const PUBREL: u8 = 6;
+    pub(crate) const PUBCOMP: u8 = 7;
+    pub(crate) const SUBSCRIBE: u8 = 8;
+    pub(crate) const SUBACK: u8 = 9;
+    pub(crate) const UNSUBSCRIBE: u8 = 10;
+    pub(crate) const UNSUBACK: u8 = 11;
+    pub(crate) const PINGREQ: u8 = 12;
+    pub(crate) const PINGRESP: u8 = 13;
+}
+
 /// The protocol level of MQTT 5.0.
 const LEVEL_5: u8 = 5;
 /// How long a TLS handshake may take.
@@ -76,12 +86,21 @@ async fn pass_on(
     let (mut from_client, mut to_client) = tokio::io::split(client);
     let (mut from_broker, mut to_broker) = inside.into_split();
     // The first packet tells which MQTT the client speaks.
-    let first = read_packet(&mut from_client, longest).await?;
+    if deep::is_blocked(controller) {
+        std::future::pending::<()>().await;
+    }
+    let first = read_packet(&mut from_client, longest, |length| {
+        deep::declared(controller, length)
+    })
+    .await?;
     let version_5 = first.level() == Some(LEVEL_5);
     to_broker.write_all(&first.bytes).await?;
+    let mut session = deep::Session::default();
     let up = async {
         loop {
-            let packet = read_packet(&mut from_client, longest);
+            let packet = read_packet(&mut from_client, longest, |length| {
+                deep::declared(controller, length)
+            });
             let packet = if controller.flaws.enabled(Defect::MqttIdlesForEver) {
                 packet.await?
             } else {
@@ -89,7 +108,12 @@ async fn pass_on(
                 let limit = controller.policy().remote_idle();
                 timeout(limit, packet).await.map_err(silent)??
             };
-            if packet.has_id_zero() || packet.is_malformed(version_5) {
+            let wrong = match deep::from_client(controller, &mut session, &packet) {
+                Fate::Lost => continue,
+                Fate::Unjudged => false,
+                Fate::Usual => packet.has_id_zero() || packet.is_malformed(version_5),
+            };
+            if wrong {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }
             to_broker.write_all(&packet.bytes).await?;
@@ -101,8 +125,10 @@ async fn pass_on(
             return Ok(());
         }
         loop {
-            let mut packet = read_packet(&mut from_broker, usize::MAX).await?;
-            packet.shorten_acknowledgement();
+            let mut packet = read_packet(&mut from_broker, usize::MAX, |_| ()).await?;
+            if deep::to_client(controller, &mut packet) {
+                packet.shorten_acknowledgement();
+            }
             to_client.write_all(&packet.bytes).await?;
             to_client.flush().await?;
         }
@@ -113,13 +139,17 @@ async fn pass_on(
 }
 
 /// One packet, whole.
-struct Packet {
+pub(super) struct Packet {
     bytes: Vec<u8>,
     /// Where the fixed header ends.
     body: usize,
 }
 
-async fn read_packet(stream: &mut (impl AsyncRead + Unpin), longest: usize) -> io::Result<Packet> {
+async fn read_packet(
+    stream: &mut (impl AsyncRead + Unpin),
+    longest: usize,
+    declared: impl FnOnce(usize),
+) -> io::Result<Packet> {
     let mut bytes = vec![stream.read_u8().await?];
     let mut length = 0_usize;
     for place in 0..4 {
@@ -133,6 +163,7 @@ async fn read_packet(stream: &mut (impl AsyncRead + Unpin), longest: usize) -> i
             return Err(io::Error::from(io::ErrorKind::InvalidData));
         }
     }
+    declared(length);
     if length > longest {
         return Err(io::Error::from(io::ErrorKind::InvalidData));
     }
@@ -143,8 +174,25 @@ async fn read_packet(stream: &mut (impl AsyncRead + Unpin), longest: usize) -> i
 }
 
 impl Packet {
-    fn kind(&self) -> u8 {
+    pub(super) fn kind(&self) -> u8 {
         self.bytes[0] >> 4
+    }
+
+    /// What follows the fixed header.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.bytes[self.body..]
+    }
+
+    /// Sends it twice: a flaw.
+    pub(super) fn double(&mut self) {
+        self.shorten_acknowledgement();
+        self.bytes.extend(self.bytes.clone());
+    }
+
+    /// Leaves its last byte out: a flaw. Its length is one byte long.
+    pub(super) fn drop_last(&mut self) {
+        self.bytes.pop();
+        self.bytes[1] -= 1;
     }
 
     /// The protocol level of a CONNECT.
@@ -235,7 +283,7 @@ mod tests {
     use super::*;
 
     async fn packet(mut bytes: &[u8]) -> Packet {
-        read_packet(&mut bytes, 1024).await.unwrap()
+        read_packet(&mut bytes, 1024, |_| ()).await.unwrap()
     }
 
     #[tokio::test]
@@ -271,12 +319,12 @@ mod tests {
     #[tokio::test]
     async fn a_length_without_an_end_is_refused() {
         assert!(
-            read_packet(&mut &[0x10, 0xFF, 0xFF, 0xFF, 0xFF, 1][..], 1024)
+            read_packet(&mut &[0x10, 0xFF, 0xFF, 0xFF, 0xFF, 1][..], 1024, |_| ())
                 .await
                 .is_err()
         );
         assert!(
-            read_packet(&mut &[0x10, 0xFF, 0x7F, 0][..], 1024)
+            read_packet(&mut &[0x10, 0xFF, 0x7F, 0][..], 1024, |_| ())
                 .await
                 .is_err()
         );
