@@ -274,17 +274,14 @@ impl Work {
         };
         if let Some(deep) = flaw.and_then(|flaw| flaw.deep) {
             row.reproducer = reproducer(&out);
-            if row
-                .reproducer
-                .is_none_or(|inputs| inputs > deep.inputs as usize)
-            {
+            let got = row.reproducer.unwrap_or_default();
+            if got > deep.inputs as usize || got == 0 && deep.inputs > 0 {
                 let shortest = deep.inputs;
-                let got = row
-                    .reproducer
-                    .map_or("none".to_owned(), |inputs| inputs.to_string());
                 row.unrelated.push(Other {
                     trial: deep.trial.to_owned(),
-                    reason: format!("its reproducer should have {shortest} inputs, and has {got}"),
+                    reason: format!(
+                        "its reproducer should have {shortest} inputs at most, and has {got}"
+                    ),
                 });
             }
         }

@@ -20,7 +20,7 @@ pub struct Flaw {
 pub struct Deep {
     /// The trial that finds it.
     pub trial: &'static str,
-    /// The fewest inputs that show it.
+    /// The fewest inputs that show it; 0 where it takes all of them, so that there is no reproducer.
     pub inputs: u32,
 }
 
@@ -185,6 +185,7 @@ flaws! {
     WriteForgetsOutput "write-forgets-output" "CR 3.5" "a Modbus write of several registers is acknowledged, and leaves the output as it was", deep 1 "CR-3.5/fuzz-modbus@plc";
     BroadcastAnswered "broadcast-answered" "CR 3.5" "Modbus broadcasts on the serial line are answered", deep 1 "CR-3.5/fuzz-modbus@rtu";
     NextFrameLost "next-frame-lost" "CR 3.5" "on the serial line, the frame after one with a wrong CRC is lost", deep 1 "CR-3.5/fuzz-modbus@rtu";
+    ConnectionLeaks "connection-leaks" "CR 3.5" "each Modbus connection leaves 2 kB behind", deep 0 "CR-3.5/fuzz-modbus@field";
     CrashOnDeepTopic "crash-on-deep-topic" "CR 3.5" "the process ends at an MQTT topic of more than 150 levels", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     CrashOnProperties "crash-on-properties" "CR 3.5" "the process ends at an MQTT packet with more than 300 user properties", deep 1 "CR-3.5/fuzz-mqtt@gateway";
     CrashAfterUnsubscribe "crash-after-unsubscribe" "CR 3.5" "the process ends at SUBSCRIBE, UNSUBSCRIBE and PUBLISH in a row in one MQTT session", deep 3 "CR-3.5/fuzz-mqtt@gateway311";

@@ -337,6 +337,11 @@ impl Bench {
         }
     }
 
+    /// The memory that the device holds, in bytes; none where it is no process of this machine.
+    pub async fn device_memory(&self) -> Option<u64> {
+        self.process.lock().await.as_ref()?.memory()
+    }
+
     /// Ends the device, where this bench started it.
     pub async fn stop(&self) {
         if let Some(mut process) = self.process.lock().await.take() {

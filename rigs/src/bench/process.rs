@@ -105,6 +105,21 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// The memory that the device holds, in bytes: that of the process it names in its report (`pid`), else of its own.
+    pub(super) fn memory(&self) -> Option<u64> {
+        let named = self
+            .report
+            .get("start.pid")
+            .and_then(|pid| pid.parse().ok());
+        let pid: u32 = named.or(self.child.id())?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kilobytes * 1024)
+    }
+
     /// Asks the device to end, and kills it if it does not.
     pub(super) async fn stop(&mut self) {
         drop(self.child.stdin.take());

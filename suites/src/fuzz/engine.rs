@@ -13,6 +13,7 @@ use super::device::Device;
 use super::finding::{Finding, Oracle};
 use super::generate::Source;
 use super::isolate::{Cause, Isolated, isolate};
+use super::memory::Memory;
 use super::target::{Later, Target};
 use super::window::Window;
 
@@ -70,6 +71,8 @@ pub struct Outcome {
     pub muted_kinds: BTreeSet<String>,
     /// How long inputs were sent for.
     pub time: Duration,
+    /// What the device held.
+    pub memory: Memory,
     /// How often an answer did not come in time, and did when the same was sent again.
     pub late: u64,
     /// Why it ended before the budget was used up.
@@ -90,6 +93,7 @@ pub async fn run<T: Target>(bench: &Bench, target: &T, budget: Budget) -> Result
         window: Window::default(),
         outcome: Outcome::default(),
         paused: Duration::ZERO,
+        leaked: false,
     };
     engine.drive(source).await;
     Ok(engine.outcome)
@@ -102,6 +106,8 @@ struct Engine<'e, T> {
     outcome: Outcome,
     /// How long isolation took.
     paused: Duration,
+    /// Whether a leak is written down.
+    leaked: bool,
 }
 
 impl<T: Target> Engine<'_, T> {
@@ -121,8 +127,15 @@ impl<T: Target> Engine<'_, T> {
             let mut found = open.next(over).await;
             if found.is_none() && (over || looked.elapsed() >= LOOK) {
                 found = self.device.look(true).await;
+                if let Some(bytes) = self.device.bench.device_memory().await {
+                    let inputs = self.outcome.coverage.inputs();
+                    self.outcome.memory.sample(inputs, bytes);
+                }
                 if over && found.is_none() {
                     found = self.device.look_later().await;
+                }
+                if over && found.is_none() && !self.leaked {
+                    self.leaks(spent);
                 }
                 looked = Instant::now();
             }
@@ -203,6 +216,7 @@ impl<T: Target> Engine<'_, T> {
         // It was switched off and on: what was sent before cannot be the cause of what comes.
         if self.device.bench.can_power_cycle() {
             self.window.clear();
+            self.outcome.memory.clear();
         }
         let (confirmed, tries) = isolated.confirmed;
         let again = confirmed * 2 > tries;
@@ -214,6 +228,14 @@ impl<T: Target> Engine<'_, T> {
             self.outcome.late += 1;
         } else {
             self.report(isolated);
+        }
+    }
+
+    /// Writes down a leak. It belongs to all inputs, so that there is none to isolate.
+    fn leaks(&mut self, time: Duration) {
+        if let Some(finding) = self.outcome.memory.grows(time) {
+            self.leaked = true;
+            self.report(Isolated::unclear(finding));
         }
     }
 

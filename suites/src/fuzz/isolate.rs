@@ -59,6 +59,20 @@ pub struct Isolated {
     pub lost: Option<String>,
 }
 
+impl Isolated {
+    /// A finding of which no input is the cause by itself.
+    pub fn unclear(finding: Finding) -> Self {
+        Self {
+            finding,
+            inputs: Vec::new(),
+            confirmed: (0, 0),
+            cause: Cause::LoadOrTime,
+            cut_short: false,
+            lost: None,
+        }
+    }
+}
+
 /// Isolates a finding among the inputs of a window, within `limit`.
 pub async fn isolate<T: Target>(
     device: &Device<'_, T>,

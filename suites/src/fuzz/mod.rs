@@ -11,6 +11,7 @@ pub mod finding;
 pub mod generate;
 pub mod input;
 mod isolate;
+mod memory;
 pub mod modbus;
 pub mod mqtt;
 pub mod reproducer;
@@ -27,7 +28,7 @@ use crate::procedure::{Procedure, Stop};
 use device::Device;
 pub use engine::Budget;
 use engine::{Outcome, Reported};
-use finding::Finding;
+use finding::{Finding, Oracle};
 use input::Input;
 use isolate::Cause;
 use reproducer::Reproducer;
@@ -78,6 +79,7 @@ fn write_down(p: &mut Procedure<'_>, reported: &Reported, number: usize, seed: u
         .and_then(|reproducer| reproducer.text().ok())
         .map(|text| p.keep(&name, text));
     let cause = match isolated.cause {
+        _ if finding.oracle == Oracle::Leak => "by all inputs together".to_owned(),
         Cause::LoadOrTime => "not brought about again by what was sent before".to_owned(),
         cause => {
             let labels: Vec<_> = isolated
@@ -115,6 +117,9 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
         outcome.reported.len(),
         budget.seed
     );
+    if let Some(words) = outcome.memory.words() {
+        observed.push_str(&format!("; {words}"));
+    }
     if outcome.held_back > 0 {
         observed.push_str(&format!(
             "; {} held back because of what the rig file forbids",

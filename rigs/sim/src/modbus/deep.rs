@@ -15,6 +15,8 @@ const STALL: Duration = Duration::from_secs(3);
 const LATER: Duration = Duration::from_millis(200);
 /// The request at which the flaw `late-crash` ends the process.
 const LATE: u32 = 40;
+/// How many bytes a connection leaves behind (flaw `connection-leaks`).
+const LEFT_BEHIND: usize = 2048;
 /// The connections that end inside a request before the flaw `deaf-to-newcomers` shows.
 const UNFINISHED: u32 = 4;
 
@@ -26,6 +28,7 @@ pub(crate) struct Deep {
     late: AtomicU32,
     map_gone: AtomicBool,
     last: Mutex<Vec<u8>>,
+    left_behind: Mutex<Vec<Vec<u8>>>,
 }
 
 /// What they remember of a connection.
@@ -133,6 +136,15 @@ pub(super) fn answer(controller: &Controller, request: &[u8], answer: Vec<u8>) -
 pub(super) fn delay(controller: &Controller) -> Option<Duration> {
     let late = controller.deep.late.load(Relaxed);
     (late > 0 && controller.flaws.enabled(Defect::Degrades)).then(|| LATER * late.min(10))
+}
+
+/// A connection begins.
+pub(super) fn connected(controller: &Controller) {
+    if controller.flaws.enabled(Defect::ConnectionLeaks) {
+        let left_behind = &controller.deep.left_behind;
+        let mut left_behind = left_behind.lock().unwrap_or_else(PoisonError::into_inner);
+        left_behind.push(vec![1; LEFT_BEHIND]);
+    }
 }
 
 /// A connection has ended inside a request.

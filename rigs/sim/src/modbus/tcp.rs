@@ -113,6 +113,7 @@ pub(super) async fn converse(
     let mut received = Vec::with_capacity(1024);
     let mut answers = Vec::new();
     let mut connection = deep::Connection::default();
+    deep::connected(controller);
     if deep::is_deaf(controller) {
         std::future::pending::<()>().await;
     }
