@@ -120,8 +120,16 @@ impl Controller {
             } else {
                 factor.next
             };
-            let mut steps = now.saturating_sub(window).max(first)..=now;
-            let step = steps.find(|step| factor.code(*step) == code);
+            let last_alone = self.flaws.enabled(Defect::OtpLastAlone);
+            let used = |step: u64| {
+                if last_alone {
+                    step + 1 == first
+                } else {
+                    step < first
+                }
+            };
+            let mut steps = now.saturating_sub(window)..=now;
+            let step = steps.find(|step| !used(*step) && factor.code(*step) == code);
             factor.next = step.ok_or(Refusal::NotPermitted)? + 1;
             Ok(())
         });

@@ -52,6 +52,7 @@ flaws! {
     SecondFactorForgotten "second-factor-forgotten" "CR 1.1 RE(2)" "after a restart nobody is asked for a second factor";
     OtpUnchecked "otp-unchecked" "CR 1.1 RE(2)" "any six digits are taken as the code of a second factor";
     OtpUsedAgain "otp-used-again" "CR 1.1 RE(2)" "the code of a second factor opens a second session";
+    OtpLastAlone "otp-last-alone" "CR 1.1 RE(2)" "of the codes of a second factor that were used, the last one alone is refused";
     OtpStaysGood "otp-stays-good" "CR 1.1 RE(2)" "codes of a second factor are taken for a minute after their time";
     OtpIsEnough "otp-is-enough" "CR 1.1 RE(2)" "with the code of a second factor any password is taken";
     AnyClientCertificate "any-client-certificate" "CR 1.2" "Modbus/TLS takes a client certificate of any issuer";

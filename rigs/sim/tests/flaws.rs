@@ -54,6 +54,7 @@ shown! {
     second_factor_forgotten "second-factor-forgotten";
     otp_unchecked "otp-unchecked";
     otp_used_again "otp-used-again";
+    otp_last_alone "otp-last-alone";
     otp_stays_good "otp-stays-good";
     otp_is_enough "otp-is-enough";
     any_client_certificate "any-client-certificate";
@@ -262,8 +263,8 @@ mod shows {
     };
     use super::common::mqtt::{V5, gateway};
     pub use super::factor::{
-        otp_is_enough, otp_stays_good, otp_unchecked, otp_used_again, second_factor_forgotten,
-        second_factor_ignored, second_factor_not_by_mqtt,
+        otp_is_enough, otp_last_alone, otp_stays_good, otp_unchecked, otp_used_again,
+        second_factor_forgotten, second_factor_ignored, second_factor_not_by_mqtt,
     };
     pub use super::peer::{
         any_peers_key, key_shown, old_key_works, one_key_for_all, seal_cut_short, seal_replayed,

@@ -25,7 +25,7 @@ pub const CASES: &[Case] = &[Case {
     objective: "Find out, on every interface that a person's account can be used on, whether anything can be done with one factor, or with a \
                 second one that does not count.",
     criterion: "With the right password and the right code the account's session works. Nothing can be done with the password alone, a wrong \
-                code, a command in its place, a code that was used or whose time is over, or the right code and a wrong password; and with the \
+                code, a command in its place, a code that was used (at once, and after a newer one) or whose time is over, or the right code and a wrong password; and with the \
                 password alone after a restart. The account works in between: it was not locked.",
     svv: Svv::Requirements,
     body: |p| -> Run<'_> { Box::pin(second_factor(p)) },
@@ -43,7 +43,7 @@ const TRIES: u32 = 3;
 /// How many codes later than the last one that the device takes a code counts as old.
 const BEYOND: u64 = 2;
 /// About how many codes are used in a trial.
-const USED: u32 = 7;
+const USED: u32 = 8;
 
 fn longest(rig: &Rig) -> Option<Duration> {
     let times = rig.accounts.values().filter_map(|it| it.otp.as_ref());
@@ -248,9 +248,10 @@ impl<'r> Bearer<'r> {
         Ok(words)
     }
 
-    /// Tries a code again that has opened a session, within its time.
+    /// Tries a code again that has opened a session, while its time lasts: at once, and after a newer one.
     async fn used_again(&mut self, p: &mut Procedure<'r>) -> Result<(), Stop> {
-        const WHAT: &str = "a code that was used before, within its time";
+        const AT_ONCE: &str = "a code that was used before, within its time";
+        const LATER: &str = "the same after a newer one, while the device takes both";
         for _ in 0..TRIES {
             let code = p.waiting(p.bench().fresh_code(self.account)).await?;
             let step = self.otp.step(SystemTime::now());
@@ -261,21 +262,28 @@ impl<'r> Bearer<'r> {
                     self.account
                 )));
             }
-            let (again, words) = self.works(p, &self.password, &code).await?;
+            let at_once = self.works(p, &self.password, &code).await?;
+            let in_time = self.otp.step(SystemTime::now()) == step;
+            self.control(p).await?;
+            let later = self.works(p, &self.password, &code).await?;
             self.failures = 1;
             let now = self.otp.step(SystemTime::now());
-            self.last = now;
-            // One that is refused after its time says nothing.
-            if again || now == step {
-                p.check(WHAT, NOTHING, words, !again);
-                return self.settle(p).await;
-            }
+            let in_window = now <= step + u64::from(self.otp.window);
             self.settle(p).await?;
+            // One that is refused after its time says nothing.
+            let told = (at_once.0 || in_time) && (later.0 || in_window || self.otp.window == 0);
+            if told {
+                p.check(AT_ONCE, NOTHING, at_once.1, !at_once.0);
+                if later.0 || in_window {
+                    p.check(LATER, NOTHING, later.1, !later.0);
+                }
+                return Ok(());
+            }
         }
         p.cannot_tell(
-            WHAT,
+            AT_ONCE,
             NOTHING,
-            "two logins took longer than a code stands, each time",
+            "the logins took longer than the device takes a code, each time",
         );
         Ok(())
     }

@@ -118,6 +118,17 @@ pub async fn otp_used_again(bench: &Bench) -> bool {
     lets_in(&mut console, &password, &code).await
 }
 
+pub async fn otp_last_alone(bench: &Bench) -> bool {
+    let mut console = demanded(bench).await;
+    let password = bench.password(USER);
+    let first = code(bench, next_step().await);
+    assert!(lets_in(&mut console, &password, &first).await);
+    assert!(!lets_in(&mut console, &password, &first).await);
+    let second = code(bench, next_step().await);
+    assert!(lets_in(&mut console, &password, &second).await);
+    lets_in(&mut console, &password, &first).await
+}
+
 pub async fn otp_stays_good(bench: &Bench) -> bool {
     let mut console = demanded(bench).await;
     let old = code(bench, step() - 4);
