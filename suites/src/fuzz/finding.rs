@@ -78,7 +78,7 @@ impl Oracle {
             Self::Acceptance => "what the protocol forbids is refused",
             Self::State => "what is read back is what was written, where the device says it is",
             Self::Essential => "right as often as the rig file says",
-            Self::Leak => "memory does not grow with the inputs",
+            Self::Leak => "in the second half, memory does not grow by 8 MiB and go on growing",
             Self::Recovery => "the device serves again once all connections are closed",
             Self::Exposure => "no answer holds what was sent in another request",
             Self::Restart => "the device does not restart",
