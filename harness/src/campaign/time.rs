@@ -26,7 +26,11 @@ pub fn estimate(trial: &Trial, rig: &Rig) -> Duration {
         Some(InterfaceKind::Console) => ON_A_CONSOLE,
         _ => ELSEWHERE,
     };
-    trial.waits(rig) + work
+    let inputs = match trial.case.kind {
+        Kind::Fuzz => slcert_suites::fuzz::TIME,
+        _ => Duration::ZERO,
+    };
+    trial.waits(rig) + work + inputs
 }
 
 /// Where the time went, in lines for the terminal: in all, what could not have been shorter, and the longest trials.

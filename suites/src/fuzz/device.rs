@@ -39,6 +39,13 @@ impl<'d, T: Target> Device<'d, T> {
     /// # Errors
     /// It does not.
     pub async fn find(bench: &'d Bench, target: &'d T) -> Result<Self, String> {
+        // What was replayed before may have ended it.
+        if !bench.device_runs().await && bench.can_power_cycle() {
+            bench
+                .power_cycle()
+                .await
+                .map_err(|error| error.to_string())?;
+        }
         let mut usual = Duration::ZERO;
         for _ in 0..3 {
             usual = usual.max(target.serves(Duration::from_secs(5)).await?);

@@ -14,6 +14,7 @@ mod isolate;
 mod memory;
 pub mod modbus;
 pub mod mqtt;
+mod regression;
 pub mod reproducer;
 pub mod target;
 mod window;
@@ -54,6 +55,7 @@ impl Default for Budget {
 /// INCONCLUSIVE where the device did not serve before anything was sent.
 pub async fn hold<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), Stop> {
     let budget = p.fuzz_budget();
+    regression::check(p, target).await?;
     let outcome = engine::run(p.bench(), target, budget)
         .await
         .map_err(|why| {

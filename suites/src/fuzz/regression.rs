@@ -1,0 +1,59 @@
+//! What was found once is looked for first: the reproducers beside the rig file.
+
+use std::path::{Path, PathBuf};
+
+use slcert_reports::escape;
+
+use super::replay_on;
+use super::reproducer::Reproducer;
+use super::target::Target;
+use crate::procedure::{Procedure, Stop};
+
+/// The folder beside the rig file.
+pub const FOLDER: &str = "regressions";
+
+/// Replays each reproducer of the folder that is of this trial.
+///
+/// # Errors
+/// INCONCLUSIVE for a file that does not read as one, and where the device does not serve.
+pub async fn check<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), Stop> {
+    let rig = p.bench().values().get("rig").cloned().unwrap_or_default();
+    for path in files(&Path::new(&rig).join(FOLDER)) {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let unusable = |why: String| Stop::inconclusive(escape(&format!("{FOLDER}/{name}: {why}")));
+        let text = std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
+        let read = Reproducer::read(&text).map_err(|error| unusable(error.to_string()))?;
+        if read.trial != p.trial() {
+            continue;
+        }
+        let inputs = read.inputs().map_err(|error| unusable(error.to_string()))?;
+        let found = replay_on(p.bench(), target, &inputs)
+            .await
+            .map_err(&unusable)?;
+        let observed = match &found {
+            Some(found) => format!("{}: {}: {}", found.oracle, found.what, found.seen),
+            None => "nothing is wrong".to_owned(),
+        };
+        p.check(
+            format!("{FOLDER}/{name}: {}", read.what),
+            read.criterion,
+            observed,
+            found.is_none(),
+        );
+    }
+    Ok(())
+}
+
+/// The reproducers of a folder, in the order of their names.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut files: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+        .collect();
+    files.sort();
+    files
+}
