@@ -104,7 +104,8 @@ async fn serve(config: Config, stdin_guard: bool) -> ExitCode {
         _ = terminate.recv() => ExitCode::SUCCESS,
         _ = interrupt.recv() => ExitCode::SUCCESS,
         _ = parent_gone => ExitCode::SUCCESS,
-        () = device.crashed() => ExitCode::from(CRASHED),
+        // A crash ends everything at once: nothing is served any more while the rest is put away.
+        () = device.crashed() => std::process::exit(i32::from(CRASHED)),
     };
     device.stop().await;
     code

@@ -103,8 +103,9 @@ fn write_down(p: &mut Procedure<'_>, reported: &Reported, number: usize, seed: u
         observed.push_str(&format!("; {name}"));
     }
     let title = format!("{}: {}", finding.oracle, finding.what);
-    // A bench that was late is no verdict about the device.
-    if finding.by_silence && confirmed == 0 && isolated.lost.is_none() {
+    // A bench that was late is no verdict about the device; one that never came back is.
+    let lost = isolated.lost.is_some() && finding.oracle.is_about_the_device();
+    if finding.by_silence && confirmed == 0 && !lost {
         p.cannot_tell(title, finding.oracle.criterion(), observed);
     } else {
         p.check(title, finding.oracle.criterion(), observed, false);
