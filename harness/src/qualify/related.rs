@@ -21,8 +21,8 @@ const RELATED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "audit-names-the-role",
-        &["CR 2.1 RE(3)", "CR 2.11 RE(2)"],
-        "the entries of an override and of a refused change of the time have to name the user too",
+        &["CR 2.1 RE(3)", "CR 2.11 RE(2)", "CR 2.12 RE(1)"],
+        "the entries of an override, of a refused change of the time and of processes have to name the user too",
     ),
     (
         "clock-resets",
@@ -169,6 +169,21 @@ const RELATED: &[(&str, &[&str], &str)] = &[
         "chat-crosses",
         &["NDR 1.13"],
         "the messages that pass come from the untrusted network",
+    ),
+    (
+        "handshakes-stall-control",
+        &["CR 1.9", "CR 2.1 RE(1)", "CR 2.7", "CR 3.8", "CR 4.3"],
+        "their cases open more than ten TLS connections within a second, too",
+    ),
+    (
+        "session-count-leaks",
+        &["CR 7.2"],
+        "the sessions of a flood go on counting, so that nobody is served after it",
+    ),
+    (
+        "no-identification",
+        &["CR 7.2"],
+        "the legal user that has to be served through a flood asks for the identification",
     ),
     (
         "loop-stalls",

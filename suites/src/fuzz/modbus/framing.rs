@@ -152,9 +152,10 @@ impl ModbusGrammar {
             bytes[end - 1] ^= low;
             Input::of("a wrong CRC", bytes)
         });
+        let others = prop_oneof![1 => Just(0u8), 2 => any::<u8>()];
         let others = (
             pdu.clone(),
-            any::<u8>().prop_filter("another unit", move |other| *other != unit),
+            others.prop_filter("another unit", move |other| *other != unit),
         )
             .prop_map(|((_, pdu), other)| {
                 let label = if other == 0 {
