@@ -189,7 +189,7 @@ flaws! {
     ConnectionLeaks "connection-leaks" "CR 3.5" "each Modbus connection leaves 2 kB behind", deep 0 "CR-3.5/fuzz-modbus@field";
     CrashOnDeepTopic "crash-on-deep-topic" "CR 3.5" "the process ends at an MQTT topic of more than 150 levels", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     CrashOnProperties "crash-on-properties" "CR 3.5" "the process ends at an MQTT packet with more than 300 user properties", deep 1 "CR-3.5/fuzz-mqtt@gateway";
-    CrashAfterUnsubscribe "crash-after-unsubscribe" "CR 3.5" "the process ends at SUBSCRIBE, UNSUBSCRIBE and PUBLISH in a row in one MQTT session", deep 3 "CR-3.5/fuzz-mqtt@gateway311";
+    CrashAfterSubscribe "crash-after-subscribe" "CR 3.5" "the process ends at PUBLISH, SUBSCRIBE and PUBLISH in a row in one MQTT session", deep 3 "CR-3.5/fuzz-mqtt@gateway311";
     PubcompDeafens "pubcomp-deafens" "CR 3.5" "after a PUBCOMP the MQTT session is not answered any more", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     UnsubscribeStallsControl "unsubscribe-stalls-control" "CR 3.5" "the control loop stalls for 3 s after an UNSUBSCRIBE of more than 60 bytes", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     ConnackIgnored "connack-ignored" "CR 3.5" "a CONNACK from an MQTT client is ignored, and its session goes on", deep 1 "CR-3.5/fuzz-mqtt@gateway";

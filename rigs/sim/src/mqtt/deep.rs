@@ -56,10 +56,10 @@ pub(super) fn from_client(controller: &Controller, session: &mut Session, packet
         .count();
     let sequence = session
         .kinds
-        .ends_with(&[kind::SUBSCRIBE, kind::UNSUBSCRIBE, kind::PUBLISH]);
+        .ends_with(&[kind::PUBLISH, kind::SUBSCRIBE, kind::PUBLISH]);
     if has(Defect::CrashOnDeepTopic) && levels > LEVELS
         || has(Defect::CrashOnProperties) && properties > PROPERTIES
-        || has(Defect::CrashAfterUnsubscribe) && sequence
+        || has(Defect::CrashAfterSubscribe) && sequence
     {
         controller.crash.notify_one();
     }
