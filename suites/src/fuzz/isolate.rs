@@ -71,6 +71,13 @@ impl Isolated {
             lost: None,
         }
     }
+
+    /// Whether it says something of the device: an answer that was late once, and not again, may be the bench's own fault,
+    /// but not that the device never came back.
+    pub fn decides(&self) -> bool {
+        let gone = self.lost.is_some() && self.finding.oracle.is_about_the_device();
+        !self.finding.by_silence || self.confirmed.0 > 0 || gone
+    }
 }
 
 /// Isolates a finding among the inputs of a window, within `limit`.
@@ -350,4 +357,33 @@ async fn run<T: Target>(
         whole = device.look(false).await;
     }
     whole.or(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn isolated(finding: Finding, confirmed: u32, lost: bool) -> bool {
+        let mut isolated = Isolated::unclear(finding);
+        isolated.confirmed = (confirmed, TRIES);
+        isolated.lost = lost.then(|| "it does not answer".to_owned());
+        isolated.decides()
+    }
+
+    #[test]
+    fn a_silence_decides_only_where_it_comes_about_again_or_the_device_is_gone() {
+        let answer = || Finding::by_silence(Oracle::Grammar, "it", "that");
+        let device = || Finding::by_silence(Oracle::Liveness, "it", "that");
+        assert!(!isolated(answer(), 0, false) && isolated(answer(), 1, false));
+        assert!(
+            !isolated(answer(), 0, true),
+            "a port that another program holds"
+        );
+        assert!(!isolated(device(), 0, false) && isolated(device(), 0, true));
+        assert!(isolated(
+            Finding::new(Oracle::Grammar, "it", "that"),
+            0,
+            false
+        ));
+    }
 }
