@@ -365,7 +365,8 @@ impl Runner {
         let began = Instant::now();
         let mut cancel = self.cancel.clone();
         let limit = match trial.case.kind {
-            Kind::Fuzz => TRIAL + self.fuzz.time,
+            // Whatever it has found is written down at its end: the limit is never what ends it.
+            Kind::Fuzz => TRIAL + self.fuzz.time + self.fuzz.isolation(),
             _ => TRIAL,
         };
         let body = timeout(limit, (trial.case.body)(&mut procedure));

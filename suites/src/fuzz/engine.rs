@@ -1,7 +1,6 @@
 //! The engine: sends inputs for as long as the budget lasts, lets every oracle judge, and isolates what they find.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use slcert_rigs::bench::Bench;
@@ -45,6 +44,13 @@ pub struct Budget {
     pub seed: u64,
     /// Whether the suite ends at its first finding.
     pub first: bool,
+}
+
+impl Budget {
+    /// How long isolating all findings may take, beside the time that inputs are sent for.
+    pub fn isolation(&self) -> Duration {
+        ISOLATIONS + self.time * 2
+    }
 }
 
 /// A finding with what isolation made of it.
@@ -204,7 +210,7 @@ impl<T: Target> Engine<'_, T> {
         if let Some(since) = found.since {
             self.window.forget_after(since + SHOWN);
         }
-        let left = (ISOLATIONS + self.budget.time * 2).saturating_sub(self.paused);
+        let left = self.budget.isolation().saturating_sub(self.paused);
         let limit = ISOLATION.min(left);
         let isolated = isolate(&self.device, self.budget.seed, &self.window, &found, limit).await;
         self.paused += began.elapsed();
@@ -336,6 +342,3 @@ impl Open {
         }
     }
 }
-
-/// Shared by the targets: one grammar for all threads.
-pub type SharedGrammar = Arc<dyn super::generate::Grammar>;

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 /// What judges: each finding names its oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Oracle {
-    /// O1: new connections are refused, twice, and the device's process runs.
+    /// O1: a new connection is taken, also where the device serves a moment later.
     Connection,
     /// O2: a right request on a new connection is answered rightly.
     Liveness,
-    /// O3: it is answered, but only after ten times the usual time.
+    /// O3: it is answered as fast as it was before anything was sent.
     Slow,
     /// O4: every answer is one that the protocol allows for its request, and every legal request has one.
     Grammar,
@@ -23,8 +23,6 @@ pub enum Oracle {
     Essential,
     /// O9: memory does not grow with the inputs.
     Leak,
-    /// O10: once all connections are closed, the device serves again.
-    Recovery,
     /// O11: no answer holds what was sent in another request, or on another connection.
     Exposure,
     /// O12: the device does not restart.
@@ -34,22 +32,6 @@ pub enum Oracle {
 }
 
 impl Oracle {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Connection,
-        Self::Liveness,
-        Self::Slow,
-        Self::Grammar,
-        Self::Acceptance,
-        Self::State,
-        Self::Essential,
-        Self::Leak,
-        Self::Recovery,
-        Self::Exposure,
-        Self::Restart,
-        Self::Segmentation,
-    ];
-
     /// Its number and name, as reports and reproducers have it.
     pub fn word(self) -> &'static str {
         match self {
@@ -61,7 +43,6 @@ impl Oracle {
             Self::State => "O6 state",
             Self::Essential => "O8 essential function",
             Self::Leak => "O9 leak",
-            Self::Recovery => "O10 recovery",
             Self::Exposure => "O11 exposure",
             Self::Restart => "O12 restart",
             Self::Segmentation => "O13 segmentation",
@@ -79,7 +60,6 @@ impl Oracle {
             Self::State => "what is read back is what was written, where the device says it is",
             Self::Essential => "right as often as the rig file says",
             Self::Leak => "in the second half, memory does not grow by 8 MiB and go on growing",
-            Self::Recovery => "the device serves again once all connections are closed",
             Self::Exposure => "no answer holds what was sent in another request",
             Self::Restart => "the device does not restart",
             Self::Segmentation => "the answer is the same however the bytes are cut into segments",
@@ -95,7 +75,6 @@ impl Oracle {
                 | Self::Slow
                 | Self::Essential
                 | Self::Leak
-                | Self::Recovery
                 | Self::Restart
         )
     }

@@ -137,10 +137,9 @@ pub async fn isolate<T: Target>(
 pub async fn replay<T: Target>(
     device: &Device<'_, T>,
     inputs: &[Input],
-    thorough: bool,
 ) -> Result<Option<Finding>, String> {
     device.recover(true).await?;
-    Ok(run(device, inputs, thorough, true, &|_| true).await)
+    Ok(run(device, inputs, true, true, &|_| true).await)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

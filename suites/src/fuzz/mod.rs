@@ -197,5 +197,5 @@ async fn replay_on<T: Target>(
         }
     }
     let device = Device::find(bench, target).await?;
-    isolate::replay(&device, inputs, true).await
+    isolate::replay(&device, inputs).await
 }

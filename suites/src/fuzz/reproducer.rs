@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::engine::Reported;
-use super::finding::Oracle;
 use super::input::{Act, Input};
 
 /// The version of the format.
@@ -152,13 +151,6 @@ impl Reproducer {
         numbered.map(|(text, number)| text.input(number)).collect()
     }
 
-    /// The oracle; none for one that this slcert does not know.
-    pub fn oracle(&self) -> Option<Oracle> {
-        Oracle::ALL
-            .into_iter()
-            .find(|oracle| oracle.word() == self.oracle)
-    }
-
     /// The file.
     ///
     /// # Errors
@@ -239,6 +231,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz::finding::Oracle;
 
     const FILE: &str = r#"
         format = 1
@@ -260,7 +253,7 @@ mod tests {
     #[test]
     fn a_file_says_what_is_sent() {
         let read = Reproducer::read(FILE).unwrap();
-        assert_eq!(read.oracle(), Some(Oracle::Grammar));
+        assert_eq!(read.oracle, Oracle::Grammar.word());
         let inputs = read.inputs().unwrap();
         let pause = Act::Pause(Duration::from_millis(2));
         assert_eq!(
