@@ -37,6 +37,12 @@ impl Input {
         }
     }
 
+    /// What its variations are.
+    pub fn varied_label(&self) -> String {
+        const OF: &str = "a variation of ";
+        format!("{OF}{}", self.label.trim_start_matches(OF))
+    }
+
     /// The bytes of all its segments.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

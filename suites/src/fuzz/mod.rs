@@ -4,6 +4,7 @@
 //! and the device as a whole. What an oracle finds is isolated: the device is brought back, the inputs are replayed, the
 //! sequence is reduced, each input is shrunk, the rest is confirmed and written down as a reproducer.
 
+mod alter;
 pub mod coverage;
 mod device;
 pub mod engine;
@@ -14,6 +15,7 @@ mod isolate;
 mod memory;
 pub mod modbus;
 pub mod mqtt;
+mod pace;
 mod regression;
 pub mod reproducer;
 pub mod target;

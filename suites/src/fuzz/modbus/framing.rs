@@ -1,13 +1,13 @@
 //! Requests in frames, rightly and wrongly: MBAP on TCP and TLS, RTU on a serial line.
 
-use std::time::Duration;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use slcert_rigs::modbus::wire::mbap::{self, PROTOCOL_MODBUS};
 use slcert_rigs::modbus::wire::rtu;
 
-use super::grammar::{Map, altered, request};
+use super::grammar::{Map, request, variation};
+use crate::fuzz::alter::in_pieces;
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
 
@@ -33,7 +33,11 @@ pub struct ModbusGrammar {
 
 impl Grammar for ModbusGrammar {
     fn inputs(&self) -> BoxedStrategy<Input> {
-        self.framed(request(&self.map))
+        let pdu = request(&self.map);
+        match self.framing {
+            Framing::Mbap => self.in_mbap(pdu),
+            Framing::Rtu => self.in_rtu(pdu),
+        }
     }
 
     fn variations(&self, base: &Input) -> BoxedStrategy<Input> {
@@ -42,11 +46,8 @@ impl Grammar for ModbusGrammar {
             Framing::Mbap => {
                 let bytes = base.bytes();
                 let pdu = bytes.get(mbap::HEADER_LEN..).unwrap_or_default().to_vec();
-                let label = format!(
-                    "a variation of {}",
-                    base.label.trim_start_matches("a variation of ")
-                );
-                (altered(pdu), any::<u16>(), any::<bool>())
+                let label = base.varied_label();
+                (variation(pdu), any::<u16>(), any::<bool>())
                     .prop_map(move |(pdu, transaction, anew)| {
                         let mut input = Input::of(label.clone(), frame(transaction, unit, &pdu));
                         input.anew = anew;
@@ -58,11 +59,8 @@ impl Grammar for ModbusGrammar {
                 let bytes = base.bytes();
                 let end = bytes.len().saturating_sub(2).max(1);
                 let pdu = bytes.get(1..end).unwrap_or_default().to_vec();
-                let label = format!(
-                    "a variation of {}",
-                    base.label.trim_start_matches("a variation of ")
-                );
-                altered(pdu)
+                let label = base.varied_label();
+                variation(pdu)
                     .prop_map(move |pdu| Input::of(label.clone(), sealed(unit, &pdu)))
                     .boxed()
             }
@@ -71,13 +69,6 @@ impl Grammar for ModbusGrammar {
 }
 
 impl ModbusGrammar {
-    fn framed(&self, pdu: BoxedStrategy<(String, Vec<u8>)>) -> BoxedStrategy<Input> {
-        match self.framing {
-            Framing::Mbap => self.in_mbap(pdu),
-            Framing::Rtu => self.in_rtu(pdu),
-        }
-    }
-
     fn in_mbap(&self, pdu: BoxedStrategy<(String, Vec<u8>)>) -> BoxedStrategy<Input> {
         let unit = self.unit;
         let plain = (pdu.clone(), any::<u16>()).prop_map(move |((label, pdu), transaction)| {
@@ -93,7 +84,7 @@ impl ModbusGrammar {
         let pieces = (
             pdu.clone(),
             any::<u16>(),
-            vec((any::<proptest::sample::Index>(), 0..=2u64), 1..=4),
+            vec((any::<Index>(), 0..=2u64), 1..=4),
         )
             .prop_map(move |((label, pdu), transaction, cuts)| {
                 cut(
@@ -104,13 +95,8 @@ impl ModbusGrammar {
             });
         let wrong = (pdu.clone(), any::<u16>(), header())
             .prop_map(move |((_, pdu), transaction, wrong)| wrong.applied(transaction, unit, &pdu));
-        let unfinished = (
-            pdu,
-            any::<u16>(),
-            any::<proptest::sample::Index>(),
-            any::<bool>(),
-        )
-            .prop_map(move |((_, pdu), transaction, at, shut)| {
+        let unfinished = (pdu, any::<u16>(), any::<Index>(), any::<bool>()).prop_map(
+            move |((_, pdu), transaction, at, shut)| {
                 let mut bytes = frame(transaction, unit, &pdu);
                 bytes.truncate(at.index(bytes.len()).max(1));
                 let mut input = Input::of("a request that does not end", bytes);
@@ -118,7 +104,8 @@ impl ModbusGrammar {
                     input.acts.push(Act::Shut);
                 }
                 input
-            });
+            },
+        );
         let noise = vec(any::<u8>(), 1..=300).prop_map(|bytes| Input::of("noise", bytes));
         let anew = prop_oneof![7 => Just(false), 1 => Just(true)];
         (
@@ -182,15 +169,13 @@ impl ModbusGrammar {
         );
         let long =
             vec(any::<u8>(), 257..=600).prop_map(|bytes| Input::of("a frame too long", bytes));
-        let gap = (pdu, any::<proptest::sample::Index>(), 1..=40u64).prop_map(
-            move |((_, pdu), at, pause)| {
-                cut(
-                    "a frame with a pause inside".to_owned(),
-                    &sealed(unit, &pdu),
-                    &[(at, pause)],
-                )
-            },
-        );
+        let gap = (pdu, any::<Index>(), 1..=40u64).prop_map(move |((_, pdu), at, pause)| {
+            cut(
+                "a frame with a pause inside".to_owned(),
+                &sealed(unit, &pdu),
+                &[(at, pause)],
+            )
+        });
         prop_oneof![
             16 => plain,
             2 => bad_crc,
@@ -273,26 +258,11 @@ pub fn sealed(unit: u8, pdu: &[u8]) -> Vec<u8> {
     rtu::seal(bytes)
 }
 
-/// The bytes in pieces, with a pause of so many milliseconds after each.
-fn cut(label: String, bytes: &[u8], cuts: &[(proptest::sample::Index, u64)]) -> Input {
-    let mut places: Vec<(usize, u64)> = cuts
-        .iter()
-        .map(|(at, pause)| (at.index(bytes.len()), *pause))
-        .collect();
-    places.sort_unstable();
-    let mut acts = Vec::new();
-    let mut from = 0;
-    for (at, pause) in places {
-        if at > from {
-            acts.push(Act::Send(bytes[from..at].to_vec()));
-            acts.push(Act::Pause(Duration::from_millis(pause)));
-            from = at;
-        }
-    }
-    acts.push(Act::Send(bytes[from..].to_vec()));
+/// An input whose bytes come in pieces.
+fn cut(label: String, bytes: &[u8], cuts: &[(Index, u64)]) -> Input {
     Input {
         label,
         anew: false,
-        acts,
+        acts: in_pieces(bytes, cuts),
     }
 }

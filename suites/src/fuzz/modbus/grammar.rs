@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use slcert_rigs::rig::{Area, Range, Span};
 
 use super::canary::CANARY;
+use crate::fuzz::alter::altered;
 
 /// A request PDU, and what it is.
 pub type Pdu = (String, Vec<u8>);
@@ -344,29 +345,12 @@ pub fn request(map: &Map) -> BoxedStrategy<Pdu> {
     .boxed()
 }
 
-/// A request with bytes changed, taken away or put in.
-pub fn altered(pdu: Vec<u8>) -> BoxedStrategy<Vec<u8>> {
-    let change = (any::<proptest::sample::Index>(), any::<u8>(), 0..=3u8);
-    vec(change, 1..=3)
-        .prop_map(move |changes| {
-            let mut bytes = pdu.clone();
-            for (at, byte, how) in changes {
-                if bytes.is_empty() {
-                    bytes.push(byte);
-                    continue;
-                }
-                let at = at.index(bytes.len());
-                match how {
-                    0 => bytes[at] ^= 1 << (byte & 7),
-                    1 => bytes[at] = byte,
-                    2 => {
-                        bytes.remove(at);
-                    }
-                    _ => bytes.insert(at, byte),
-                }
-            }
-            bytes.truncate(LONGEST);
-            bytes
+/// A request with some bytes altered.
+pub fn variation(pdu: Vec<u8>) -> BoxedStrategy<Vec<u8>> {
+    altered(pdu)
+        .prop_map(|mut pdu| {
+            pdu.truncate(LONGEST);
+            pdu
         })
         .boxed()
 }

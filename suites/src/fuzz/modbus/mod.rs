@@ -9,12 +9,12 @@ mod rtu;
 mod tcp;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use slcert_rigs::rig::{Area, Binding, ModbusBinding, Rig, Span};
 
 use tokio::sync::Mutex;
 
+use crate::fuzz::pace::Pace;
 use crate::modbus::{first_account, reading};
 use crate::procedure::{Procedure, Stop};
 use framing::{Framing, ModbusGrammar};
@@ -40,7 +40,7 @@ pub fn tcp<'b>(p: &Procedure<'b>) -> Result<Tcp<'b>, Stop> {
         hazards: Hazards::of(p.rig(), p.name(), Framing::Mbap),
         read_back: read_back(p.rig(), p.name()),
         right: reading(p),
-        usual: AtomicU64::new(0),
+        pace: Pace::default(),
     })
 }
 
@@ -60,7 +60,7 @@ pub fn serial<'b>(p: &Procedure<'b>) -> Result<Serial<'b>, Stop> {
         hazards: Hazards::of(p.rig(), p.name(), Framing::Rtu),
         right: reading(p),
         line: Mutex::new(None),
-        usual: AtomicU64::new(0),
+        pace: Pace::default(),
     })
 }
 

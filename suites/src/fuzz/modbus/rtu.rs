@@ -1,7 +1,6 @@
 //! A Modbus server on a serial line, under inputs of any kind.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use slcert_rigs::bench::{Bench, Who};
@@ -18,6 +17,7 @@ use crate::fuzz::coverage::Seen;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
+use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Target};
 use crate::modbus::hex;
 
@@ -46,8 +46,7 @@ pub struct Serial<'b> {
     /// A right request, as a PDU.
     pub(super) right: Vec<u8>,
     pub(super) line: Mutex<Option<Raw<Line>>>,
-    /// The slowest right answer so far, in microseconds.
-    pub(super) usual: AtomicU64,
+    pub(super) pace: Pace,
 }
 
 /// What an input is to a device that follows the specification.
@@ -73,10 +72,7 @@ impl Serial<'_> {
     fn limit(&self, size: usize) -> Duration {
         let on_line = Duration::from_secs(size as u64 * BITS) / self.baud.max(1);
         let (times, more) = ANSWER;
-        let device = match self.usual.load(Ordering::Relaxed) {
-            0 => FIRST,
-            usual => Duration::from_micros(usual) * times + more,
-        };
+        let device = self.pace.limit(times, more).unwrap_or(FIRST);
         on_line + device
     }
 
@@ -158,9 +154,7 @@ impl Serial<'_> {
                 && let Ok(frame) = Frame::new_checked(answer.as_slice())
                 && frame.pdu().first() == self.right.first()
             {
-                let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-                // One that was late for a reason of its own must not make every silence long.
-                self.usual.fetch_max(took.min(50_000), Ordering::Relaxed);
+                self.pace.took(began.elapsed());
                 return Ok(Some(lost));
             }
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use slcert_rigs::bench::{Bench, Who};
@@ -19,6 +18,7 @@ use crate::fuzz::coverage::Seen;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
+use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Target};
 use crate::modbus::hex;
 
@@ -44,8 +44,7 @@ pub struct Tcp<'b> {
     pub(super) read_back: Vec<(Area, u16)>,
     /// A right request, as a PDU.
     pub(super) right: Vec<u8>,
-    /// The slowest right answer so far, in microseconds.
-    pub(super) usual: AtomicU64,
+    pub(super) pace: Pace,
 }
 
 /// A connection, and what is owed on it.
@@ -147,7 +146,7 @@ enum Heard {
 
 impl Tcp<'_> {
     fn limit(&self, (times, more): (u32, Duration)) -> Duration {
-        Duration::from_micros(self.usual.load(Ordering::Relaxed)) * times + more
+        self.pace.limit(times, more).unwrap_or(more)
     }
 
     /// Takes answers until nothing is owed.
@@ -481,10 +480,7 @@ impl Target for Tcp<'_> {
             return Err(format!("{}: {}", found.what, found.seen));
         }
         let took = began.elapsed();
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        // One that was late for a reason of its own must not make every silence long.
-        let slow = micros.min(50_000);
-        self.usual.fetch_max(slow, Ordering::Relaxed);
+        self.pace.took(took);
         Ok(took)
     }
 }

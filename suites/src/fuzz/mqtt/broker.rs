@@ -18,6 +18,7 @@ use crate::fuzz::coverage::Seen;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
+use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Later, Target};
 use crate::modbus::hex;
 
@@ -43,8 +44,7 @@ pub struct Broker<'b> {
     /// The topics on which the device takes orders.
     pub(super) orders: Vec<String>,
     pub(super) client: AtomicU64,
-    /// The slowest right answer so far, in microseconds.
-    pub(super) usual: AtomicU64,
+    pub(super) pace: Pace,
 }
 
 /// A connection, and whether a session is open on it.
@@ -63,7 +63,7 @@ enum Heard {
 impl Broker<'_> {
     fn limit(&self) -> Duration {
         let (times, more) = ANSWER;
-        Duration::from_micros(self.usual.load(Ordering::Relaxed)) * times + more
+        self.pace.limit(times, more).unwrap_or(more)
     }
 
     /// Opens a session; the broker's refusal is an error.
@@ -404,8 +404,7 @@ impl Target for Broker<'_> {
         let late = |_| format!("no answer within {} ms", patience.as_millis());
         timeout(patience, asked).await.map_err(late)??;
         let took = began.elapsed();
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.usual.fetch_max(micros.min(50_000), Ordering::Relaxed);
+        self.pace.took(took);
         Ok(took)
     }
 }

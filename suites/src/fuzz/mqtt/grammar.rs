@@ -1,13 +1,12 @@
 //! MQTT packets: near-valid ones of every type, in both directions and both versions, and what no packet is.
 
-use std::time::Duration;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use slcert_rigs::mqtt::wire::Version;
-use slcert_rigs::mqtt::wire::frame::variable;
+use slcert_rigs::mqtt::wire::frame::{self, Length, MAX_REMAINING, variable};
 
+use crate::fuzz::alter::{altered, in_pieces};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
 
@@ -26,97 +25,73 @@ type Packet = (String, Vec<u8>);
 
 impl Grammar for MqttGrammar {
     fn inputs(&self) -> BoxedStrategy<Input> {
+        let joined = vec(packet(self.version), 2..=4).prop_map(|packets| {
+            let bytes = packets.into_iter().flat_map(|(_, bytes)| bytes);
+            ("packets in one segment".to_owned(), whole(bytes.collect()))
+        });
+        let cuts = vec((any::<Index>(), Just(1)), 1..=3);
+        let cut = (packet(self.version), cuts).prop_map(|((label, bytes), cuts)| {
+            (format!("{label}, in pieces"), in_pieces(&bytes, &cuts))
+        });
+        let noise = vec(any::<u8>(), 1..=64).prop_map(|bytes| ("noise".to_owned(), whole(bytes)));
         let in_session = prop_oneof![
-            12 => packet(self.version).prop_map(|(label, bytes)| (label, vec![bytes])),
-            3 => vec(packet(self.version), 2..=4)
-                .prop_map(|packets| ("packets in one segment".to_owned(), vec![packets.into_iter().flat_map(|(_, bytes)| bytes).collect()])),
-            2 => (packet(self.version), vec(any::<Index>(), 1..=3)).prop_map(|((label, bytes), cuts)| (format!("{label}, in pieces"), pieces(&bytes, &cuts))),
-            2 => lengths(packet(self.version)),
-            1 => vec(any::<u8>(), 1..=64).prop_map(|bytes| ("noise".to_owned(), vec![bytes])),
+            12 => packet(self.version).prop_map(|(label, bytes)| (label, whole(bytes))),
+            3 => joined,
+            2 => cut,
+            2 => lengths(packet(self.version)).prop_map(|(label, bytes)| (label, whole(bytes))),
+            1 => noise,
         ];
         let anew = prop_oneof![7 => Just(false), 1 => Just(true)];
         let in_session = (in_session, anew, shut())
-            .prop_map(|((label, segments), anew, shut)| input(label, true, anew, segments, shut));
+            .prop_map(|((label, sent), anew, shut)| input(label, true, anew, sent, shut));
         let before = prop_oneof![
             4 => connect(self.version),
             2 => packet(self.version).prop_map(|(label, bytes)| (format!("{label} before CONNECT"), bytes)),
             1 => vec(any::<u8>(), 1..=64).prop_map(|bytes| ("noise before CONNECT".to_owned(), bytes)),
         ];
         let before = (before, shut())
-            .prop_map(|((label, bytes), shut)| input(label, false, true, vec![bytes], shut));
+            .prop_map(|((label, bytes), shut)| input(label, false, true, whole(bytes), shut));
         prop_oneof![4 => in_session, 1 => before].boxed()
     }
 
     fn variations(&self, base: &Input) -> BoxedStrategy<Input> {
-        let (bytes, login) = (base.bytes(), base.acts.contains(&Act::Login));
-        let label = format!(
-            "a variation of {}",
-            base.label.trim_start_matches("a variation of ")
-        );
-        vec((any::<Index>(), any::<u8>(), 0..=3u8), 1..=3)
-            .prop_map(move |changes| {
-                let mut bytes = bytes.clone();
-                for (at, byte, how) in changes {
-                    if bytes.is_empty() {
-                        bytes.push(byte);
-                        continue;
-                    }
-                    let at = at.index(bytes.len());
-                    match how {
-                        0 => bytes[at] ^= 1 << (byte & 7),
-                        1 => bytes[at] = byte,
-                        2 => {
-                            bytes.remove(at);
-                        }
-                        _ => bytes.insert(at, byte),
-                    }
-                }
-                input(label.clone(), login, true, vec![bytes], false)
-            })
+        let login = base.acts.contains(&Act::Login);
+        let label = base.varied_label();
+        altered(base.bytes())
+            .prop_map(move |bytes| input(label.clone(), login, true, whole(bytes), false))
             .boxed()
     }
+}
+
+/// Bytes in one segment.
+fn whole(bytes: Vec<u8>) -> Vec<Act> {
+    vec![Act::Send(bytes)]
 }
 
 fn shut() -> BoxedStrategy<bool> {
     prop_oneof![15 => Just(false), 1 => Just(true)].boxed()
 }
 
-fn input(label: String, login: bool, anew: bool, segments: Vec<Vec<u8>>, shut: bool) -> Input {
+fn input(label: String, login: bool, anew: bool, sent: Vec<Act>, shut: bool) -> Input {
     let mut acts = Vec::new();
     if login {
         acts.push(Act::Login);
     }
-    for (at, segment) in segments.into_iter().enumerate() {
-        if at > 0 {
-            acts.push(Act::Pause(Duration::from_millis(1)));
-        }
-        acts.push(Act::Send(segment));
-    }
+    acts.extend(sent);
     if shut {
         acts.push(Act::Shut);
     }
     Input { label, anew, acts }
 }
 
-fn pieces(bytes: &[u8], cuts: &[Index]) -> Vec<Vec<u8>> {
-    let mut places: Vec<usize> = cuts.iter().map(|at| at.index(bytes.len().max(1))).collect();
-    places.sort_unstable();
-    places.dedup();
-    let mut from = 0;
-    let mut pieces = Vec::new();
-    for at in places {
-        if at > from {
-            pieces.push(bytes[from..at].to_vec());
-            from = at;
-        }
-    }
-    pieces.push(bytes[from..].to_vec());
-    pieces
+/// A field with its length in front, as far as a length can say it.
+fn sized(bytes: &[u8]) -> Vec<u8> {
+    frame::sized(&bytes[..bytes.len().min(usize::from(u16::MAX))]).unwrap_or_default()
 }
 
-fn sized(bytes: &[u8]) -> Vec<u8> {
-    let length = bytes.len().min(usize::from(u16::MAX)) as u16;
-    [&length.to_be_bytes()[..], &bytes[..usize::from(length)]].concat()
+/// A packet whose remaining length is right.
+fn framed(first: u8, body: &[u8]) -> Vec<u8> {
+    frame::packet(first, body).unwrap_or_default()
 }
 
 /// Text fields: right ones, and ones that no text is; with a length that is right or not.
@@ -194,10 +169,7 @@ fn headed(label: &'static str, first: u8, body: BoxedStrategy<Vec<u8>>) -> Boxed
             } else {
                 format!("{label} with other flags")
             };
-            (
-                label,
-                [&[first ^ flags][..], &variable(body.len() as u32), &body].concat(),
-            )
+            (label, framed(first ^ flags, &body))
         })
         .boxed()
 }
@@ -222,10 +194,7 @@ fn publish(version: Version) -> BoxedStrategy<Packet> {
             let body = [topic, id, properties, payload].concat();
             // Nothing is retained: the device is left as it was found.
             let first = 0x30 | u8::from(dup && qos > 0) << 3 | qos << 1;
-            (
-                "PUBLISH".to_owned(),
-                [&[first][..], &variable(body.len() as u32), &body].concat(),
-            )
+            ("PUBLISH".to_owned(), framed(first, &body))
         })
         .boxed()
 }
@@ -275,10 +244,7 @@ fn of_servers(version: Version) -> BoxedStrategy<Packet> {
     (kind, vec(any::<u8>(), 0..=4), properties(version))
         .prop_map(|((label, first), body, properties)| {
             let body = [body, properties].concat();
-            (
-                label.to_owned(),
-                [&[first][..], &variable(body.len() as u32), &body].concat(),
-            )
+            (label.to_owned(), framed(first, &body))
         })
         .boxed()
 }
@@ -338,7 +304,7 @@ fn connect(version: Version) -> BoxedStrategy<Packet> {
                     fields.concat(),
                 ]
                 .concat();
-                let bytes = [&[0x10][..], &variable(body.len() as u32), &body].concat();
+                let bytes = framed(0x10, &body);
                 ("CONNECT".to_owned(), bytes)
             },
         )
@@ -346,30 +312,26 @@ fn connect(version: Version) -> BoxedStrategy<Packet> {
 }
 
 /// Packets whose remaining length is not what follows.
-fn lengths(packet: BoxedStrategy<Packet>) -> BoxedStrategy<(String, Vec<Vec<u8>>)> {
+fn lengths(packet: BoxedStrategy<Packet>) -> BoxedStrategy<Packet> {
     let lie = prop_oneof![
-        3 => (1..=8u32).prop_map(|more| ("declared, and not sent", more, false)),
-        1 => select(vec![300u32, 70_000, 5_000_000, 268_435_000]).prop_map(|more| ("declared, and not sent", more, false)),
+        3 => (1..=8usize).prop_map(|more| ("declared, and not sent", more, false)),
+        1 => select(vec![300usize, 70_000, 5_000_000, 268_435_000]).prop_map(|more| ("declared, and not sent", more, false)),
         2 => Just(("a length of five bytes", 0, true)),
     ];
     (packet, lie)
         .prop_map(|((label, bytes), (how, more, five))| {
-            let header = 1
-                + bytes[1..]
-                    .iter()
-                    .take(4)
-                    .take_while(|byte| **byte & 0x80 != 0)
-                    .count()
-                + 1;
-            let body = bytes.get(header..).unwrap_or_default();
+            let body = match frame::length(&bytes) {
+                Length::Bytes { header, .. } => &bytes[header..],
+                Length::Unknown | Length::Malformed => &[],
+            };
             let length = if five {
                 vec![0xFF, 0xFF, 0xFF, 0xFF, 0x01]
             } else {
-                variable((body.len() as u32 + more).min(268_435_455))
+                variable((body.len() + more).min(MAX_REMAINING) as u32)
             };
             (
                 format!("{label}, {how}"),
-                vec![[&bytes[..1], &length, body].concat()],
+                frame::lie(bytes[0], &length, body),
             )
         })
         .boxed()

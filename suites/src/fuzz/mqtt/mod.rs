@@ -11,6 +11,7 @@ use slcert_rigs::rig::{Binding, MqttBinding, MqttVersion};
 
 use slcert_rigs::bench::Who;
 
+use crate::fuzz::pace::Pace;
 use crate::modbus::first_account;
 use crate::procedure::{Procedure, Stop};
 pub use broker::Broker;
@@ -54,6 +55,6 @@ pub fn broker<'b>(p: &Procedure<'b>) -> Result<Broker<'b>, Stop> {
             .transpose()?,
         orders: orders.collect(),
         client: AtomicU64::new(0),
-        usual: AtomicU64::new(0),
+        pace: Pace::default(),
     })
 }
