@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use slcert_rigs::Secret;
 use slcert_rigs::bench::Entry;
-use slcert_rigs::line::{Direction, Event, find};
+use slcert_rigs::line::{Direction, Event, Mark, find};
 use slcert_rigs::rig::{InterfaceKind, Values};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
@@ -74,6 +74,26 @@ async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
     }
     subject.put_back(p, &planted).await?;
     let used = used?;
+    stands_nowhere(p, mark, "the planted password", |received| {
+        shows(received, planted.reveal())
+    });
+    p.check(
+        "operations used meanwhile (for information)",
+        "recorded",
+        used.join(", "),
+        true,
+    );
+    Ok(())
+}
+
+/// Writes down for each line that what a bench has planted, or keeps secret, stands in nothing that came over it since a
+/// moment. `found` says how it stands there.
+pub fn stands_nowhere(
+    p: &mut Procedure<'_>,
+    mark: Mark,
+    what: &str,
+    found: impl Fn(&[u8]) -> Option<&'static str>,
+) {
     let events = p.bench().recorder().since(mark);
     let mut lines: Vec<&str> = events.iter().map(|event| &*event.line).collect();
     lines.sort_unstable();
@@ -83,25 +103,18 @@ async fn planted_secrets(p: &mut Procedure<'_>) -> Result<(), Stop> {
         if received.is_empty() {
             continue;
         }
-        let found = shows(&received, planted.reveal());
+        let found = found(&received);
         let observed = match found {
             Some(how) => format!("it stands there, {how}"),
             None => format!("not in {} bytes", received.len()),
         };
         p.check(
-            format!("the planted password in what came over `{line}`"),
+            format!("{what} in what came over `{line}`"),
             "not there",
             observed,
             found.is_none(),
         );
     }
-    p.check(
-        "operations used meanwhile (for information)",
-        "recorded",
-        used.join(", "),
-        true,
-    );
-    Ok(())
 }
 
 /// Performs every operation that reads, as somebody who may; what was used.

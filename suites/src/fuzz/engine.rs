@@ -125,63 +125,14 @@ impl<T: Target> Engine<'_, T> {
         loop {
             let spent = began.elapsed().saturating_sub(self.paused);
             self.outcome.time = spent;
-            let enough = self
-                .budget
-                .inputs
-                .is_some_and(|most| self.outcome.coverage.inputs() >= most);
-            let over = spent >= self.budget.time || enough || self.outcome.ended.is_some();
+            let over = self.is_over();
             let mut found = open.next(over).await;
             if found.is_none() && (over || looked.elapsed() >= LOOK) {
-                found = self.device.look(true).await;
-                if let Some(bytes) = self.device.bench.device_memory().await {
-                    let inputs = self.outcome.coverage.inputs();
-                    self.outcome.memory.sample(inputs, bytes);
-                }
-                if over && found.is_none() {
-                    found = self.device.look_later().await;
-                }
-                if over && found.is_none() && !self.leaked {
-                    self.leaks(spent);
-                }
+                found = self.look(over).await;
                 looked = Instant::now();
             }
             if found.is_none() && !over {
-                let Some(next) = source.another() else {
-                    self.outcome.ended = Some("the generator failed".to_owned());
-                    continue;
-                };
-                if self.device.target.forbidden(&next.input).is_some() {
-                    self.outcome.held_back += 1;
-                    continue;
-                }
-                if self.outcome.muted_kinds.contains(&next.input.label) {
-                    self.outcome.muted += 1;
-                    continue;
-                }
-                if next.input.anew {
-                    link = None;
-                }
-                let anew = link.is_none();
-                let opened = match link.take() {
-                    Some(link) => link,
-                    None => match self.device.target.open().await {
-                        Ok(opened) => opened,
-                        Err(why) => {
-                            found = self.device.look(true).await.or_else(|| refused(&why));
-                            self.broke(found, &mut link).await;
-                            continue;
-                        }
-                    },
-                };
-                let input = next.input.clone();
-                self.window.push(next, anew);
-                let delivered = self.device.target.deliver(opened, &input).await;
-                if self.outcome.coverage.count(&delivered.seen) {
-                    source.is_new(&input);
-                }
-                link = delivered.link;
-                open.add(delivered.later);
-                found = delivered.finding;
+                found = self.send_one(&mut source, &mut link, &mut open).await;
             }
             let nothing = found.is_none();
             self.broke(found, &mut link).await;
@@ -189,6 +140,74 @@ impl<T: Target> Engine<'_, T> {
                 return;
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        let inputs = self.outcome.coverage.inputs();
+        self.outcome.time >= self.budget.time
+            || self.budget.inputs.is_some_and(|most| inputs >= most)
+            || self.outcome.ended.is_some()
+    }
+
+    /// Looks at the device as a whole; at the end also at what takes its time to show.
+    async fn look(&mut self, over: bool) -> Option<Finding> {
+        let found = self.device.look(true).await;
+        if let Some(bytes) = self.device.bench.device_memory().await {
+            let inputs = self.outcome.coverage.inputs();
+            self.outcome.memory.sample(inputs, bytes);
+        }
+        if found.is_some() || !over {
+            return found;
+        }
+        let found = self.device.look_later().await;
+        if found.is_none() && !self.leaked {
+            self.leaks(self.outcome.time);
+        }
+        found
+    }
+
+    /// Sends the next input that may be sent, and says what is wrong with what came of it.
+    async fn send_one(
+        &mut self,
+        source: &mut Source,
+        link: &mut Option<T::Link>,
+        open: &mut Open,
+    ) -> Option<Finding> {
+        let Some(next) = source.another() else {
+            self.outcome.ended = Some("the generator failed".to_owned());
+            return None;
+        };
+        if self.device.target.forbidden(&next.input).is_some() {
+            self.outcome.held_back += 1;
+            return None;
+        }
+        if self.outcome.muted_kinds.contains(&next.input.label) {
+            self.outcome.muted += 1;
+            return None;
+        }
+        if next.input.anew {
+            *link = None;
+        }
+        let anew = link.is_none();
+        let opened = match link.take() {
+            Some(link) => link,
+            None => match self.device.target.open().await {
+                Ok(opened) => opened,
+                Err(why) => {
+                    let whole = self.device.look(true).await;
+                    return whole.or_else(|| Some(refused(&why)));
+                }
+            },
+        };
+        let input = next.input.clone();
+        self.window.push(next, anew);
+        let delivered = self.device.target.deliver(opened, &input).await;
+        if self.outcome.coverage.count(&delivered.seen) {
+            source.is_new(&input);
+        }
+        *link = delivered.link;
+        open.add(delivered.later);
+        delivered.finding
     }
 
     /// Isolates a finding, and writes it down. One that is known is counted.
@@ -303,12 +322,8 @@ impl<T: Target> Engine<'_, T> {
 }
 
 /// The device takes no new connection, though it served a moment later.
-fn refused(why: &str) -> Option<Finding> {
-    Some(Finding::new(
-        Oracle::Connection,
-        "a new connection is refused",
-        why,
-    ))
+fn refused(why: &str) -> Finding {
+    Finding::new(Oracle::Connection, "a new connection is refused", why)
 }
 
 /// Connections that the device has to end by itself.

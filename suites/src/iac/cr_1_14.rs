@@ -1,11 +1,11 @@
 //! CR 1.14: strength of authentication with symmetric keys.
 
 use slcert_rigs::Secret;
-use slcert_rigs::line::{Direction, Mark};
+use slcert_rigs::line::Mark;
 use slcert_rigs::rig::{Form, SharedKey};
 
 use crate::case::{Case, Kind, Run, Scope, Svv};
-use crate::dc::cr_4_1::{bytes_of, shows, use_everything};
+use crate::dc::cr_4_1::{shows, stands_nowhere, use_everything};
 use crate::hands::{hand, restart};
 use crate::procedure::{Procedure, Stop};
 use crate::sealed::{Message, Sender, all_sealed, senders};
@@ -221,27 +221,10 @@ impl<'r> Sender<'r> {
             Form::Hex.write(&raw),
             Form::Base64.write(&raw),
         ];
-        let events = p.bench().recorder().since(mark);
-        let mut lines: Vec<&str> = events.iter().map(|event| &*event.line).collect();
-        lines.sort_unstable();
-        lines.dedup();
-        for line in lines {
-            let received = bytes_of(&events, line, Direction::Received);
-            if received.is_empty() {
-                continue;
-            }
-            let found = texts.iter().find_map(|text| shows(&received, text));
-            let observed = match found {
-                Some(how) => format!("it stands there, {how}"),
-                None => format!("not in {} bytes", received.len()),
-            };
-            p.check(
-                format!("the key of {} in what came over `{line}`", self.name),
-                "not there",
-                observed,
-                found.is_none(),
-            );
-        }
+        let what = format!("the key of {}", self.name);
+        stands_nowhere(p, mark, &what, |received| {
+            texts.iter().find_map(|text| shows(received, text))
+        });
     }
 }
 
