@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sha2::{Digest, Sha256};
 use slcert_profiles::Profile;
 use slcert_profiles::file::{Diagnostics, Source, choose};
 use slcert_reports::attestation::Attestations;
 use slcert_reports::lab::LabRecord;
 use slcert_reports::record::AttestationRecord;
+use slcert_reports::sha256;
 use slcert_rigs::rig::{Rig, SIMULATED, Template};
 
 use crate::command::On;
@@ -109,7 +109,7 @@ pub fn rig(path: Option<&Path>, profile: Option<&Profile>) -> Result<RigFile, Un
         rig,
         name: source.name.clone(),
         folder: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
-        sha256: hex(&Sha256::digest(source.text.as_bytes())),
+        sha256: sha256::of_bytes(source.text.as_bytes()),
     })
 }
 
@@ -187,9 +187,4 @@ pub fn lab(path: Option<&Path>) -> Result<Option<LabRecord>, Unusable> {
         tell(&warnings);
     }
     Ok(Some(record))
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

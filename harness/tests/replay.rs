@@ -64,7 +64,7 @@ fn a_finding_is_replayed_alone_and_looked_for_first_next_time() {
     ] {
         std::fs::write(&rig, SIMULATED.replacen(command, &start, 1)).unwrap();
         let rig = rig.display().to_string();
-        let arguments = ["--rig", &rig, "--exact", TRIAL, "--fuzz-cases", "1"];
+        let arguments = ["--rig", &rig, "--exact", TRIAL, "--fuzz-cases", "200"];
         let (output, record) = common::campaign(&folder.path().join(name), &arguments).unwrap();
         let record = record.unwrap_or_else(|| panic!("{}", common::said(&output)));
         let trial = &record.trials[0];

@@ -13,18 +13,16 @@
 //! An attestation stands for the REVIEW of its requirement only: what was tested keeps the verdict of the tests.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use sha2::{Digest, Sha256};
 use slcert_profiles::RequirementId;
 use slcert_profiles::file::{
     Diagnostic, Diagnostics, Fields, Located, Schema, Source, Table, Text, Word, read, schema_of,
 };
 
 use crate::record::{AttestationRecord, FileRecord, Found};
+use crate::sha256;
 use crate::verdict::Verdict;
 
 /// The file of what was reviewed.
@@ -99,7 +97,7 @@ impl Attestations {
         let mut faults = Vec::new();
         let mut records = Vec::new();
         for (requirement, one) in file.attestations {
-            match hash(&folder.join(&one.document.value)) {
+            match sha256::of_file(&folder.join(&one.document.value)).map(|(hash, _)| hash) {
                 Ok(found) if found.eq_ignore_ascii_case(one.sha256.value.trim()) => {}
                 Ok(found) => faults.push(
                     Diagnostic::error(
@@ -142,25 +140,6 @@ impl Attestations {
     pub fn schema() -> Schema {
         schema_of::<Self>("slcert attestations")
     }
-}
-
-/// SHA-256 of a file, in hex.
-fn hash(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-    }
-    let mut hex = String::new();
-    for byte in hasher.finalize() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    Ok(hex)
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::escape::{one_line, shorten};
@@ -299,20 +298,7 @@ pub fn sha256(path: &Path) -> Result<String, BagError> {
 
 /// SHA-256 of a file, in hex, and its length.
 fn hash(path: &Path) -> Result<(String, u64), BagError> {
-    let io = |source| unread(path.to_owned(), source);
-    let mut file = File::open(path).map_err(io)?;
-    let mut hasher = Sha256::new();
-    let mut length = 0;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let read = file.read(&mut buffer).map_err(io)?;
-        if read == 0 {
-            break;
-        }
-        length += read as u64;
-        hasher.update(&buffer[..read]);
-    }
-    Ok((hex(&hasher.finalize()), length))
+    crate::sha256::of_file(path).map_err(|source| unread(path.to_owned(), source))
 }
 
 fn unread(path: PathBuf, source: io::Error) -> BagError {
@@ -321,10 +307,6 @@ fn unread(path: PathBuf, source: io::Error) -> BagError {
         path,
         source,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn info(record: &Record, files: usize, bytes: u64) -> String {

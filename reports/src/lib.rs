@@ -42,6 +42,7 @@ pub mod junit;
 pub mod lab;
 pub mod markdown;
 pub mod record;
+pub mod sha256;
 pub mod store;
 pub mod summary;
 pub mod verdict;

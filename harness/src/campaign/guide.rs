@@ -12,7 +12,7 @@ use slcert_profiles::RequirementId;
 use slcert_reports::record::{AttestationRecord, FileRecord, Found, TrialRecord};
 use slcert_reports::{Verdict, escape, excerpt};
 
-use crate::sources::hex;
+use slcert_reports::sha256::hex;
 
 /// The longest line that is taken from a person, in bytes.
 const LONGEST_LINE: u64 = 4096;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use libtest_mimic::{Completion, Failed};
-use sha2::{Digest, Sha256};
 use slcert_profiles::RequirementId;
 use slcert_reports::record::{CheckRecord, FileRecord, TrialRecord};
+use slcert_reports::sha256;
 use slcert_reports::{Event, Journal, JournalError, Record, Verdict, escape, excerpt};
 use slcert_rigs::bench::{Bench, BenchError, Monitor};
 use slcert_suites::case::Kind;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use super::folder::Folder;
 use super::guide::{self, Answer, Guide};
-use crate::sources::{RigFile, hex};
+use crate::sources::RigFile;
 
 /// The longest that a trial may take.
 const TRIAL: Duration = Duration::from_secs(600);
@@ -479,7 +479,7 @@ impl Runner {
             written.is_ok()
         });
         let files = written.map(|(path, text)| FileRecord {
-            sha256: hex(&Sha256::digest(text.as_bytes())),
+            sha256: sha256::of_bytes(text.as_bytes()),
             path,
         });
         files.collect()

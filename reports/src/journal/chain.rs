@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use crate::sha256;
 use thiserror::Error;
 
 use super::{Entry, JournalError, LONGEST, LONGEST_LINE, Torn};
@@ -47,10 +47,9 @@ impl Chain {
     }
 
     pub fn after(&self, line: &[u8]) -> Self {
-        let hash = Sha256::digest(line);
         Self {
             seq: self.seq + 1,
-            prev: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            prev: sha256::of_bytes(line),
         }
     }
 

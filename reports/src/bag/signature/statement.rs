@@ -12,12 +12,12 @@ use ssh_key::{Algorithm, HashAlg, PublicKey, Signature};
 
 use super::{Key, SignError, signed};
 use crate::assess::{Assessment, assess};
-use crate::bag::{BagError, STATEMENT, TAG_MANIFEST, hex, unread};
+use crate::bag::{BagError, STATEMENT, TAG_MANIFEST, unread};
 use crate::escape::{one_line, shorten};
 use crate::record::Record;
+use crate::sha256;
 use crate::store::replace;
 use crate::verdict::Verdict;
-use sha2::{Digest, Sha256};
 
 /// The type of an envelope's content.
 const TYPE: &str = "application/vnd.in-toto+json";
@@ -116,7 +116,7 @@ fn text(envelope: &Envelope) -> String {
 }
 
 fn subject(manifest: &[u8]) -> Value {
-    json!([{ "name": TAG_MANIFEST, "digest": { "sha256": hex(&Sha256::digest(manifest)) } }])
+    json!([{ "name": TAG_MANIFEST, "digest": { "sha256": sha256::of_bytes(manifest) } }])
 }
 
 fn statement(record: &Record, assessment: &Assessment, manifest: &[u8]) -> Value {
