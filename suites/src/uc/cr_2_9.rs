@@ -32,6 +32,8 @@ const MOST: u32 = 2000;
 const LONGEST: Duration = Duration::from_secs(240);
 /// How many events more than the log has room for are provoked.
 const MORE: u32 = 8;
+/// How long the log is left full: many devices write theirs behind time, and find out only then that there is no room.
+const FULL_FOR: Duration = Duration::from_secs(2);
 
 async fn full(p: &mut Procedure<'_>) -> Result<(), Stop> {
     audit::format(p)?;
@@ -75,8 +77,10 @@ async fn fill(
         )));
     }
     // No more than a listing shows, with room for the logins that read it.
-    let newest = capacity.min(u32::try_from(full.len()).unwrap_or(u32::MAX)) / 2;
-    let recent = provoker.events(p, newest).await?;
+    let newest = (capacity.min(u32::try_from(full.len()).unwrap_or(u32::MAX)) / 2).max(1);
+    let recent = provoker.events(p, newest - 1).await?;
+    p.wait(FULL_FOR).await;
+    let recent = recent + provoker.events(p, 1).await?;
     done += recent;
     let (effect, words) = provoker.took_effect(p).await?;
     p.check(
