@@ -39,7 +39,8 @@ impl CommandLine {
         let words = ["slcert", "run"]
             .into_iter()
             .chain(options.iter().map(String::as_str));
-        match Self::try_parse_from(words)?.command() {
+        let matches = Self::described().try_get_matches_from(words)?;
+        match Self::from_arg_matches(&matches)?.command() {
             Command::Run(run) => Ok(*run),
             _ => Ok(Run::default()),
         }
@@ -56,6 +57,11 @@ impl CommandLine {
             .mut_args(|argument| {
                 let hidden = WITHOUT_EFFECT.contains(&argument.get_id().as_str());
                 let argument = argument.hide(hidden);
+                // `run` has more formats than libtest: its own argument is the one that people see.
+                let argument = match argument.get_id() == "format" {
+                    true => argument.long("libtest-format"),
+                    false => argument,
+                };
                 let told = TOLD.iter().find(|(id, _)| argument.get_id() == *id);
                 match told {
                     Some((_, help)) => argument.help(*help).long_help(None),
@@ -72,7 +78,7 @@ impl CommandLine {
 }
 
 /// Arguments of libtest that mean nothing to trials: a rig's trials never overlap, and none is ignored beforehand.
-const WITHOUT_EFFECT: [&str; 8] = [
+const WITHOUT_EFFECT: [&str; 9] = [
     "include_ignored",
     "ignored",
     "test",
@@ -81,10 +87,11 @@ const WITHOUT_EFFECT: [&str; 8] = [
     "show_output",
     "unstable_flags",
     "test_threads",
+    "format",
 ];
 
 /// Arguments of libtest as they apply to trials.
-const TOLD: [(&str, &str); 8] = [
+const TOLD: [(&str, &str); 7] = [
     (
         "filter",
         "Run only the trials whose names have this in them",
@@ -98,7 +105,6 @@ const TOLD: [(&str, &str); 8] = [
     ("quiet", "Show one character a trial"),
     ("logfile", "Write a line a trial to this file as well"),
     ("color", "When to use colours"),
-    ("format", "How the trials are shown"),
 ];
 
 /// What stands at the end of `slcert run --help`.
@@ -215,9 +221,39 @@ pub struct Run {
     /// Give the simulated device a defect (see `slcert sim --list-flaws`).
     #[arg(long, value_name = "NAME", conflicts_with = "rig")]
     pub flaw: Vec<String>,
+    /// How the campaign is told of on standard output.
+    #[arg(
+        id = "shown",
+        long = "format",
+        value_enum,
+        default_value_t,
+        conflicts_with = "quiet"
+    )]
+    pub format: RunFormat,
     /// The arguments of libtest.
     #[command(flatten)]
     pub libtest: libtest_mimic::Arguments,
+}
+
+/// How a campaign is told of on standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RunFormat {
+    /// In words, with a line a trial.
+    #[default]
+    Pretty,
+    /// In words, with one character a trial.
+    Terse,
+    /// For programs: one document at the end. Words go to standard error.
+    Json,
+    /// For programs: one event a line, as it happens. Words go to standard error.
+    Jsonl,
+}
+
+impl RunFormat {
+    /// Whether it is for programs.
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Jsonl)
+    }
 }
 
 /// How much the fuzz suites do.
@@ -266,6 +302,9 @@ pub struct List {
     /// Say about how long each trial takes, and all of them.
     #[arg(long, conflicts_with_all = ["profiles", "requirements"])]
     pub estimate: bool,
+    /// How the list is shown.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
     /// Only trials, or requirements, whose name has this in it.
     pub filter: Option<String>,
 }
@@ -279,6 +318,9 @@ pub struct Check {
     /// Try every binding of the rig file on its device, and tell which works. Without a file: the simulated device's.
     #[arg(long)]
     pub live: bool,
+    /// How what was found is shown.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Replays a reproducer. Exit codes: 0 its finding does not come about; 1 it does; 2 a bad file; 6 the bench failed.
@@ -328,15 +370,15 @@ pub struct Compare {
     pub new: PathBuf,
     /// How the comparison is shown.
     #[arg(long, value_enum, default_value_t)]
-    pub format: CompareFormat,
+    pub format: Format,
     /// Write it as a page as well.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
 
-/// How a comparison is shown.
+/// How an answer is shown.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub enum CompareFormat {
+pub enum Format {
     /// For people.
     #[default]
     Text,

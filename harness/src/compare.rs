@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use slcert_reports::Record;
 use slcert_reports::compare::{compare as comparison, page, text};
 
-use crate::command::{Compare, CompareFormat};
+use crate::command::{Compare, Format};
 use crate::report;
 use crate::sources::{BENCH, USAGE, Unusable};
 
@@ -32,12 +32,12 @@ pub fn compare(compare: &Compare) -> ExitCode {
         }
     }
     match compare.format {
-        CompareFormat::Text => {
+        Format::Text => {
             let width =
                 terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
             anstream::print!("{}", text(&comparison, width));
         }
-        CompareFormat::Json => match serde_json::to_string_pretty(&comparison) {
+        Format::Json => match serde_json::to_string_pretty(&comparison) {
             Ok(json) => println!("{json}"),
             Err(error) => {
                 eprintln!("error: {error}");

@@ -41,6 +41,7 @@ pub mod journal;
 pub mod junit;
 pub mod lab;
 pub mod markdown;
+pub mod notice;
 pub mod record;
 pub mod sha256;
 pub mod store;

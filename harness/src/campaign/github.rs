@@ -7,6 +7,8 @@ use std::path::Path;
 use slcert_reports::github::annotations;
 use slcert_reports::{Assessment, Record};
 
+use super::output::Output;
+
 /// The longest that GitHub shows as a step's summary, in bytes; a longer one is dropped whole.
 const LONGEST: u64 = 1024 * 1024;
 
@@ -14,34 +16,36 @@ const LONGEST: u64 = 1024 * 1024;
 pub struct Quiet {
     /// What makes the runner listen again: no device can know it.
     token: Option<String>,
+    output: Output,
 }
 
 impl Quiet {
     /// Begins, where this is a step of GitHub Actions.
-    pub fn begin() -> Self {
+    pub fn begin(output: Output) -> Self {
         let token = is_here().then(|| {
             let random = || RandomState::new().hash_one("");
             format!("slcert-{:016x}{:016x}", random(), random())
         });
         if let Some(token) = &token {
-            println!("::stop-commands::{token}");
+            output.say(&format!("::stop-commands::{token}"));
         }
-        Self { token }
+        Self { token, output }
     }
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
         if let Some(token) = &self.token {
-            println!("::{token}::");
+            self.output.say(&format!("::{token}::"));
         }
     }
 }
 
 /// Annotates what failed, and adds `summary.md` to the step's summary.
-pub fn tell(record: &Record, assessment: &Assessment, summary: &Path) {
-    if is_here() {
-        print!("{}", annotations(record, assessment));
+pub fn tell(record: &Record, assessment: &Assessment, summary: &Path, output: Output) {
+    let annotations = annotations(record, assessment);
+    if is_here() && !annotations.is_empty() {
+        output.say(annotations.trim_end());
     }
     let Some(step) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
         return;

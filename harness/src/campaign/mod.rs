@@ -4,12 +4,12 @@ mod fixed;
 mod folder;
 mod github;
 mod guide;
+mod output;
 mod resume;
 mod runner;
 mod side_by_side;
 pub mod time;
 
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,17 +17,19 @@ use std::sync::Arc;
 use slcert_profiles::Profile;
 use slcert_reports::bag::signature::{self, Key};
 use slcert_reports::bag::{self, DATA};
+use slcert_reports::notice::{Finished, Started};
 use slcert_reports::{Record, assess, exit_status, summary};
 use slcert_suites::Trial;
 use slcert_suites::case::Kind;
 use slcert_suites::fuzz::Budget;
 
-use crate::command::Run;
-use crate::list::trials;
+use crate::command::{Run, RunFormat};
+use crate::list::{self, trials};
 use crate::report::{self, Unwritten};
 use crate::sources::{self, BENCH, RigFile, USAGE};
 use folder::Folder;
 use github::Quiet;
+use output::Output;
 use runner::Runner;
 pub use side_by_side::as_tests;
 
@@ -87,6 +89,11 @@ fn begin(run: &Run) -> Result<Option<Begun>, ExitCode> {
     let attestations = sources::attestations(run.attestations.as_deref())?;
     let lab = sources::lab(run.lab.as_deref())?;
     let key = key(run)?;
+    if run.libtest.list && run.format.is_json() {
+        let chosen = chosen(planned, &run.libtest);
+        print!("{}", list::document(&profile, &rig.rig, &chosen, false));
+        return Ok(None);
+    }
     if run.libtest.list {
         let _ = listed(&planned, &run.libtest);
         return Ok(None);
@@ -143,26 +150,28 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
         budget,
         key,
     } = begun;
-    let quiet = Quiet::begin();
-    header(&record, &rig, planned.len());
+    let output = Output::new(run.format);
+    let quiet = Quiet::begin(output);
+    header(&record, &rig, planned.len(), output);
+    let started = Started::of(&record, &folder.root().display().to_string());
     let guided = !run.headless && (run.guided || guide::has_person());
     if guided {
         announce(&planned, &run.libtest);
     }
     let runner = match Runner::start(rig, folder.clone(), record, budget, None) {
-        Ok(runner) => Arc::new(runner),
+        Ok(runner) => Arc::new(runner.telling(output)),
         Err(error) => {
             folder.discard();
             eprintln!("error: {error}");
             return ExitCode::from(BENCH);
         }
     };
-    // The verdicts are in the record: they say more than passed and failed.
-    let _ = one_by_one(&runner, planned, &run.libtest);
+    output.started(&started);
+    one_by_one(&runner, planned, run);
     if guided {
         runner.inspect(run.operator.clone());
     }
-    finish(run, &runner, key.as_ref(), quiet)
+    finish(run, &runner, key.as_ref(), (output, &started), quiet)
 }
 
 /// Says how many inspections will be asked for, so that whoever is at the bench knows when to be there.
@@ -213,38 +222,55 @@ fn listed(planned: &[Trial], arguments: &libtest_mimic::Arguments) -> libtest_mi
     libtest_mimic::run(arguments, listed.collect())
 }
 
-/// Runs trials. A rig is one resource: they never overlap, whatever the arguments say.
-fn one_by_one(
-    runner: &Arc<Runner>,
-    planned: Vec<Trial>,
-    arguments: &libtest_mimic::Arguments,
-) -> libtest_mimic::Conclusion {
-    let mut arguments = arguments.clone();
+/// The trials that libtest's arguments leave.
+fn chosen(planned: Vec<Trial>, arguments: &libtest_mimic::Arguments) -> Vec<Trial> {
+    let mut chosen = planned;
+    chosen.retain(|trial| {
+        let named = libtest_mimic::Trial::test(trial.id(), || Ok::<_, libtest_mimic::Failed>(()));
+        !arguments.is_filtered_out(&named)
+    });
+    chosen
+}
+
+/// Runs trials. A rig is one resource: they never overlap, whatever the arguments say. The verdicts are in the record:
+/// they say more than passed and failed.
+fn one_by_one(runner: &Arc<Runner>, planned: Vec<Trial>, run: &Run) {
+    let mut arguments = run.libtest.clone();
+    // libtest's own words would stand between those for programs.
+    if run.format.is_json() && arguments.logfile.is_none() {
+        for trial in chosen(planned, &arguments) {
+            let _ = runner.run(&trial);
+        }
+        return;
+    }
+    if run.format == RunFormat::Terse {
+        arguments.format = Some(libtest_mimic::FormatSetting::Terse);
+    }
     arguments.test_threads = Some(1);
     let trials = planned
         .into_iter()
         .map(|trial| runner::mimic(runner, trial))
         .collect();
-    libtest_mimic::run(&arguments, trials)
+    let _ = libtest_mimic::run(&arguments, trials);
 }
 
-fn header(record: &Record, rig: &RigFile, trials: usize) {
-    anstream::println!("slcert {}", record.slcert);
-    anstream::println!("profile  {} {}", record.profile.id, record.profile.version);
-    anstream::println!("rig      {}", rig.name);
-    anstream::println!(
-        "device   {} {}, firmware {}, {}",
-        record.dut.vendor,
-        record.dut.product,
-        record.dut.firmware,
-        record.dut.component.word()
-    );
-    anstream::println!("trials   {trials}");
-    let _ = std::io::stdout().flush();
+fn header(record: &Record, rig: &RigFile, trials: usize, output: Output) {
+    let (profile, dut) = (&record.profile, &record.dut);
+    let component = dut.component.word();
+    output.say(&format!(
+        "slcert {}\nprofile  {} {}\nrig      {}\ndevice   {} {}, firmware {}, {component}\ntrials   {trials}",
+        record.slcert, profile.id, profile.version, rig.name, dut.vendor, dut.product, dut.firmware,
+    ));
 }
 
 /// Ends the device, writes the reports, and says what was found.
-fn finish(run: &Run, runner: &Runner, key: Option<&Key>, quiet: Quiet) -> ExitCode {
+fn finish(
+    run: &Run,
+    runner: &Runner,
+    key: Option<&Key>,
+    (output, started): (Output, &Started),
+    quiet: Quiet,
+) -> ExitCode {
     let record = runner.end();
     let assessment = assess(&record);
     let folder = runner.folder();
@@ -254,24 +280,28 @@ fn finish(run: &Run, runner: &Runner, key: Option<&Key>, quiet: Quiet) -> ExitCo
         .and_then(|()| report::write(&record, &assessment, &folder.data()))
         .and_then(|()| Ok(bag::seal(folder.root(), &record)?))
         .and_then(|()| Ok(key.map_or(Ok(()), |key| signature::sign(folder.root(), key, &record))?));
-    let stdout = std::io::stdout();
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
-    let text = summary(&record, &assessment, stdout.is_terminal(), width);
-    anstream::println!("{text}");
-    anstream::println!("{}", time::spent(&record.trials));
-    anstream::println!("results  {}", folder.root().display());
+    output.say(&summary(&record, &assessment, output.is_terminal(), width));
+    output.say(&time::spent(&record.trials));
+    let root = folder.root().display().to_string();
+    output.say(&format!("results  {root}"));
     for name in LEFT.iter().filter(|_| written.is_ok()) {
-        anstream::println!("         {}", Path::new(DATA).join(name).display());
+        output.say(&format!(
+            "         {}",
+            Path::new(DATA).join(name).display()
+        ));
     }
     drop(quiet);
-    github::tell(&record, &assessment, &folder.path("summary.md"));
-    if let Err(error) = written {
+    github::tell(&record, &assessment, &folder.path("summary.md"), output);
+    if let Err(error) = &written {
         eprintln!("error: {error}");
-        return ExitCode::from(BENCH);
     }
-    ExitCode::from(exit_status(
-        &assessment,
-        record.interrupted,
-        run.allow_review,
-    ))
+    let reported = written.is_ok();
+    let code = match reported {
+        true => exit_status(&assessment, record.interrupted, run.allow_review),
+        false => BENCH,
+    };
+    let finished = Finished::of(&record, &assessment, &root, reported, code);
+    output.finished(&record, started, finished);
+    ExitCode::from(code)
 }

@@ -8,6 +8,7 @@ use slcert_reports::{Journal, Record, Verdict};
 use slcert_suites::fresh;
 
 use super::folder::Folder;
+use super::output::Output;
 use super::{Asked, Begun, budget, key, usage};
 use crate::command::{CommandLine, Run};
 use crate::sources::NOT_VERIFIED;
@@ -44,7 +45,7 @@ pub(super) fn go_on(run: &Run, campaign: &Path) -> Result<Option<Begun>, ExitCod
         done.is_none_or(|one| one.verdict == Verdict::Inconclusive)
     });
     if planned.is_empty() && !record.interrupted {
-        println!("{} has run all of its trials", campaign.display());
+        Output::new(run.format).say(&format!("{} has run all of its trials", campaign.display()));
         return Ok(None);
     }
     open(campaign)?;

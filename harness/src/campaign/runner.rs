@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use super::folder::Folder;
 use super::guide::{self, Answer, Guide};
+use super::output::Output;
 use crate::sources::RigFile;
 
 /// The longest that a trial may take.
@@ -48,6 +49,8 @@ pub struct Runner {
     cancel: watch::Receiver<bool>,
     /// The device's state: it holds secrets, so it is no part of the campaign's folder.
     _work: TempDir,
+    /// Where what is recorded is told of.
+    output: Option<Output>,
     /// A folder that goes when the runner does.
     _scratch: Option<TempDir>,
 }
@@ -155,8 +158,15 @@ impl Runner {
             asking,
             cancel,
             _work: work,
+            output: None,
             _scratch: None,
         })
+    }
+
+    /// The same, and what is recorded is told of.
+    pub fn telling(mut self, output: Output) -> Self {
+        self.output = Some(output);
+        self
     }
 
     /// The same, and a folder that goes when it does.
@@ -178,6 +188,9 @@ impl Runner {
     fn tell(&self, event: &Event) -> Option<jiff::Timestamp> {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         let told = journal.append(event);
+        if let (Some(output), Ok(time)) = (self.output, &told) {
+            output.recorded(event, *time);
+        }
         if let Err(error) = &told
             && !self.interrupted.swap(true, Ordering::SeqCst)
         {
@@ -257,8 +270,8 @@ impl Runner {
         record.clone()
     }
 
-    /// Runs a trial and records it.
-    fn run(&self, trial: &Trial) -> Option<TrialRecord> {
+    /// Runs a trial and records it; none where the campaign was interrupted.
+    pub fn run(&self, trial: &Trial) -> Option<TrialRecord> {
         if self.interrupted.load(Ordering::SeqCst) {
             return None;
         }

@@ -1,8 +1,10 @@
 //! `slcert check --live`: every binding of a rig, tried on its device.
 
+use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
 use slcert_reports::one_line;
 use slcert_rigs::Attempt;
 use slcert_rigs::bench::{Bench, Entry, Who};
@@ -10,24 +12,65 @@ use slcert_rigs::rig::{Template, Values};
 use slcert_suites::live::{Arguments, arguments, order};
 
 use crate::bench::with_bench;
+use crate::command::Format;
 use crate::sources::{RigFile, USAGE};
 
 /// Tries every binding; fails if one does not work.
-pub fn check(rig: RigFile) -> ExitCode {
+pub fn check(rig: RigFile, format: Format) -> ExitCode {
     with_bench(rig, async |bench| {
-        let bad = try_all(bench).await;
-        if bad == 0 {
-            anstream::println!("all bindings work");
-            ExitCode::SUCCESS
-        } else {
-            anstream::println!("{bad} bindings do not work");
-            ExitCode::from(USAGE)
+        let mut bad = 0;
+        let mut documents = Vec::new();
+        try_all(bench, |tried| {
+            bad += usize::from(!tried.works);
+            match format {
+                Format::Text => anstream::println!("{tried}"),
+                Format::Json => documents.push(tried.document()),
+            }
+        })
+        .await;
+        match format {
+            Format::Json => super::show("bindings", documents),
+            Format::Text if bad == 0 => anstream::println!("all bindings work"),
+            Format::Text => anstream::println!("{bad} bindings do not work"),
         }
+        ExitCode::from(if bad == 0 { 0 } else { USAGE })
     })
 }
 
-async fn try_all(bench: &Bench) -> usize {
-    let mut bad = 0;
+/// What became of one binding.
+struct Tried<'a> {
+    operation: &'a str,
+    /// The interface; none for what the bench does by itself.
+    interface: Option<&'a str>,
+    who: &'a str,
+    result: String,
+    works: bool,
+}
+
+impl Tried<'_> {
+    fn document(&self) -> Value {
+        json!({
+            "operation": self.operation,
+            "interface": self.interface,
+            "as": self.interface.map(|_| self.who),
+            "result": self.result,
+            "works": self.works,
+        })
+    }
+}
+
+impl fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.works { "ok  " } else { "FAIL" };
+        let place = match self.interface {
+            Some(interface) => format!("{interface} as {}", self.who),
+            None => "the bench".to_owned(),
+        };
+        write!(f, "{mark} {} on {place}: {}", self.operation, self.result)
+    }
+}
+
+async fn try_all(bench: &Bench, mut tell: impl FnMut(Tried<'_>)) {
     let left = Arguments::new(bench.rig());
     for operation in order(bench.rig()) {
         for interface in bench.rig().operations[operation]
@@ -52,22 +95,29 @@ async fn try_all(bench: &Bench) -> usize {
                     try_one(bench, interface, operation, &Who::Account(account), &left).await
                 }
             };
-            let mark = if works { "ok  " } else { "FAIL" };
             let who = if open {
                 "anyone"
             } else {
                 account.unwrap_or("-")
             };
-            anstream::println!("{mark} {operation} on {interface} as {who}: {result}");
-            bad += usize::from(!works);
+            tell(Tried {
+                operation,
+                interface: Some(interface),
+                who,
+                result,
+                works,
+            });
         }
         if let Some((result, works)) = on_the_bench(bench, operation) {
-            let mark = if works { "ok  " } else { "FAIL" };
-            anstream::println!("{mark} {operation} on the bench: {result}");
-            bad += usize::from(!works);
+            tell(Tried {
+                operation,
+                interface: None,
+                who: "",
+                result,
+                works,
+            });
         }
     }
-    bad
 }
 
 /// What the bench does by itself may change the device, or want it switched off: it is told, and not tried. A program that

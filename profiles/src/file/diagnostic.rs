@@ -16,6 +16,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// One fault of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -93,6 +103,12 @@ impl Diagnostics {
         &self.list
     }
 
+    /// The faults, each with its line and column, from 1.
+    pub fn placed(&self) -> impl Iterator<Item = ((usize, usize), &Diagnostic)> {
+        let list = self.list.iter();
+        list.map(|one| (self.source.position(one.span.start), one))
+    }
+
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -145,12 +161,8 @@ impl Diagnostics {
 impl fmt::Display for Diagnostics {
     /// One line each: `rig.toml:3:1: error: ...`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, one) in self.list.iter().enumerate() {
-            let (line, column) = self.source.position(one.span.start);
-            let severity = match one.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            };
+        for (at, ((line, column), one)) in self.placed().enumerate() {
+            let severity = one.severity.word();
             let newline = if at == 0 { "" } else { "\n" };
             let name = &self.source.name;
             write!(
