@@ -138,6 +138,8 @@ pub enum Command {
     List(List),
     /// Check profile and rig files, and with --live every binding of a rig on its device.
     Check(Check),
+    /// Test the bench itself: its clock, its lines, and its judgement of devices that are known to be sound or bad.
+    Selftest(SelfTest),
     /// Tell what is known of a requirement, and how it is tested.
     Explain(Explain),
     /// Write the reports of a campaign again, from its record alone.
@@ -321,6 +323,15 @@ pub struct Check {
     /// How what was found is shown.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Tests the bench itself. Exit codes: 0 it is sound; 2 a bad file; 6 it is not.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct SelfTest {
+    /// The rig file; the built-in simulated device where left out.
+    #[arg(long, short, value_name = "FILE")]
+    pub rig: Option<PathBuf>,
 }
 
 /// Replays a reproducer. Exit codes: 0 its finding does not come about; 1 it does; 2 a bad file; 6 the bench failed.

@@ -12,5 +12,6 @@ pub mod list;
 pub mod qualify;
 pub mod replay;
 pub mod report;
+pub mod selftest;
 pub mod sources;
 pub mod verify;

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         Command::Run(run) => slcert::campaign::run(&run),
         Command::List(list) => slcert::list::list(&list),
         Command::Check(check) => slcert::check::check(&check),
+        Command::Selftest(selftest) => slcert::selftest::run(&selftest),
         Command::Explain(explain) => slcert::explain::explain(&explain),
         Command::Report(report) => slcert::report::report(&report),
         Command::Compare(compare) => slcert::compare::compare(&compare),

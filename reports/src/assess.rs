@@ -31,6 +31,8 @@ pub struct Assessment {
     pub trial_counts: Counts,
     /// Whether the campaign ended before its plan did.
     pub interrupted: bool,
+    /// Why the bench could judge nothing; none where its self-test was sound.
+    pub bench_fault: Option<String>,
 }
 
 /// What one requirement came to.
@@ -130,7 +132,10 @@ impl Assessment {
 
     /// Whether every row that the claim asks for is met, and the plan was run to its end.
     pub fn is_demonstrated(&self) -> bool {
-        !self.interrupted && self.has_run() && self.counts.met() == self.counts.total()
+        !self.interrupted
+            && self.bench_fault.is_none()
+            && self.has_run()
+            && self.counts.met() == self.counts.total()
     }
 }
 
@@ -187,17 +192,20 @@ pub fn assess(record: &Record) -> Assessment {
             .collect(),
         trial_counts: record.trials.iter().map(|trial| trial.verdict).collect(),
         interrupted: record.interrupted,
+        bench_fault: record.bench_fault(),
         requirements,
     }
 }
 
-/// The exit code of a campaign: 130 if it was interrupted; 1 with a FAIL; 3 with an INCONCLUSIVE and no FAIL; 4 if
+/// The exit code of a campaign: 130 if it was interrupted; 6 if the bench failed its self-test; 1 with a FAIL; 3 with an INCONCLUSIVE and no FAIL; 4 if
 /// nothing was run; 5 if rows that are NOT EVALUATED or under REVIEW keep the claim open, unless `allow_review`; 0 if
 /// the claim is demonstrated. Only rows that the claim asks for count.
 pub fn exit_status(assessment: &Assessment, interrupted: bool, allow_review: bool) -> u8 {
     let counts = &assessment.counts;
     if interrupted || assessment.interrupted {
         130
+    } else if assessment.bench_fault.is_some() {
+        6
     } else if counts.of(Verdict::Fail) > 0 {
         1
     } else if counts.of(Verdict::Inconclusive) > 0 {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::record::{AttestationRecord, Record, TrialRecord};
+use crate::selftest::SelfTestRecord;
 use crate::store::sync_folder;
 use chain::Chain;
 pub use chain::Fault;
@@ -40,6 +41,8 @@ pub enum Event {
         /// The torn line that was cut off.
         torn: Option<Torn>,
     },
+    /// The bench has tested itself.
+    SelfTested(SelfTestRecord),
     /// A trial began.
     TrialStarted {
         /// Its id.

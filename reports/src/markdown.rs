@@ -36,7 +36,9 @@ fn head(text: &mut String, record: &Record, assessment: &Assessment) {
     let open = assessment.counts.total() - assessment.counts.met();
     let total = assessment.counts.total();
     let claimed = assessment.claimed;
-    let standing = if assessment.interrupted {
+    let standing = if assessment.bench_fault.is_some() {
+        "⚠️ The bench failed its self-test, so nothing was judged".to_owned()
+    } else if assessment.interrupted {
         format!("⚠️ Interrupted: {open} of the {total} rows of the claim {claimed} are open")
     } else if !assessment.has_run() {
         "⚠️ Nothing was run, so nothing is demonstrated".to_owned()
@@ -67,6 +69,13 @@ fn head(text: &mut String, record: &Record, assessment: &Assessment) {
         code(&record.profile.version),
         code(&record.rig.file)
     );
+    for note in assessment
+        .bench_fault
+        .iter()
+        .chain(&record.firmware_notes())
+    {
+        let _ = writeln!(text, "⚠️ {}\n", code(note));
+    }
     let counts = Verdict::WORST_FIRST
         .into_iter()
         .filter(|verdict| assessment.trial_counts.of(*verdict) > 0);

@@ -10,6 +10,7 @@ use crate::assess::{Assessment, Counts};
 use crate::escape::{one_line, shorten};
 use crate::journal::Event;
 use crate::record::{Record, TrialRecord};
+use crate::selftest::When;
 use crate::verdict::Verdict;
 
 /// The version of the lines. A new field is no new version; one that goes, or means something else, is.
@@ -26,6 +27,15 @@ const LONGEST: usize = 1000;
 pub enum Notice {
     /// The campaign began, or goes on.
     CampaignStarted(Started),
+    /// The bench has tested itself.
+    SelfTested {
+        /// Before the trials or after them.
+        when: When,
+        /// Why it judges nothing.
+        fault: Option<String>,
+        /// What the device says that its firmware is.
+        firmware: Option<String>,
+    },
     /// A trial began.
     TrialStarted {
         /// Its id.
@@ -175,6 +185,11 @@ impl Notice {
                         outcome: one.outcome,
                     })
                     .collect(),
+            }),
+            Event::SelfTested(test) => Some(Self::SelfTested {
+                when: test.when,
+                fault: test.fault().as_deref().map(line),
+                firmware: test.firmware.as_ref().map(|one| line(&one.told)),
             }),
             Event::CampaignStarted { .. }
             | Event::CampaignResumed { .. }

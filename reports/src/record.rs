@@ -10,6 +10,7 @@ use slcert_profiles::{ComponentType, RequirementId, SecurityLevel, SlVector};
 use thiserror::Error;
 
 use crate::lab::LabRecord;
+use crate::selftest::SelfTestRecord;
 use crate::verdict::Verdict;
 
 /// The version of the format that this program writes and reads.
@@ -53,6 +54,9 @@ pub struct Record {
     /// campaign that was cut short or filtered demonstrates nothing by what it left out.
     #[serde(default)]
     pub planned: Vec<PlannedRecord>,
+    /// What the bench showed of itself, and the firmware that it read, before the trials and after them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selftest: Vec<SelfTestRecord>,
     /// What people have reviewed, for what no test shows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attestations: Vec<AttestationRecord>,

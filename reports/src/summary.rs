@@ -92,6 +92,10 @@ impl Summary {
         ] {
             self.wrapped(&format!("  {what}  "), "           ", &text);
         }
+        for note in record.firmware_notes() {
+            let note = shorten(&one_line(&note), TRIAL_REASON);
+            self.wrapped("  firmware ", "           ", &note);
+        }
         self.text.push('\n');
     }
 
@@ -262,7 +266,10 @@ impl Summary {
 
     fn standing(&mut self, assessment: &Assessment) {
         let open = assessment.counts.total() - assessment.counts.met();
-        let (verdict, word, rest) = if assessment.interrupted {
+        let (verdict, word, rest) = if let Some(fault) = &assessment.bench_fault {
+            let rest = format!("{}.", shorten(&one_line(fault), TRIAL_REASON));
+            (Verdict::Inconclusive, "Nothing was judged:", rest)
+        } else if assessment.interrupted {
             let rest = "the campaign ended before its plan did, and what it did not reach is open."
                 .to_owned();
             (Verdict::Inconclusive, "Interrupted:", rest)

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use slcert_reports::Record;
 use slcert_reports::lab::{EquipmentRecord, LabRecord};
 use slcert_reports::record::{AttestationRecord, Found};
+use slcert_reports::selftest::{FirmwareRecord, SelfTestRecord, When};
 use slcert_reports::view::SCHEMA;
 
 fn validator() -> jsonschema::Validator {
@@ -37,6 +38,16 @@ fn full() -> Record {
             remark: None,
         })
         .to_vec();
+    record.selftest = vec![SelfTestRecord {
+        when: When::Before,
+        started: example::began(),
+        checks: record.trials[0].checks.clone(),
+        firmware: Some(FirmwareRecord {
+            interface: "plc".to_owned(),
+            told: "4.2.1".to_owned(),
+            as_stated: true,
+        }),
+    }];
     record.lab = Some(LabRecord {
         report: Some("R-1".to_owned()),
         deviations: vec!["none".to_owned()],

@@ -20,6 +20,7 @@ pub mod configured;
 pub mod coverage;
 pub mod dc;
 pub mod effect;
+pub mod fixture;
 pub mod fresh;
 pub mod fuzz;
 pub mod hands;

@@ -78,6 +78,7 @@ pub(super) fn record(
             })
             // What a filter leaves out stays planned: a campaign demonstrates nothing by what it does not run.
             .collect(),
+        selftest: Vec::new(),
         attestations: Vec::new(),
         trials: Vec::new(),
     }

@@ -167,6 +167,7 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
         }
     };
     output.started(&started);
+    runner.self_test();
     one_by_one(&runner, planned, run);
     if guided {
         runner.inspect(run.operator.clone());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use libtest_mimic::{Completion, Failed};
 use slcert_profiles::RequirementId;
 use slcert_reports::record::{CheckRecord, FileRecord, TrialRecord};
+use slcert_reports::selftest::SelfTestRecord;
 use slcert_reports::sha256;
 use slcert_reports::{Event, Journal, JournalError, Record, Verdict, escape, excerpt};
 use slcert_rigs::bench::{Bench, BenchError, Monitor};
@@ -23,6 +24,7 @@ use tokio::time::{Instant, timeout};
 use super::folder::Folder;
 use super::guide::{self, Answer, Guide};
 use super::output::Output;
+use crate::selftest::{self, Clocks};
 use crate::sources::RigFile;
 
 /// The longest that a trial may take.
@@ -49,6 +51,8 @@ pub struct Runner {
     cancel: watch::Receiver<bool>,
     /// The device's state: it holds secrets, so it is no part of the campaign's folder.
     _work: TempDir,
+    /// The clocks when the bench tested itself.
+    clocks: Mutex<Option<Clocks>>,
     /// Where what is recorded is told of.
     output: Option<Output>,
     /// A folder that goes when the runner does.
@@ -158,6 +162,7 @@ impl Runner {
             asking,
             cancel,
             _work: work,
+            clocks: Mutex::new(None),
             output: None,
             _scratch: None,
         })
@@ -173,6 +178,20 @@ impl Runner {
     pub fn with(mut self, scratch: TempDir) -> Self {
         self._scratch = Some(scratch);
         self
+    }
+
+    /// Tests the bench itself, and records it. One that is not sound judges nothing.
+    pub fn self_test(&self) {
+        let testing = selftest::before(&self.bench, self.folder.root());
+        let (test, clocks) = self.runtime.block_on(testing);
+        *self.clocks.lock().unwrap_or_else(PoisonError::into_inner) = Some(clocks);
+        self.told_of_itself(test);
+    }
+
+    fn told_of_itself(&self, test: SelfTestRecord) {
+        if self.tell(&Event::SelfTested(test.clone())).is_some() {
+            self.record().selftest.push(test);
+        }
     }
 
     /// The campaign's folder.
@@ -259,6 +278,11 @@ impl Runner {
     /// Ends the device, and hands back the whole record.
     pub fn end(&self) -> Record {
         let interrupted = self.interrupted.load(Ordering::SeqCst);
+        let clocks = *self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(clocks), false) = (clocks, interrupted) {
+            let test = self.runtime.block_on(selftest::after(&self.bench, clocks));
+            self.told_of_itself(test);
+        }
         let _ = self
             .runtime
             .block_on(async { timeout(STOP, self.bench.stop()).await });
@@ -281,8 +305,14 @@ impl Runner {
         let began = std::time::Instant::now();
         self.bench.recorder().clear();
         let mark = self.bench.recorder().mark();
-        let mut judged = self.judge_safely(trial);
-        if judged.verdict == Verdict::Inconclusive && !self.interrupted.load(Ordering::SeqCst) {
+        let fault = self.record().bench_fault();
+        let sound = fault.is_none();
+        let mut judged = match fault {
+            Some(fault) => Judged::without_checks(Verdict::Inconclusive, fault),
+            None => self.judge_safely(trial),
+        };
+        let interrupted = self.interrupted.load(Ordering::SeqCst);
+        if judged.verdict == Verdict::Inconclusive && sound && !interrupted {
             // A device is not blamed for the bench: once more, on a bench that has recovered.
             self.runtime.block_on(self.recover());
             self.bench.recorder().note("bench", "once more");

@@ -4,7 +4,7 @@ use slcert_profiles::FoundationalRequirement;
 
 use super::model::{DEVICE, Section, class, line};
 use crate::escape::{defuse, shorten};
-use crate::record::{FileRecord, Record, TrialRecord, is_inside};
+use crate::record::{CheckRecord, FileRecord, Record, TrialRecord, is_inside};
 use crate::verdict::Verdict;
 
 /// The longest expectation or observation.
@@ -49,6 +49,19 @@ pub(super) struct Check {
     pub name: String,
     pub expected: String,
     pub observed: String,
+}
+
+impl Check {
+    pub fn of(check: &CheckRecord) -> Self {
+        let text = |text: &str| shorten(defuse(text).trim(), LONGEST);
+        Self {
+            class: class(check.verdict),
+            verdict: check.verdict,
+            name: line(&check.name),
+            expected: text(&check.expected),
+            observed: text(&check.observed),
+        }
+    }
 }
 
 /// A file, with a link where it lies beside the page.
@@ -125,7 +138,6 @@ pub(super) fn sections(record: &Record) -> Vec<Section> {
 
 impl Card {
     fn of(trial: &TrialRecord, record: &Record) -> Self {
-        let text = |text: &str| shorten(defuse(text).trim(), LONGEST);
         let ids: Vec<String> = trial.requirements.iter().map(ToString::to_string).collect();
         let seen = trial.requirements.iter().filter_map(|id| {
             let found = record.attested(*id, &trial.id)?;
@@ -134,13 +146,7 @@ impl Card {
         // What was not met first.
         let mut checks: Vec<_> = trial.checks.iter().collect();
         checks.sort_by_key(|check| check.verdict.is_met());
-        let checks = checks.into_iter().take(MOST_CHECKS).map(|check| Check {
-            class: class(check.verdict),
-            verdict: check.verdict,
-            name: line(&check.name),
-            expected: text(&check.expected),
-            observed: text(&check.observed),
-        });
+        let checks = checks.into_iter().take(MOST_CHECKS).map(Check::of);
         Self {
             id: line(&trial.id),
             class: class(trial.verdict),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::cards::{self, Card, FileLink};
+use super::cards::{self, Card, Check, FileLink};
 use super::findings::{Finding, findings};
 use super::levels::{FrLevels, GapLink, levels};
 use super::matrix::{MatrixGroup, interfaces, matrix};
@@ -12,6 +12,7 @@ use crate::assess::{Assessment, RequirementResult};
 use crate::escape::{one_line, shorten};
 use crate::lab::LabRecord;
 use crate::record::{Found, Record};
+use crate::selftest::SelfTestRecord;
 use crate::verdict::Verdict;
 
 /// The longest text in one line.
@@ -48,6 +49,8 @@ pub(super) struct Page {
     pub not_run: Vec<(String, String)>,
     pub reviews: Vec<Review>,
     pub lab: Option<Lab>,
+    pub selftests: Vec<SelfTest>,
+    pub firmware: Vec<String>,
 }
 
 pub(super) struct Word {
@@ -78,6 +81,14 @@ pub(super) struct Lab {
     pub facts: Vec<(&'static str, Option<String>)>,
     pub deviations: Vec<String>,
     pub equipment: Vec<Equipment>,
+}
+
+/// What the bench showed of itself.
+pub(super) struct SelfTest {
+    pub title: String,
+    pub checks: Vec<Check>,
+    /// What the device told of its firmware, and on which interface.
+    pub firmware: Option<(String, String)>,
 }
 
 pub(super) struct Equipment {
@@ -168,8 +179,26 @@ impl Page {
                 .lab
                 .as_ref()
                 .map(|lab| self::lab(lab, record.started)),
+            selftests: record.selftest.iter().map(selftest).collect(),
+            firmware: record
+                .firmware_notes()
+                .iter()
+                .map(|one| line(one))
+                .collect(),
             interfaces,
         }
+    }
+}
+
+fn selftest(test: &SelfTestRecord) -> SelfTest {
+    let at = test.started.strftime("%Y-%m-%d %H:%M:%S UTC");
+    SelfTest {
+        title: format!("{} the trials, {at}", test.when.word()),
+        checks: test.checks.iter().map(Check::of).collect(),
+        firmware: test
+            .firmware
+            .as_ref()
+            .map(|one| (line(&one.interface), line(&one.told))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a campaign came to: in a word, in a sentence and in numbers.
 
-use super::model::class;
+use super::model::{class, line};
 use crate::assess::{Assessment, Counts};
 use crate::verdict::Verdict;
 
@@ -31,7 +31,13 @@ pub(super) fn standing(assessment: &Assessment) -> Standing {
     let (total, met) = (assessment.counts.total(), assessment.counts.met());
     let claimed = assessment.claimed;
     let of = |verdict| assessment.counts.of(verdict);
-    if assessment.interrupted {
+    if let Some(fault) = &assessment.bench_fault {
+        Standing {
+            class: "inc",
+            word: "Bench fault",
+            sentence: format!("Nothing was judged: {}.", line(fault)),
+        }
+    } else if assessment.interrupted {
         Standing {
             class: "inc",
             word: "Interrupted",

@@ -26,6 +26,7 @@ impl Record {
         };
         let mut record = Self {
             trials: Vec::new(),
+            selftest: Vec::new(),
             finished: None,
             interrupted: true,
             ..record.clone()
@@ -34,6 +35,7 @@ impl Record {
             match &entry.event {
                 Event::CampaignStarted { .. } => return Err(JournalError::NoCampaign),
                 Event::TrialStarted { .. } => {}
+                Event::SelfTested(test) => record.selftest.push(test.clone()),
                 Event::TrialFinished(trial) => record.add(trial),
                 Event::Answered { attestations } => {
                     record.attestations.extend(attestations.iter().cloned());

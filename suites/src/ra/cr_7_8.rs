@@ -61,7 +61,7 @@ async fn identification(p: &mut Procedure<'_>) -> Result<(), Stop> {
 }
 
 /// Whether a text has a word or phrase that is not part of a longer one: `1.4.2` does not stand in `11.4.2` or `1.4.20`.
-fn holds(text: &str, phrase: &str) -> bool {
+pub fn holds(text: &str, phrase: &str) -> bool {
     let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric());
     text.match_indices(phrase).any(|(at, _)| {
         !inside(text[..at].chars().next_back()) && !inside(text[at + phrase.len()..].chars().next())
