@@ -129,6 +129,12 @@ The signature covers every file of the folder, and lies in tagmanifest-sha256.tx
 states the result for in-toto. A key that needs a passphrase, an agent or a token
 makes the same with `ssh-keygen -Y sign -f KEY -n slcert-bundle DIR/tagmanifest-sha256.txt`.";
 
+/// What stands at the end of `slcert redact --help`.
+const REDACT_HELP: &str = "\
+Each value that is cut has one mark in every place, and result.json lists it with a hash that only the original explains; a file that
+cannot be searched, such as a picture, is left out as soon as a value is cut. The copy is whole by itself for `slcert verify`, and can be signed.
+Exit codes: 0 the copy is made; 2 wrong usage; 6 it could not be written; 7 the original is not what it was when it was sealed.";
+
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -150,6 +156,8 @@ pub enum Command {
     Verify(Verify),
     /// Sign a campaign's folder.
     Sign(Sign),
+    /// Make a copy of a campaign's folder for others, without what they are not to see.
+    Redact(Redact),
     /// Run the suites against the simulated device, sound and with each of its flaws, and show what they see.
     Qualify(Qualify),
     /// Send the inputs of a reproducer again, and tell whether its finding comes about.
@@ -420,6 +428,39 @@ pub struct Sign {
     /// The private key: ed25519, or ECDSA over P-256 or P-384, as `ssh-keygen` makes it.
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
+}
+
+/// Makes a copy without what others are not to see.
+#[derive(Debug, Args)]
+#[command(after_help = REDACT_HELP)]
+pub struct Redact {
+    /// The campaign's folder: it stays as it is.
+    #[arg(value_name = "DIR")]
+    pub campaign: PathBuf,
+    /// The copy's folder; it must not exist, or be empty.
+    #[arg(long, short, value_name = "COPY")]
+    pub out: PathBuf,
+    /// What is cut beside keys; may be given with commas.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub what: Vec<What>,
+    /// A text that is cut wherever it stands, such as a name; may be repeated.
+    #[arg(long, value_name = "TEXT")]
+    pub text: Vec<String>,
+}
+
+/// What is cut from a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Keys that decrypt what was recorded: always cut.
+    Keys,
+    /// Network addresses: IPv4, IPv6 and MAC.
+    Addresses,
+    /// Serial numbers: the device's, and what stands behind the word.
+    Serials,
+    /// Who tested, and who reviewed.
+    People,
+    /// All files of evidence.
+    Evidence,
 }
 
 /// Qualifies the suites.

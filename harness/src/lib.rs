@@ -10,6 +10,7 @@ pub mod compare;
 pub mod explain;
 pub mod list;
 pub mod qualify;
+pub mod redact;
 pub mod replay;
 pub mod report;
 pub mod selftest;

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Command::Compare(compare) => slcert::compare::compare(&compare),
         Command::Verify(verify) => slcert::verify::verify(&verify),
         Command::Sign(sign) => slcert::verify::sign(&sign),
+        Command::Redact(redact) => slcert::redact::redact(&redact),
         Command::Qualify(qualify) => slcert::qualify::qualify(&qualify),
         Command::Replay(replay) => slcert::replay::replay_file(&replay),
         Command::Sim(sim) => slcert_sim::run(sim),

@@ -141,6 +141,9 @@ impl Said {
             Ok(record) => record,
             Err(error) => return self.bad("record", &error.to_string()),
         };
+        if let Some(cut) = &record.redaction {
+            self.good("copy", &one_line(&cut.words()));
+        }
         match journal(data, &record) {
             Ok(text) => self.good("journal", &text),
             Err(text) => self.bad("journal", &text),
@@ -178,7 +181,7 @@ impl Said {
 }
 
 /// Whether the journal holds together, and tells of the campaign that the record tells of.
-fn journal(data: &Path, record: &Record) -> Result<String, String> {
+pub(crate) fn journal(data: &Path, record: &Record) -> Result<String, String> {
     let (entries, torn) =
         Journal::read(&data.join("journal.jsonl")).map_err(|error| error.to_string())?;
     if torn.is_some() && !record.interrupted {

@@ -251,6 +251,27 @@ impl Journal {
     }
 }
 
+/// The text of a journal with these events at their times, chained anew.
+///
+/// # Errors
+/// [`JournalError::Event`].
+pub fn text(entries: &[Entry]) -> Result<String, JournalError> {
+    let mut chain = Chain::new();
+    let mut text = String::new();
+    for entry in entries {
+        let line = serde_json::to_string(&EntryRef {
+            seq: chain.seq,
+            time: entry.time,
+            prev: &chain.prev,
+            event: &entry.event,
+        })?;
+        chain = chain.after(line.as_bytes());
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
 /// An [`Entry`] that borrows its event.
 #[derive(Serialize)]
 struct EntryRef<'a> {

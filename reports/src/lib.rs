@@ -43,6 +43,7 @@ pub mod lab;
 pub mod markdown;
 pub mod notice;
 pub mod record;
+pub mod redact;
 pub mod selftest;
 pub mod sha256;
 pub mod store;

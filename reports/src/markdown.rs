@@ -69,6 +69,9 @@ fn head(text: &mut String, record: &Record, assessment: &Assessment) {
         code(&record.profile.version),
         code(&record.rig.file)
     );
+    if let Some(cut) = &record.redaction {
+        let _ = writeln!(text, "✂️ {}.\n", code(&cut.words()));
+    }
     for note in assessment
         .bench_fault
         .iter()

@@ -10,6 +10,7 @@ use slcert_profiles::{ComponentType, RequirementId, SecurityLevel, SlVector};
 use thiserror::Error;
 
 use crate::lab::LabRecord;
+use crate::redact::RedactionRecord;
 use crate::selftest::SelfTestRecord;
 use crate::verdict::Verdict;
 
@@ -41,6 +42,9 @@ pub struct Record {
     /// What the laboratory has on record; none where it gave nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lab: Option<LabRecord>,
+    /// What was cut, where this is the record of a copy for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<RedactionRecord>,
     /// The SL-C claimed, one level (0 to 4) a foundational requirement, in the standard's order.
     pub claim: [u8; 7],
     /// Every row of the catalogue that the component type has, whatever the claim.

@@ -92,6 +92,9 @@ impl Summary {
         ] {
             self.wrapped(&format!("  {what}  "), "           ", &text);
         }
+        if let Some(cut) = &record.redaction {
+            self.wrapped("  copy     ", "           ", &cut.words());
+        }
         for note in record.firmware_notes() {
             let note = shorten(&one_line(&note), TRIAL_REASON);
             self.wrapped("  firmware ", "           ", &note);

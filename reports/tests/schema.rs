@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use slcert_reports::Record;
 use slcert_reports::lab::{EquipmentRecord, LabRecord};
 use slcert_reports::record::{AttestationRecord, Found};
+use slcert_reports::redact::{CutFile, CutValue, RedactionRecord};
 use slcert_reports::selftest::{FirmwareRecord, SelfTestRecord, When};
 use slcert_reports::view::SCHEMA;
 
@@ -48,6 +49,19 @@ fn full() -> Record {
             as_stated: true,
         }),
     }];
+    record.redaction = Some(RedactionRecord {
+        original: "ab".repeat(32),
+        what: vec!["keys".to_owned()],
+        values: vec![CutValue {
+            mark: "(cut text 1)".to_owned(),
+            sha256: "cd".repeat(32),
+        }],
+        files: vec![CutFile {
+            path: "evidence/a.txt".to_owned(),
+            sha256: "ef".repeat(32),
+            left_out: true,
+        }],
+    });
     record.lab = Some(LabRecord {
         report: Some("R-1".to_owned()),
         deviations: vec!["none".to_owned()],

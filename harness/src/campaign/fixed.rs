@@ -64,6 +64,7 @@ pub(super) fn record(
             component: dut.component,
         },
         lab: None,
+        redaction: None,
         claim: profile.claim().0.map(|level| level.get()),
         selection,
         seed,

@@ -12,12 +12,15 @@ use crate::assess::{Assessment, RequirementResult};
 use crate::escape::{one_line, shorten};
 use crate::lab::LabRecord;
 use crate::record::{Found, Record};
+use crate::redact::RedactionRecord;
 use crate::selftest::SelfTestRecord;
 use crate::verdict::Verdict;
 
 /// The longest text in one line.
 const LONGEST_LINE: usize = 400;
 
+/// How many things that were cut are listed.
+const MOST_CUTS: usize = 500;
 /// How many findings are listed before the trials.
 const MOST_FINDINGS: usize = 200;
 
@@ -51,6 +54,7 @@ pub(super) struct Page {
     pub lab: Option<Lab>,
     pub selftests: Vec<SelfTest>,
     pub firmware: Vec<String>,
+    pub redaction: Option<Redaction>,
 }
 
 pub(super) struct Word {
@@ -81,6 +85,14 @@ pub(super) struct Lab {
     pub facts: Vec<(&'static str, Option<String>)>,
     pub deviations: Vec<String>,
     pub equipment: Vec<Equipment>,
+}
+
+/// What was cut from this copy.
+pub(super) struct Redaction {
+    pub words: String,
+    /// Marks and files, each with what became of it and a hash.
+    pub rows: Vec<(String, &'static str, String)>,
+    pub more: usize,
 }
 
 /// What the bench showed of itself.
@@ -185,8 +197,27 @@ impl Page {
                 .iter()
                 .map(|one| line(one))
                 .collect(),
+            redaction: record.redaction.as_ref().map(redaction),
             interfaces,
         }
+    }
+}
+
+fn redaction(cut: &RedactionRecord) -> Redaction {
+    let values = cut
+        .values
+        .iter()
+        .map(|one| (&one.mark, "value", &one.sha256));
+    let files = cut.files.iter().map(|one| {
+        let became = if one.left_out { "left out" } else { "changed" };
+        (&one.path, became, &one.sha256)
+    });
+    let all = values.chain(files);
+    let rows = all.map(|(name, became, hash)| (line(name), became, line(hash)));
+    Redaction {
+        words: line(&cut.words()),
+        rows: rows.take(MOST_CUTS).collect(),
+        more: (cut.values.len() + cut.files.len()).saturating_sub(MOST_CUTS),
     }
 }
 

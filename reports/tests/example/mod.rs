@@ -108,6 +108,7 @@ pub fn bare(claim: [u8; 7]) -> Record {
             component: ComponentType::EmbeddedDevice,
         },
         lab: None,
+        redaction: None,
         claim,
         selection: selection.collect(),
         seed: 7,
