@@ -1,10 +1,14 @@
 //! The command line: what can be asked for, and what each option means.
 
+mod wants;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use slcert_profiles::file::Period;
+
+pub use wants::Wants;
 
 /// Tests a device against IEC 62443-4-2, and reports what it demonstrates.
 ///
@@ -199,7 +203,7 @@ pub struct Run {
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with a campaign that was cut short: the trials that have no verdict yet are run, with the same profile, rig and options.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "lab", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "lab", "zone", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first"])]
     pub resume: Option<PathBuf>,
     /// The seed of the values that tests make up, such as passwords; one from the clock where left out. The record has it.
     #[arg(long)]
@@ -225,6 +229,9 @@ pub struct Run {
     /// Exit with 0 where nothing but rows that are NOT EVALUATED or under REVIEW keep the claim open.
     #[arg(long)]
     pub allow_review: bool,
+    /// What its reports have beyond the usual.
+    #[command(flatten)]
+    pub wants: Wants,
     /// How much the fuzz suites do.
     #[command(flatten)]
     pub fuzz: Fuzz,
@@ -375,6 +382,19 @@ pub struct Report {
     /// Where the reports go; the campaign's own folder where left out.
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// What they have beyond the usual, and beyond what the campaign was told.
+    #[command(flatten)]
+    pub wants: Wants,
+    /// Print `metrics.json` instead, and write nothing.
+    #[arg(long, value_enum, conflicts_with = "out")]
+    pub format: Option<ReportFormat>,
+}
+
+/// How a campaign is told of where nothing is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ReportFormat {
+    /// For programs.
+    Json,
 }
 
 /// Compares a campaign with an earlier one.

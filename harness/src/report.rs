@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use slcert_reports::bag::signature::SignError;
 use slcert_reports::bag::{self, BagError, DATA, SIGNATURE};
-use slcert_reports::{Assessment, Journal, Record, RecordError, ViewError, assess, views};
+use slcert_reports::{Assessment, Journal, Record, RecordError, ViewError, assess, metrics, views};
 use thiserror::Error;
 
-use crate::command::Report;
+use crate::command::{Report, ReportFormat};
 use crate::sources::{BENCH, NOT_VERIFIED, USAGE, Unusable};
 
 /// The reports could not be written.
@@ -34,11 +34,27 @@ pub fn report(report: &Report) -> ExitCode {
         Ok(record) => record,
         Err(unusable) => return unusable.into(),
     };
-    let written = match &report.out {
-        Some(folder) => apart(&record, folder),
-        None => in_place(&record, &report.campaign),
+    // What the campaign's record says stays: these reports alone have more.
+    let shown = Record {
+        wanted: record.wanted.and(&report.wants.wanted()),
+        ..record.clone()
+    };
+    let written = match (report.format, &report.out) {
+        (Some(ReportFormat::Json), _) => print(&shown),
+        (None, Some(folder)) => apart(&shown, folder),
+        (None, None) => in_place(&record, &shown, &report.campaign),
     };
     written.map_or_else(|code| code, |()| ExitCode::SUCCESS)
+}
+
+/// Prints the figures, for programs.
+fn print(record: &Record) -> Result<(), ExitCode> {
+    let json = metrics(record, &assess(record)).json();
+    print!(
+        "{}",
+        json.map_err(|error| bench(ViewError::from(error).into()))?
+    );
+    Ok(())
 }
 
 /// Writes the reports into a folder of their own.
@@ -51,7 +67,7 @@ fn apart(record: &Record, folder: &Path) -> Result<(), ExitCode> {
 }
 
 /// Writes the reports into the campaign's own folder, and seals it anew where they are others than before.
-fn in_place(record: &Record, campaign: &Path) -> Result<(), ExitCode> {
+fn in_place(record: &Record, shown: &Record, campaign: &Path) -> Result<(), ExitCode> {
     let data = campaign.join(DATA);
     // What was tampered with is not sealed as if it had not been.
     if bag::is_sealed(campaign)
@@ -67,7 +83,7 @@ fn in_place(record: &Record, campaign: &Path) -> Result<(), ExitCode> {
         eprintln!("       --out DIR writes the reports elsewhere, from result.json as it is now");
         return Err(ExitCode::from(NOT_VERIFIED));
     }
-    let views = views(record, &assess(record)).map_err(|error| bench(error.into()))?;
+    let views = views(shown, &assess(shown)).map_err(|error| bench(error.into()))?;
     let same = |view: &slcert_reports::View| {
         std::fs::read(data.join(view.name)).is_ok_and(|old| old == view.text.as_bytes())
     };

@@ -18,7 +18,17 @@ fn campaign() -> &'static Path {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle-campaign");
         let _ = std::fs::remove_dir_all(&out);
         let trial = "CR-1.11/lockout@gateway311";
-        let arguments = ["--headless", "--flaw", "no-lockout", "--seed", "7", trial];
+        let zone = "SL-T(cell 4) = {1 0 0 0 0 0 0}";
+        let arguments = [
+            "--headless",
+            "--flaw",
+            "no-lockout",
+            "--seed",
+            "7",
+            "--zone",
+            zone,
+            trial,
+        ];
         let (output, record) = common::campaign(&out, &arguments).unwrap();
         assert!(record.is_some(), "{}", common::said(&output));
         out
@@ -79,6 +89,44 @@ fn the_reports_are_written_again_from_the_record_alone() {
     for (name, bytes) in again {
         assert_eq!(run.get(&format!("data/{name}")), Some(&bytes), "{name}");
     }
+}
+
+#[test]
+fn a_campaign_is_compared_with_a_zone_and_told_of_in_figures() {
+    let (folder, copy) = copy();
+    let path = copy.display().to_string();
+    let before = files(&copy);
+    let read = |output: &Output| -> serde_json::Value {
+        assert!(output.status.success(), "{}", common::said(output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let figures = slcert(&["report", &path, "--format", "json"]);
+    assert_eq!(figures.stdout, before["data/metrics.json"]);
+    let figures = read(&figures);
+    assert_eq!(figures["zone"]["name"], "cell 4");
+    assert_eq!(figures["zone"]["frs"][0]["shortfall"], 1);
+    assert_eq!(figures["zone"]["is_met"], false);
+    // Another zone than the campaign's own, whose record stays as it is.
+    let all = "{4 4 4 4 4 4 4}";
+    let figures = read(&slcert(&[
+        "report", &path, "--format", "json", "--zone", all,
+    ]));
+    assert_eq!(figures["zone"]["name"], serde_json::Value::Null);
+    assert_eq!(figures["zone"]["frs"][4]["shortfall"], 4);
+    assert!(files(&copy) == before, "nothing was written");
+    let again = folder.path().join("again");
+    let to = again.display().to_string();
+    let output = slcert(&["report", &path, "--zone", all, "--out", &to]);
+    assert!(output.status.success(), "{}", common::said(&output));
+    let page = std::fs::read_to_string(again.join("report.html")).unwrap();
+    assert!(page.contains("needs a compensating countermeasure in the zone"));
+
+    let output = slcert(&["report", &path, "--zone", "{2 2 0 1 9 1 3}"]);
+    let said = common::said(&output);
+    assert!(
+        output.status.code() == Some(2) && said.contains("at character 10"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -26,9 +26,11 @@ pub mod file;
 mod level;
 pub mod profile;
 mod requirement;
+mod zone;
 
 pub use catalogue::{Catalogue, CatalogueError, Requirement, TestClass};
 pub use component::{ComponentType, NotAComponent};
 pub use level::{NoSuchLevel, SecurityLevel, SlVector};
 pub use profile::Profile;
 pub use requirement::{FoundationalRequirement, NotAnId, RequirementId};
+pub use zone::{NotAZone, Zone};

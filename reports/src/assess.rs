@@ -160,8 +160,8 @@ pub fn assess(record: &Record) -> Assessment {
     let mut frs = Vec::with_capacity(FoundationalRequirement::ALL.len());
     for fr in FoundationalRequirement::ALL {
         let rows = || requirements.iter().filter(|row| row.id.fr() == Some(fr));
-        demonstrated[fr] = demonstrated_level(rows().map(|row| (row.level, row.verdict)));
-        reviewed[fr] = demonstrated_level(rows().map(|row| (row.level, row.reviewed)));
+        demonstrated[fr] = level_of(rows().map(|row| (row.level, row.verdict.is_met())));
+        reviewed[fr] = level_of(rows().map(|row| (row.level, row.reviewed.is_met())));
         let horizon = claimed[fr].get().max(reviewed[fr].get() + 1);
         frs.push(FrResult {
             fr,
@@ -331,13 +331,13 @@ fn assess_row(
 }
 
 /// The highest level at which every row is met. A group without rows demonstrates nothing.
-fn demonstrated_level(rows: impl Iterator<Item = (SecurityLevel, Verdict)>) -> SecurityLevel {
+pub(crate) fn level_of(rows: impl Iterator<Item = (SecurityLevel, bool)>) -> SecurityLevel {
     let mut rows = rows.peekable();
     if rows.peek().is_none() {
         return SecurityLevel::NONE;
     }
     let lowest_open = rows
-        .filter(|(_, verdict)| !verdict.is_met())
+        .filter(|(_, is_met)| !is_met)
         .map(|(level, _)| level.get())
         .min();
     match lowest_open {

@@ -1,11 +1,14 @@
 //! `report.html`: one file that opens from a USB stick. It asks no network, and shows text of the record as text: the
 //! template escapes each value, and its content security policy lets nothing run but the script that we wrote.
 
+mod annex;
 mod cards;
 mod findings;
 mod levels;
 mod matrix;
+mod measures;
 mod model;
+mod practices;
 mod standing;
 
 use askama::Template;

@@ -41,6 +41,7 @@ pub mod journal;
 pub mod junit;
 pub mod lab;
 pub mod markdown;
+pub mod metrics;
 pub mod notice;
 pub mod record;
 pub mod redact;
@@ -50,16 +51,19 @@ pub mod store;
 pub mod summary;
 pub mod verdict;
 pub mod view;
+pub mod wanted;
 
 pub use assess::{Assessment, assess, exit_status};
 pub use escape::{defuse, escape, escape_bytes, excerpt, one_line};
 pub use journal::{Entry, Event, Journal, JournalError};
 pub use junit::{JunitError, JunitOptions, junit, junit_with};
+pub use metrics::metrics;
 pub use record::Record;
 pub use store::RecordError;
 pub use summary::summary;
 pub use verdict::Verdict;
 pub use view::{View, ViewError, views};
+pub use wanted::Wanted;
 
 // The example is shared with the tests outside of the crate, so it names the crate as they do.
 #[cfg(test)]

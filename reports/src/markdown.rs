@@ -3,10 +3,13 @@
 //! Text of the record is quoted where a device may have had a say in it: within a code span there are no links, no
 //! mentions and no HTML.
 
+mod measures;
+
 use std::fmt::Write;
 
 use crate::assess::{Assessment, Gap};
 use crate::escape::{one_line, shorten};
+use crate::metrics::metrics;
 use crate::record::Record;
 use crate::verdict::Verdict;
 
@@ -20,6 +23,7 @@ pub fn markdown(record: &Record, assessment: &Assessment) -> String {
     let mut text = String::new();
     head(&mut text, record, assessment);
     levels(&mut text, assessment);
+    measures::measures(&mut text, &metrics(record, assessment));
     trials(&mut text, record, assessment);
     open(&mut text, assessment);
     let _ = writeln!(

@@ -13,6 +13,7 @@ use crate::lab::LabRecord;
 use crate::redact::RedactionRecord;
 use crate::selftest::SelfTestRecord;
 use crate::verdict::Verdict;
+use crate::wanted::Wanted;
 
 /// The version of the format that this program writes and reads.
 pub const FORMAT: u32 = 2;
@@ -54,6 +55,9 @@ pub struct Record {
     /// What `slcert run` was told of profile, rig, flaws and fuzz suites: the same words run a trial again.
     #[serde(default)]
     pub options: Vec<String>,
+    /// What its reports have beyond the usual.
+    #[serde(default, skip_serializing_if = "Wanted::is_nothing")]
+    pub wanted: Wanted,
     /// The trials that were planned. One that is not among `trials` was not run, and keeps its requirements open: a
     /// campaign that was cut short or filtered demonstrates nothing by what it left out.
     #[serde(default)]

@@ -10,6 +10,7 @@ use crate::ctrf::ctrf;
 use crate::html::html;
 use crate::junit::{JunitError, junit};
 use crate::markdown::markdown;
+use crate::metrics::metrics;
 use crate::record::Record;
 use crate::store::{RecordError, replace};
 
@@ -34,6 +35,9 @@ pub enum ViewError {
     /// The page.
     #[error("report.html cannot be written: {0}")]
     Html(#[from] askama::Error),
+    /// A file for programs.
+    #[error("the figures cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
 }
 
 /// Every view of a record: the same record gives the same bytes.
@@ -47,6 +51,7 @@ pub fn views(record: &Record, assessment: &Assessment) -> Result<Vec<View>, View
         ("summary.md", markdown(record, assessment)),
         ("requirements.csv", requirements(record, assessment)),
         ("ctrf.json", ctrf(record, assessment)),
+        ("metrics.json", metrics(record, assessment).json()?),
         ("result.schema.json", SCHEMA.to_owned()),
     ];
     Ok(files.map(|(name, text)| View { name, text }).to_vec())

@@ -31,7 +31,9 @@ fn payloads() -> Vec<String> {
 
 /// The example with one text in every string of it but those that are no text: ids, verdicts, times.
 fn full_of(text: &str) -> Record {
-    let mut value = serde_json::to_value(example::record()).unwrap();
+    let mut record = example::record();
+    record.wanted.zone = Some("SL-T(name) = {4 4 4 4 4 4 4}".parse().unwrap());
+    let mut value = serde_json::to_value(record).unwrap();
     fill(&mut value, "", text);
     for (number, trial) in value["trials"]
         .as_array_mut()

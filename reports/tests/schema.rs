@@ -62,6 +62,7 @@ fn full() -> Record {
             left_out: true,
         }],
     });
+    record.wanted.zone = Some("SL-T(cell 4) = {2 2 0 1 3 1 3}".parse().unwrap());
     record.lab = Some(LabRecord {
         report: Some("R-1".to_owned()),
         deviations: vec!["none".to_owned()],

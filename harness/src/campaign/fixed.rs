@@ -69,6 +69,7 @@ pub(super) fn record(
         selection,
         seed,
         options: options(run),
+        wanted: run.wants.wanted(),
         planned: planned
             .iter()
             .map(|trial| PlannedRecord {

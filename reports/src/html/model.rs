@@ -2,15 +2,19 @@
 
 use askama::Template;
 
+use super::annex::{Point, points};
 use super::cards::{self, Card, Check, FileLink};
 use super::findings::{Finding, findings};
 use super::levels::{FrLevels, GapLink, levels};
 use super::matrix::{MatrixGroup, interfaces, matrix};
+use super::measures::Measures;
+use super::practices::{Practice, practices};
 use super::standing::{Standing, Tally, standing, tally};
 use super::{SCRIPT, policy, style};
 use crate::assess::{Assessment, RequirementResult};
 use crate::escape::{one_line, shorten};
 use crate::lab::LabRecord;
+use crate::metrics::metrics;
 use crate::record::{Found, Record};
 use crate::redact::RedactionRecord;
 use crate::selftest::SelfTestRecord;
@@ -43,6 +47,7 @@ pub(super) struct Page {
     pub vectors: (String, String, String),
     pub frs: Vec<FrLevels>,
     pub common: Vec<GapLink>,
+    pub measures: Measures,
     /// The columns of the matrix; the last may be that of trials about the whole device.
     pub interfaces: Vec<String>,
     pub matrix: Vec<MatrixGroup>,
@@ -55,6 +60,8 @@ pub(super) struct Page {
     pub selftests: Vec<SelfTest>,
     pub firmware: Vec<String>,
     pub redaction: Option<Redaction>,
+    pub practices: Vec<Practice>,
+    pub points: Vec<Point>,
 }
 
 pub(super) struct Word {
@@ -169,6 +176,7 @@ impl Page {
                 .filter(|gap| gap.claimed)
                 .map(GapLink::of)
                 .collect(),
+            measures: Measures::of(metrics(record, assessment)),
             matrix: matrix(record, assessment, &interfaces),
             left_out: assessment
                 .requirements
@@ -198,6 +206,8 @@ impl Page {
                 .map(|one| line(one))
                 .collect(),
             redaction: record.redaction.as_ref().map(redaction),
+            practices: practices(record),
+            points: points(record, assessment),
             interfaces,
         }
     }

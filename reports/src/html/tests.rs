@@ -79,6 +79,31 @@ fn what_the_laboratory_has_on_record_is_there_and_what_it_has_not_is_missing() {
 }
 
 #[test]
+fn a_zone_that_is_not_reached_wants_countermeasures() {
+    let mut record = record();
+    assert!(!page(&record).contains("id=\"zone\""));
+    record.wanted.zone = Some("SL-T(cell 4) = {0 0 0 0 0 1 1}".parse().unwrap());
+    let page = page(&record);
+    assert!(page.contains("Zone cell 4") && page.contains("1 of the seven do not reach"));
+    let needs = "needs a compensating countermeasure in the zone";
+    assert_eq!(page.matches(needs).count(), 1);
+}
+
+#[test]
+fn the_trials_stand_by_practice_and_by_point_of_the_act() {
+    let page = page(&record());
+    let (_, documents) = page.split_once("id=\"documents\"").unwrap();
+    for words in [
+        "9 trials: 1 FAIL, 1 INCONCLUSIVE, 1 REVIEW, 1 NOT EVALUATED, 4 PASS, 1 NOT APPLICABLE; 9 files.",
+        "<td class=\"nowrap\">SVV-3</td><td>Vulnerability testing</td><td>No trial was run for it.</td>",
+        "no requirement of IEC 62443-4-2 speaks for it",
+        "href=\"#CR-1.11\" title=\"FAIL\"",
+    ] {
+        assert!(documents.contains(words), "{words}");
+    }
+}
+
+#[test]
 fn nothing_is_asked_of_a_network() {
     let page = page(&record());
     for word in [
@@ -155,6 +180,9 @@ fn text_of_a_device_makes_no_element_and_no_attribute() {
 fn full_of(text: &str) -> Record {
     let mut record = record();
     record.campaign = text.to_owned();
+    let mut zone: slcert_profiles::Zone = "{4 4 4 4 4 4 4}".parse().unwrap();
+    zone.name = Some(text.to_owned());
+    record.wanted.zone = Some(zone);
     record.options = vec![text.to_owned()];
     let profile = &mut record.profile;
     for field in [
@@ -222,6 +250,6 @@ fn ten_thousand_trials_are_rendered_in_a_moment() {
     }
     let began = std::time::Instant::now();
     let page = page(&record);
-    assert_eq!(page.matches("<details").count(), 10_009);
+    assert_eq!(page.matches("<details class=\"card\"").count(), 10_009);
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }

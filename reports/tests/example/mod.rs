@@ -113,6 +113,7 @@ pub fn bare(claim: [u8; 7]) -> Record {
         selection: selection.collect(),
         seed: 7,
         options: vec!["--profile".to_owned(), "it's mine.toml".to_owned()],
+        wanted: Default::default(),
         planned: Vec::new(),
         selftest: Vec::new(),
         attestations: Vec::new(),

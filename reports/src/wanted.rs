@@ -1,0 +1,28 @@
+//! What a campaign's reports have beyond the usual. The record keeps it, so that they come out the same from it alone.
+
+use serde::{Deserialize, Serialize};
+use slcert_profiles::Zone;
+
+/// What is reported only where it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// The zone whose SL-T the device's SL-C is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
+}
+
+impl Wanted {
+    /// Whether it is the usual alone.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is wanted of either; the zone of the later one, where it names one.
+    #[must_use]
+    pub fn and(&self, later: &Self) -> Self {
+        Self {
+            zone: later.zone.clone().or_else(|| self.zone.clone()),
+        }
+    }
+}
