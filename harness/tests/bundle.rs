@@ -27,6 +27,8 @@ fn campaign() -> &'static Path {
             "7",
             "--zone",
             zone,
+            "--junit",
+            "rich,strict",
             trial,
         ];
         let (output, record) = common::campaign(&out, &arguments).unwrap();
@@ -85,7 +87,9 @@ fn the_reports_are_written_again_from_the_record_alone() {
     let output = slcert(&["report", &lone, "--out", &again.display().to_string()]);
     assert!(output.status.success(), "{}", common::said(&output));
     let again = files(&again);
-    assert!(again.contains_key("junit.xml"));
+    for name in ["junit.xml", "junit-rich.xml", "junit-strict.xml"] {
+        assert!(again.contains_key(name), "{name}");
+    }
     for (name, bytes) in again {
         assert_eq!(run.get(&format!("data/{name}")), Some(&bytes), "{name}");
     }

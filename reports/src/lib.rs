@@ -56,7 +56,7 @@ pub mod wanted;
 pub use assess::{Assessment, assess, exit_status};
 pub use escape::{defuse, escape, escape_bytes, excerpt, one_line};
 pub use journal::{Entry, Event, Journal, JournalError};
-pub use junit::{JunitError, JunitOptions, junit, junit_with};
+pub use junit::{Flavour, JunitError, JunitOptions, junit, junit_with};
 pub use metrics::metrics;
 pub use record::Record;
 pub use store::RecordError;

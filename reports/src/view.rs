@@ -8,7 +8,7 @@ use crate::assess::Assessment;
 use crate::csv::requirements;
 use crate::ctrf::ctrf;
 use crate::html::html;
-use crate::junit::{JunitError, junit};
+use crate::junit::{JunitError, JunitOptions, junit, junit_with};
 use crate::markdown::markdown;
 use crate::metrics::metrics;
 use crate::record::Record;
@@ -45,7 +45,7 @@ pub enum ViewError {
 /// # Errors
 /// [`ViewError`].
 pub fn views(record: &Record, assessment: &Assessment) -> Result<Vec<View>, ViewError> {
-    let files = [
+    let mut files = vec![
         ("report.html", html(record, assessment)?),
         ("junit.xml", junit(record, assessment)?),
         ("summary.md", markdown(record, assessment)),
@@ -54,7 +54,15 @@ pub fn views(record: &Record, assessment: &Assessment) -> Result<Vec<View>, View
         ("metrics.json", metrics(record, assessment).json()?),
         ("result.schema.json", SCHEMA.to_owned()),
     ];
-    Ok(files.map(|(name, text)| View { name, text }).to_vec())
+    for &flavour in &record.wanted.junit {
+        let options = JunitOptions {
+            flavour: Some(flavour),
+            ..JunitOptions::default()
+        };
+        files.push((flavour.file(), junit_with(record, assessment, &options)?));
+    }
+    let views = files.into_iter().map(|(name, text)| View { name, text });
+    Ok(views.collect())
 }
 
 impl View {

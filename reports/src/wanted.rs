@@ -1,7 +1,11 @@
 //! What a campaign's reports have beyond the usual. The record keeps it, so that they come out the same from it alone.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use slcert_profiles::Zone;
+
+use crate::junit::Flavour;
 
 /// What is reported only where it is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +14,9 @@ pub struct Wanted {
     /// The zone whose SL-T the device's SL-C is compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
+    /// JUnit files beside `junit.xml`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub junit: BTreeSet<Flavour>,
 }
 
 impl Wanted {
@@ -23,6 +30,7 @@ impl Wanted {
     pub fn and(&self, later: &Self) -> Self {
         Self {
             zone: later.zone.clone().or_else(|| self.zone.clone()),
+            junit: self.junit.union(&later.junit).copied().collect(),
         }
     }
 }

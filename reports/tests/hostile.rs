@@ -9,7 +9,7 @@ mod example;
 use serde_json::Value;
 use slcert_reports::compare::{compare, page, text};
 use slcert_reports::github::annotations;
-use slcert_reports::{Record, assess, bag, escape, escape_bytes, summary, views};
+use slcert_reports::{Flavour, Record, assess, bag, escape, escape_bytes, summary, views};
 
 /// What a device would try.
 fn payloads() -> Vec<String> {
@@ -43,7 +43,9 @@ fn full_of(text: &str) -> Record {
     {
         trial["id"] = format!("{number} {text}").into();
     }
-    serde_json::from_value(value).unwrap()
+    let mut record: Record = serde_json::from_value(value).unwrap();
+    record.wanted.junit = [Flavour::Rich, Flavour::Strict].into();
+    record
 }
 
 fn fill(value: &mut Value, name: &str, text: &str) {

@@ -6,12 +6,12 @@
 mod example;
 
 use serde_json::{Value, json};
-use slcert_reports::Record;
 use slcert_reports::lab::{EquipmentRecord, LabRecord};
 use slcert_reports::record::{AttestationRecord, Found};
 use slcert_reports::redact::{CutFile, CutValue, RedactionRecord};
 use slcert_reports::selftest::{FirmwareRecord, SelfTestRecord, When};
 use slcert_reports::view::SCHEMA;
+use slcert_reports::{Flavour, Record};
 
 fn validator() -> jsonschema::Validator {
     let schema = serde_json::from_str(SCHEMA).unwrap();
@@ -63,6 +63,7 @@ fn full() -> Record {
         }],
     });
     record.wanted.zone = Some("SL-T(cell 4) = {2 2 0 1 3 1 3}".parse().unwrap());
+    record.wanted.junit = [Flavour::Rich, Flavour::Strict].into();
     record.lab = Some(LabRecord {
         report: Some("R-1".to_owned()),
         deviations: vec!["none".to_owned()],

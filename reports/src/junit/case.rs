@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use slcert_profiles::{FoundationalRequirement, RequirementId};
 
-use super::{JunitOptions, text};
+use super::{JunitOptions, properties, text};
 use crate::assess::Assessment;
 use crate::escape::{one_line, shorten};
 use crate::record::{AttestationRecord, PlannedRecord, Record, TrialRecord};
@@ -52,6 +52,8 @@ pub(crate) struct Case {
     pub text: String,
     /// What CI servers keep with the case.
     pub output: String,
+    /// What the rich flavour says of it.
+    pub properties: Vec<(&'static str, String)>,
 }
 
 impl Group {
@@ -129,6 +131,7 @@ fn suite(
             duration_ms: 0,
             text: reason.clone(),
             output: text::output_of_row(row.id, &row.title),
+            properties: properties::of_row(row.id, &row.title),
             reason,
         };
         (Some(row.id), case)
@@ -179,6 +182,7 @@ fn of_trial(
             .map_or(LONGEST_TIME, |ms| ms.min(LONGEST_TIME)),
         text: text::body(trial, &reason),
         output: text::output_of_trial(trial, &reviews, record.seed, options),
+        properties: properties::of_trial(trial, &reviews, record.seed, options),
         reason,
     };
     (owner, case)
@@ -213,6 +217,7 @@ fn of_planned(planned: &PlannedRecord, record: &Record) -> (Option<RequirementId
         reason: reason.to_owned(),
         text: reason.to_owned(),
         output: text::output_of_planned(planned),
+        properties: properties::of_planned(planned),
     };
     (owner, case)
 }

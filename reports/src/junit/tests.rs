@@ -1,5 +1,6 @@
 //! What the file says, as two parsers of others read it.
 
+mod flavours;
 mod forgery;
 
 use std::collections::BTreeSet;
@@ -195,6 +196,7 @@ fn output_is_short_and_ends_with_the_attachments_that_fit() {
     record.trials.push(trial);
     let options = JunitOptions {
         attachment_root: Some("campaigns/one/".to_owned()),
+        ..JunitOptions::default()
     };
     let xml = junit_with(&record, &assess(&record), &options).unwrap();
     let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();

@@ -2,7 +2,7 @@
 
 use slcert_profiles::RequirementId;
 
-use super::JunitOptions;
+use super::{Flavour, JunitOptions};
 use crate::assess::Assessment;
 use crate::escape::{defuse, one_line, shorten};
 use crate::record::{self, AttestationRecord, Found, PlannedRecord, Record, TrialRecord};
@@ -18,6 +18,8 @@ const LONGEST_VALUE: usize = 120;
 const MOST_CHECKS: usize = 20;
 /// The longest expectation or observation of a check.
 const LONGEST_CHECK: usize = 800;
+/// The longest path that is attached: no system knows longer ones.
+const LONGEST_PATH: usize = 4096;
 /// The longest value of a property of a suite.
 const LONGEST_FACT: usize = 300;
 
@@ -63,6 +65,9 @@ pub(super) fn output_of_trial(
     options: &JunitOptions,
 ) -> String {
     let mut output = Output::new(trial.verdict);
+    if options.flavour == Some(Flavour::Rich) {
+        output.left = usize::MAX;
+    }
     output.requirements(&trial.requirements);
     output.property("trial", &trial.id);
     if let Some(interface) = &trial.interface {
@@ -141,6 +146,22 @@ pub(super) fn facts(record: &Record, assessment: &Assessment) -> Vec<(&'static s
     facts
 }
 
+/// The path of a file as a CI server finds it; none of one that could end its line early, or lead out of the campaign's
+/// folder.
+pub(super) fn attached(path: &str, root: Option<&str>) -> Option<String> {
+    let is_plain = path.len() <= LONGEST_PATH
+        && record::is_inside(path)
+        && !path.contains(['[', ']', '|'])
+        && defuse(path) == path;
+    let root = root
+        .map(|root| root.trim_end_matches('/'))
+        .filter(|root| !root.is_empty());
+    is_plain.then(|| match root {
+        Some(root) => format!("{root}/{path}"),
+        None => path.to_owned(),
+    })
+}
+
 /// The output of a case, which does not grow over [`LONGEST_OUTPUT`].
 struct Output {
     text: String,
@@ -189,20 +210,12 @@ impl Output {
     fn attachments(&mut self, paths: &[String], root: Option<&str>) {
         /// Room for the line that tells of those that did not fit.
         const REST: usize = 60;
-        let root = root
-            .map(|root| root.trim_end_matches('/'))
-            .filter(|root| !root.is_empty());
-        // A path that could end its line early, or lead out of the campaign's folder, is not for a CI server.
-        let plain = |path: &str| {
-            record::is_inside(path) && !path.contains(['[', ']', '|']) && defuse(path) == path
-        };
         let mut left_out = 0;
         let mut lines = Vec::new();
         for path in paths {
-            match root {
-                _ if !plain(path) => left_out += 1,
-                Some(root) => lines.push(format!("[[ATTACHMENT|{root}/{path}]]")),
-                None => lines.push(format!("[[ATTACHMENT|{path}]]")),
+            match attached(path, root) {
+                None => left_out += 1,
+                Some(path) => lines.push(format!("[[ATTACHMENT|{path}]]")),
             }
         }
         let mut fitting = 0;

@@ -5,15 +5,18 @@
 //!   as `testing/example_scripts/junit-10.xsd`.
 //! - `SLCERT_CTRF_SCHEMA`: the path of CTRF's own schema. The npm package `ctrf` 0.3.0 has it as `src/ctrf-schema-0.0.json`.
 //! - `chromium`, Debian's, and `pdftotext` of poppler-utils.
-//! - `SLCERT_PYTHON`: a Python that has the packages `junitparser`, `bagit`, `securesystemslib[crypto]` and `in-toto-attestation`.
+//! - `SLCERT_ALLURE`: a folder with the npm package `@allurereport/reader` in its `node_modules`.
+//! - `SLCERT_PYTHON`: a Python that has the packages `junitparser`, `junit2html`, `bagit`, `securesystemslib[crypto]` and `in-toto-attestation`.
 
 mod bag;
 #[allow(dead_code)]
 #[path = "../example/mod.rs"]
 mod example;
+mod flavours;
 mod html;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -71,6 +74,12 @@ fn main() -> ExitCode {
             "chromium_prints_every_card_with_numbered_pages",
             html::prints,
         ),
+        Trial::ignorable_test(
+            "xmllint_finds_the_strict_report_valid_against_both_schemas",
+            flavours::strict,
+        ),
+        Trial::ignorable_test("junit2html_shows_every_case", flavours::junit2html),
+        Trial::ignorable_test("allure_imports_every_case", flavours::allure),
         Trial::ignorable_test("junitparser_reads_every_case_of_the_example", || {
             read(&example::record())
         }),
@@ -112,20 +121,34 @@ fn leave_out(why: &str) -> Result<Completion, Failed> {
 }
 
 fn xmllint(file: &tempfile::NamedTempFile) -> Result<Result<Output, Completion>, Failed> {
-    let Some(xsd) = std::env::var_os("SLCERT_JUNIT_XSD") else {
-        let why = "SLCERT_JUNIT_XSD does not name junit-10.xsd (it is in the source package of pytest 9.2.0)";
-        return leave_out(why).map(Err);
+    xmllint_with(None, file.path())
+}
+
+/// Checks a file by a schema; by Jenkins' where none is named.
+fn xmllint_with(schema: Option<&Path>, file: &Path) -> Result<Result<Output, Completion>, Failed> {
+    let schema = match schema {
+        Some(schema) => schema.into(),
+        None => match std::env::var_os("SLCERT_JUNIT_XSD") {
+            Some(schema) => {
+                let text = std::fs::read(&schema);
+                let found = sha256(&text.map_err(|error| format!("SLCERT_JUNIT_XSD: {error}"))?);
+                if found != XSD_SHA256 {
+                    let why = format!("SLCERT_JUNIT_XSD is another schema: its SHA-256 is {found}");
+                    return Err(why.into());
+                }
+                schema
+            }
+            None => {
+                let why = "SLCERT_JUNIT_XSD does not name junit-10.xsd (it is in the source package of pytest 9.2.0)";
+                return leave_out(why).map(Err);
+            }
+        },
     };
-    let schema = std::fs::read(&xsd).map_err(|error| format!("SLCERT_JUNIT_XSD: {error}"))?;
-    let found = sha256(&schema);
-    if found != XSD_SHA256 {
-        return Err(format!("SLCERT_JUNIT_XSD is another schema: its SHA-256 is {found}").into());
-    }
     let mut command = Command::new("xmllint");
     command
         .args(["--nonet", "--noout", "--schema"])
-        .arg(&xsd)
-        .arg(file.path());
+        .arg(&schema)
+        .arg(file);
     match command.output() {
         Ok(output) => Ok(Ok(output)),
         Err(error) => {
