@@ -203,7 +203,7 @@ pub struct Run {
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with a campaign that was cut short: the trials that have no verdict yet are run, with the same profile, rig and options.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "lab", "zone", "junit", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "lab", "zone", "junit", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first", "evidence_size"])]
     pub resume: Option<PathBuf>,
     /// The seed of the values that tests make up, such as passwords; one from the clock where left out. The record has it.
     #[arg(long)]
@@ -235,6 +235,9 @@ pub struct Run {
     /// How much the fuzz suites do.
     #[command(flatten)]
     pub fuzz: Fuzz,
+    /// What is kept of lines.
+    #[command(flatten)]
+    pub evidence: Evidence,
     /// Give the simulated device a defect (see `slcert sim --list-flaws`).
     #[arg(long, value_name = "NAME", conflicts_with = "rig")]
     pub flaw: Vec<String>,
@@ -302,6 +305,40 @@ fn period(text: &str) -> Result<Duration, String> {
     period
         .map(|period| period.0)
         .ok_or_else(|| "write a number and a unit: `500ms`, `8s`, `5m` or `2h`".to_owned())
+}
+
+/// What is kept of lines.
+#[derive(Clone, Debug, Args)]
+pub struct Evidence {
+    /// The most that each trial's transcript, and its packets, may take: `512KiB`, `16MiB`, `1GiB`. Of a longer one the beginning
+    /// and the end are kept, and it says how much is left out.
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size)]
+    pub evidence_size: usize,
+    /// Also write the packets of each trial with the keys of its TLS sessions into this folder, so that tshark and Wireshark decrypt
+    /// them. Whoever has such a file can read every password that TLS carried: the folder is not the campaign's, is nobody's but this
+    /// user's, and is in no manifest. The campaign's own packets have no keys, and passwords that went in clear are overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub keep_keys: Option<PathBuf>,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self {
+            evidence_size: 16 << 20,
+            keep_keys: None,
+        }
+    }
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("", 0)];
+    let read = units.into_iter().find_map(|(unit, shift)| {
+        let number: usize = text.strip_suffix(unit)?.trim().parse().ok()?;
+        number.checked_mul(1 << shift)
+    });
+    read.ok_or_else(|| {
+        "write a number of bytes, or one with a unit: `512KiB`, `16MiB` or `1GiB`".to_owned()
+    })
 }
 
 /// Lists trials or profiles.

@@ -4,6 +4,7 @@
 
 mod attempt;
 pub mod bench;
+mod capture;
 pub mod console;
 mod inbox;
 pub mod line;

@@ -5,7 +5,7 @@ use slcert_reports::Record;
 use slcert_reports::record::{DutRecord, PlannedRecord, ProfileRecord, RigRecord, SelectionRecord};
 use slcert_suites::{Trial, fresh};
 
-use crate::command::{Fuzz, Run};
+use crate::command::{Evidence, Fuzz, Run};
 use crate::sources::RigFile;
 
 /// What is fixed before the run.
@@ -105,6 +105,10 @@ fn options(run: &Run) -> Vec<String> {
     }
     if run.fuzz.fuzz_first {
         options.push("--fuzz-first".to_owned());
+    }
+    let size = run.evidence.evidence_size;
+    if size != Evidence::default().evidence_size {
+        options.extend(["--evidence-size".to_owned(), size.to_string()]);
     }
     options
 }

@@ -1,5 +1,6 @@
 //! `slcert run`: one campaign, from the files to the reports.
 
+mod evidence;
 mod fixed;
 mod folder;
 mod github;
@@ -23,7 +24,7 @@ use slcert_suites::Trial;
 use slcert_suites::case::Kind;
 use slcert_suites::fuzz::Budget;
 
-use crate::command::{Run, RunFormat};
+use crate::command::{Evidence, Run, RunFormat};
 use crate::list::{self, trials};
 use crate::report::{self, Unwritten};
 use crate::sources::{self, BENCH, RigFile, USAGE};
@@ -54,6 +55,7 @@ struct Begun {
     /// The trials that are to be run.
     planned: Vec<Trial>,
     budget: Budget,
+    evidence: Evidence,
     key: Option<Key>,
 }
 
@@ -122,6 +124,7 @@ fn begin(run: &Run) -> Result<Option<Begun>, ExitCode> {
         record,
         planned,
         budget: budget(run),
+        evidence: run.evidence.clone(),
         key,
     }))
 }
@@ -148,8 +151,15 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
         record,
         planned,
         budget,
+        evidence,
         key,
     } = begun;
+    if let Some(keys) = &evidence.keep_keys
+        && let Err(error) = evidence::private(keys, &folder)
+    {
+        folder.discard();
+        return usage(error);
+    }
     let output = Output::new(run.format);
     let quiet = Quiet::begin(output);
     header(&record, &rig, planned.len(), output);
@@ -158,7 +168,8 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
     if guided {
         announce(&planned, &run.libtest);
     }
-    let runner = match Runner::start(rig, folder.clone(), record, budget, None) {
+    let runner = Runner::start(rig, folder.clone(), record, budget, evidence, None);
+    let runner = match runner {
         Ok(runner) => Arc::new(runner.telling(output)),
         Err(error) => {
             folder.discard();

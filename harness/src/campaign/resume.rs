@@ -10,7 +10,7 @@ use slcert_suites::fresh;
 use super::folder::Folder;
 use super::output::Output;
 use super::{Asked, Begun, budget, key, usage};
-use crate::command::{CommandLine, Run};
+use crate::command::{CommandLine, Evidence, Run};
 use crate::sources::NOT_VERIFIED;
 
 /// A campaign that goes on, with the trials that it has not come to; none where there are none.
@@ -57,6 +57,10 @@ pub(super) fn go_on(run: &Run, campaign: &Path) -> Result<Option<Begun>, ExitCod
         record,
         planned,
         budget: budget(&asked),
+        evidence: Evidence {
+            keep_keys: run.evidence.keep_keys.clone(),
+            ..asked.evidence
+        },
         key,
     }))
 }

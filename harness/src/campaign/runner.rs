@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Completion, Failed};
 use slcert_profiles::RequirementId;
-use slcert_reports::record::{CheckRecord, FileRecord, TrialRecord};
+use slcert_reports::record::{CheckRecord, TrialRecord};
 use slcert_reports::selftest::SelfTestRecord;
-use slcert_reports::sha256;
 use slcert_reports::{Event, Journal, JournalError, Record, Verdict, escape, excerpt};
 use slcert_rigs::bench::{Bench, BenchError, Monitor};
 use slcert_suites::case::Kind;
@@ -21,9 +20,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::evidence;
 use super::folder::Folder;
 use super::guide::{self, Answer, Guide};
 use super::output::Output;
+use crate::command::Evidence;
 use crate::selftest::{self, Clocks};
 use crate::sources::RigFile;
 
@@ -45,6 +46,8 @@ pub struct Runner {
     /// A moment after which every essential function was seen to be right, with all before it reported; none while one is not.
     right_at: Mutex<Option<Instant>>,
     fuzz: Budget,
+    /// How evidence is kept.
+    evidence: Evidence,
     interrupted: Arc<AtomicBool>,
     /// The trials are over, and a person is asked.
     asking: Arc<AtomicBool>,
@@ -114,6 +117,7 @@ impl Runner {
         folder: Folder,
         record: Record,
         fuzz: Budget,
+        evidence: Evidence,
         program: Option<&Path>,
     ) -> Result<Self, RunnerError> {
         // Every value of a campaign comes from one seed.
@@ -130,6 +134,9 @@ impl Runner {
         let program =
             program.map_or_else(std::env::current_exe, |program| Ok(program.to_owned()))?;
         let bench = runtime.block_on(bench(rig.rig, work.path(), &rig.folder, &program))?;
+        if evidence.keep_keys.is_some() {
+            bench.recorder().keep_keys();
+        }
         let (monitor, healthy) = {
             let _inside = runtime.enter();
             let monitor = Monitor::start(&bench);
@@ -158,6 +165,7 @@ impl Runner {
             record: Mutex::new(record),
             right_at: Mutex::new(Some(Instant::now())),
             fuzz,
+            evidence,
             interrupted,
             asking,
             cancel,
@@ -304,7 +312,6 @@ impl Runner {
         let started = jiff::Timestamp::now();
         let began = std::time::Instant::now();
         self.bench.recorder().clear();
-        let mark = self.bench.recorder().mark();
         let fault = self.record().bench_fault();
         let sound = fault.is_none();
         let mut judged = match fault {
@@ -324,7 +331,9 @@ impl Runner {
         {
             requirements.push(essential);
         }
-        let evidence = self.keep_evidence(&id, mark, &judged.kept);
+        let stem = self.free_stem(&id);
+        let recording = self.bench.recorder().recording();
+        let evidence = evidence::keep(&self.folder, &stem, &recording, judged.kept, &self.evidence);
         let record = TrialRecord {
             id,
             case: trial.case.id.to_owned(),
@@ -498,34 +507,6 @@ impl Runner {
         let mut attempts = (2..100).map(|attempt| format!("{plain}.{attempt}"));
         let free = |stem: &String| !self.folder.path(&format!("evidence/{stem}.txt")).exists();
         attempts.find(free).unwrap_or(plain)
-    }
-
-    /// Writes the recording of a trial, and what its procedure kept; the files' names within the folder.
-    fn keep_evidence(
-        &self,
-        id: &str,
-        mark: slcert_rigs::line::Mark,
-        kept: &[(String, String)],
-    ) -> Vec<FileRecord> {
-        let stem = self.free_stem(id);
-        let transcript = self.bench.transcript(mark);
-        let recording =
-            (!transcript.is_empty()).then(|| (format!("evidence/{stem}.txt"), transcript.as_str()));
-        let kept = kept
-            .iter()
-            .map(|(name, text)| (format!("evidence/{stem}.{name}"), text.as_str()));
-        let written = recording.into_iter().chain(kept).filter(|(name, text)| {
-            let written = std::fs::write(self.folder.path(name), text);
-            if let Err(error) = &written {
-                eprintln!("error: {name}: {error}");
-            }
-            written.is_ok()
-        });
-        let files = written.map(|(path, text)| FileRecord {
-            sha256: sha256::of_bytes(text.as_bytes()),
-            path,
-        });
-        files.collect()
     }
 }
 

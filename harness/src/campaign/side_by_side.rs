@@ -85,7 +85,8 @@ fn benches(
         let folder = Folder::create(Some(&scratch.path().join("campaign")), &run.on.profile)
             .map_err(|error| error.to_string())?;
         let record = fixed::record(run, profile, &rig, planned, folder.name());
-        let runner = Runner::start(rig, folder, record, BRIEFLY, Some(program))
+        let evidence = run.evidence.clone();
+        let runner = Runner::start(rig, folder, record, BRIEFLY, evidence, Some(program))
             .map_err(|error| error.to_string())?;
         benches.push(Arc::new(runner.with(scratch)));
     }

@@ -22,7 +22,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::attempt::Answer;
-use crate::line::{Line, LineError, Mark, Recorded, Recorder, Stream, open_serial, open_tcp};
+use crate::line::{
+    Carrier, Keep, Line, LineError, Recorded, Recorder, Stream, open_serial, open_tcp,
+};
 use crate::rig::{Interface, InterfaceKind, Name, Rig, Template, Values};
 use crate::secret::Secret;
 use crate::sntp::TimeServer;
@@ -157,11 +159,6 @@ impl Bench {
     /// Text without any known secret.
     pub fn conceal(&self, text: &str) -> String {
         self.recorder.masked(text)
-    }
-
-    /// The recording since a moment, for the evidence.
-    pub fn transcript(&self, mark: Mark) -> String {
-        self.recorder.transcript(mark)
     }
 
     /// The placeholders that have a value now.
@@ -415,8 +412,19 @@ impl Bench {
     /// The line cannot be opened.
     pub async fn open_line(&self, interface: &str, label: &str) -> Result<Line, BenchError> {
         let line = self.open_bare(interface, Leave::InOrder).await?;
+        let carrier = self.interface(interface)?.carrier();
+        Ok(self.recorded(line, label, carrier, Keep::All))
+    }
+
+    fn recorded(
+        &self,
+        line: impl Stream + 'static,
+        label: &str,
+        carrier: Option<Carrier>,
+        keep: Keep,
+    ) -> Line {
         let label = format!("{}{label}", self.label);
-        Ok(Box::new(Recorded::new(line, &self.recorder, &label)))
+        Box::new(Recorded::new(line, &self.recorder, &label, carrier, keep))
     }
 
     /// Opens the line of an interface; nothing keeps its bytes.
@@ -443,16 +451,21 @@ impl Bench {
         Ok(Box::new(stream))
     }
 
-    /// Opens an interface's line for a fuzz suite, with TLS where it has it. Its bytes are not kept: the suite keeps its own
-    /// inputs. Dropping a TCP connection resets it, so that thousands a second leave no ports behind that wait.
+    /// Opens an interface's line for a fuzz suite, with TLS where it has it. Of its bytes the last are kept when something
+    /// comes of them ([`Recorder::keep_window`]): the suite keeps its own inputs. Dropping a TCP connection resets it, so that
+    /// thousands a second leave no ports behind that wait.
     ///
     /// # Errors
     /// The line cannot be opened, or the device refuses the handshake.
-    pub async fn open_unkept(&self, interface: &str, who: &Who<'_>) -> Result<Line, BenchError> {
+    pub async fn open_fuzzed(&self, interface: &str, who: &Who<'_>) -> Result<Line, BenchError> {
         let line = self.open_bare(interface, Leave::Torn).await?;
-        if self.interface(interface)?.tls.is_none() {
-            return Ok(line);
+        let described = self.interface(interface)?;
+        let carrier = described.carrier();
+        if described.tls.is_none() {
+            return Ok(self.recorded(line, interface, carrier, Keep::Window));
         }
+        let wire = format!("{interface}.wire");
+        let line = self.recorded(line, &wire, carrier, Keep::Window);
         let identity = match who {
             Who::Account(account)
                 if self
@@ -468,7 +481,7 @@ impl Bench {
         };
         let settings = self.tls_settings(interface, identity)?;
         let (tls, _) = self.open_tls_over(interface, line, &settings).await?;
-        Ok(Box::new(tls))
+        Ok(self.recorded(tls, interface, None, Keep::Window))
     }
 
     /// How TLS is opened on an interface. The device's certificate is not verified: that is a case of its own, and a
@@ -492,6 +505,7 @@ impl Bench {
                 .unwrap_or_else(|| host.to_owned()),
             roots: None,
             identity,
+            keys: self.recorder.keys(),
         })
     }
 
@@ -528,7 +542,8 @@ impl Bench {
         let label = format!("{}{interface}", self.label);
         self.recorder
             .note(&label, &format!("{} {}", facts.version, facts.suite));
-        Ok(Box::new(Recorded::new(tls, &self.recorder, &label)))
+        // What is under TLS is on the wire.
+        Ok(self.recorded(tls, interface, None, Keep::All))
     }
 
     /// Comes to an interface.

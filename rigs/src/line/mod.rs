@@ -1,16 +1,24 @@
 //! Lines: serial ports, TCP and what is recorded of them.
 
+mod channel;
 mod error;
+mod keys;
+mod mask;
 mod recorded;
 mod recorder;
+mod recording;
 mod serial;
 mod tcp;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use channel::{Carrier, Channel, Direction, Ending, Event};
 pub use error::{LineError, is_link_down};
+pub use keys::Keys;
 pub use recorded::Recorded;
-pub use recorder::{Direction, Event, MAX_KEPT, Mark, Recorder, find};
+pub use recorder::{Keep, MAX_KEPT, Mark, Recorder, find};
+pub use recording::Recording;
+pub(crate) use recording::middle;
 pub use serial::{SerialSettings, open_serial};
 pub use tcp::open_tcp;
 

@@ -7,24 +7,44 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::recorder::{Direction, Recorder};
+use super::channel::{Carrier, Channel, Direction, Ending};
+use super::recorder::{Keep, Recorder};
 
 /// A stream that keeps its bytes in a recorder, under a name.
 #[derive(Debug)]
 pub struct Recorded<S> {
     stream: S,
     recorder: Recorder,
-    name: Arc<str>,
+    channel: Arc<Channel>,
+    keep: Keep,
 }
 
 impl<S> Recorded<S> {
-    /// Wraps a stream.
-    pub fn new(stream: S, recorder: &Recorder, name: &str) -> Self {
+    /// Wraps a stream that was opened just now.
+    pub fn new(
+        stream: S,
+        recorder: &Recorder,
+        line: &str,
+        carrier: Option<Carrier>,
+        keep: Keep,
+    ) -> Self {
         Self {
             stream,
             recorder: recorder.clone(),
-            name: Arc::from(name),
+            channel: recorder.open(line, carrier, keep),
+            keep,
         }
+    }
+}
+
+impl<S> Drop for Recorded<S> {
+    fn drop(&mut self) {
+        let ending = match self.keep {
+            Keep::All => Ending::Orderly,
+            // A fuzz suite resets its connections.
+            Keep::Window => Ending::Torn,
+        };
+        self.channel.end(Direction::Sent, ending);
     }
 }
 
@@ -37,8 +57,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Recorded<S> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         let new = &buffer.filled()[before..];
-        if !new.is_empty() {
-            self.recorder.keep(&self.name, Direction::Received, new);
+        match &polled {
+            Poll::Ready(Ok(())) if !new.is_empty() => {
+                self.recorder
+                    .keep(&self.channel, Direction::Received, new, self.keep);
+            }
+            Poll::Ready(Ok(())) if buffer.remaining() > 0 => {
+                self.channel.end(Direction::Received, Ending::Orderly);
+            }
+            Poll::Ready(Err(_)) => self.channel.end(Direction::Received, Ending::Torn),
+            _ => {}
         }
         polled
     }
@@ -53,7 +81,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Recorded<S> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(written)) = polled {
             self.recorder
-                .keep(&self.name, Direction::Sent, &bytes[..written]);
+                .keep(&self.channel, Direction::Sent, &bytes[..written], self.keep);
         }
         polled
     }
@@ -63,6 +91,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Recorded<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.channel.end(Direction::Sent, Ending::Orderly);
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -1,39 +1,23 @@
 //! The recorder: every byte that went over a line, both ways, with its time.
 
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Instant, SystemTime};
 
 use memchr::memmem;
 
+use super::channel::{Carrier, Channel, Direction, Event};
+use super::keys::Keys;
+use super::recording::Recording;
 use crate::secret::{MASK, Secret};
 
 /// The most bytes that a recorder keeps. What comes later is counted, not kept.
 pub const MAX_KEPT: usize = 64 << 20;
-
-/// Which way bytes went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the bench to the device.
-    Sent,
-    /// From the device to the bench.
-    Received,
-    /// No bytes of the line: the bench's own remark.
-    Note,
-}
-
-/// Bytes on a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// When, since the recorder began; of a clock that only goes forward.
-    pub at: Duration,
-    /// The line: the interface's name, and `.wire` behind it for what is under TLS.
-    pub line: Arc<str>,
-    /// Which way.
-    pub direction: Direction,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-}
+/// The most connections that are kept where nothing went over them.
+const MAX_CHANNELS: usize = 16 << 10;
+/// What is kept of lines for whose bytes only the last moment counts: so many bytes and events, both ways together.
+const WINDOW_BYTES: usize = 64 << 10;
+const WINDOW_EVENTS: usize = 1024;
 
 /// Keeps what goes over lines. Clones keep into the same place.
 #[derive(Clone, Debug)]
@@ -44,15 +28,34 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Inner {
     began: Instant,
+    began_at: SystemTime,
     events: Vec<Event>,
     kept: usize,
     left_out: usize,
+    /// The connections that are open, or were since the recording began.
+    channels: Vec<Arc<Channel>>,
+    /// The number of the next connection.
+    next: u64,
+    /// What went lately over the lines of which only a window is kept.
+    window: VecDeque<Event>,
+    window_bytes: usize,
     secrets: Vec<Secret>,
+    /// The keys of TLS sessions, where they are asked for.
+    keys: Option<Keys>,
 }
 
 /// A place in a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(usize);
+
+/// How much of a line is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it.
+    All,
+    /// The last moment before each [`Recorder::keep_window`].
+    Window,
+}
 
 impl Default for Recorder {
     fn default() -> Self {
@@ -66,10 +69,16 @@ impl Recorder {
         Self {
             inner: Arc::new(Mutex::new(Inner {
                 began: Instant::now(),
+                began_at: SystemTime::now(),
                 events: Vec::new(),
                 kept: 0,
                 left_out: 0,
+                channels: Vec::new(),
+                next: 1,
+                window: VecDeque::new(),
+                window_bytes: 0,
                 secrets: Vec::new(),
+                keys: None,
             })),
         }
     }
@@ -79,26 +88,58 @@ impl Recorder {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps bytes.
-    pub fn keep(&self, line: &Arc<str>, direction: Direction, bytes: &[u8]) {
+    /// A connection that was opened just now.
+    pub fn open(&self, line: &str, carrier: Option<Carrier>, keep: Keep) -> Arc<Channel> {
         let mut inner = self.lock();
-        if inner.kept + bytes.len() > MAX_KEPT {
-            inner.left_out += bytes.len();
-            return;
+        let channel = Arc::new(Channel::new(line, carrier, inner.next));
+        inner.next += 1;
+        // One of which only a window is kept is known by what is in that.
+        if keep == Keep::All && inner.channels.len() < MAX_CHANNELS {
+            inner.channels.push(Arc::clone(&channel));
         }
-        inner.kept += bytes.len();
-        let at = inner.began.elapsed();
-        inner.events.push(Event {
-            at,
-            line: Arc::clone(line),
+        channel
+    }
+
+    /// Keeps bytes.
+    pub fn keep(&self, channel: &Arc<Channel>, direction: Direction, bytes: &[u8], keep: Keep) {
+        let offset = channel.count(direction, bytes.len());
+        let mut inner = self.lock();
+        let event = Event {
+            at: inner.began.elapsed(),
+            channel: Arc::clone(channel),
             direction,
+            offset,
             bytes: bytes.to_vec(),
-        });
+        };
+        match keep {
+            Keep::All => inner.keep(event),
+            Keep::Window => inner.keep_lately(event),
+        }
+    }
+
+    /// Keeps what went lately over the lines of which only a window is kept: something has come of it.
+    pub fn keep_window(&self) {
+        let mut inner = self.lock();
+        inner.window_bytes = 0;
+        for event in std::mem::take(&mut inner.window) {
+            inner.keep(event);
+        }
     }
 
     /// Keeps a remark of the bench.
     pub fn note(&self, line: &str, text: &str) {
-        self.keep(&Arc::from(line), Direction::Note, text.as_bytes());
+        let channel = Arc::new(Channel::new(line, None, 0));
+        self.keep(&channel, Direction::Note, text.as_bytes(), Keep::All);
+    }
+
+    /// Keeps the keys of TLS sessions from now on.
+    pub fn keep_keys(&self) {
+        self.lock().keys.get_or_insert_default();
+    }
+
+    /// Where the keys of a TLS session go; none where nobody asks for them.
+    pub fn keys(&self) -> Option<Keys> {
+        self.lock().keys.clone()
     }
 
     /// This moment.
@@ -115,13 +156,22 @@ impl Recorder {
             .to_vec()
     }
 
-    /// Forgets what was kept, and begins anew; secrets stay known.
+    /// Forgets what was kept, and begins anew; secrets stay known, and connections that are open.
     pub fn clear(&self) {
         let mut inner = self.lock();
         inner.events.clear();
+        inner.window.clear();
+        inner.window_bytes = 0;
         inner.kept = 0;
         inner.left_out = 0;
+        if let Some(keys) = &inner.keys {
+            keys.clear();
+        }
+        inner
+            .channels
+            .retain(|channel| channel.ended(Direction::Sent).is_none());
         inner.began = Instant::now();
+        inner.began_at = SystemTime::now();
     }
 
     /// Makes a secret known, so that no export shows it.
@@ -146,105 +196,46 @@ impl Recorder {
         masked
     }
 
-    /// The recording since a moment as text, one line an event: time, line, direction, and the bytes as text with
-    /// everything that is not printable escaped. Secrets are masked, also where they are spread over several events.
-    pub fn transcript(&self, mark: Mark) -> String {
-        let mut events = self.since(mark);
-        let (secrets, left_out) = {
-            let inner = self.lock();
-            (inner.secrets.clone(), inner.left_out)
-        };
-        mask_events(&mut events, &secrets);
-        let mut text = String::new();
-        for event in &events {
-            let arrow = match event.direction {
-                Direction::Sent => ">",
-                Direction::Received => "<",
-                Direction::Note => "#",
-            };
-            let at = event.at.as_secs_f64();
-            text.push_str(&format!(
-                "{at:11.6} {} {arrow} {}\n",
-                event.line,
-                event.bytes.escape_ascii()
-            ));
+    /// The recording since it began, to be written: in the order of time.
+    pub fn recording(&self) -> Recording {
+        let inner = self.lock();
+        let mut events = inner.events.clone();
+        // A window is kept once something has come of it.
+        events.sort_by_key(|event| event.at);
+        Recording {
+            began: inner.began,
+            began_at: inner.began_at,
+            events,
+            channels: inner.channels.clone(),
+            left_out: inner.left_out,
+            secrets: inner.secrets.clone(),
+            keys: inner.keys.as_ref().map(Keys::text),
         }
-        if left_out > 0 {
-            text.push_str(&format!("# {left_out} bytes more were not kept\n"));
-        }
-        text
     }
 }
 
-/// Masks the secrets in the bytes of each line and direction, taken together: a secret may be spread over events.
-fn mask_events(events: &mut [Event], secrets: &[Secret]) {
-    let mut streams: Vec<(Arc<str>, Direction)> = Vec::new();
-    for event in events.iter() {
-        if !streams
-            .iter()
-            .any(|(line, direction)| *line == event.line && *direction == event.direction)
+impl Inner {
+    fn keep(&mut self, event: Event) {
+        if self.kept + event.bytes.len() > MAX_KEPT {
+            self.left_out += event.bytes.len();
+            return;
+        }
+        self.kept += event.bytes.len();
+        self.events.push(event);
+    }
+
+    fn keep_lately(&mut self, event: Event) {
+        self.window_bytes += event.bytes.len();
+        self.window.push_back(event);
+        while self.window.len() > 1
+            && (self.window_bytes > WINDOW_BYTES || self.window.len() > WINDOW_EVENTS)
         {
-            streams.push((Arc::clone(&event.line), event.direction));
+            let Some(oldest) = self.window.pop_front() else {
+                return;
+            };
+            self.window_bytes -= oldest.bytes.len();
         }
     }
-    for (line, direction) in streams {
-        let of_stream = |event: &&mut Event| event.line == line && event.direction == direction;
-        let bytes: Vec<u8> = events
-            .iter_mut()
-            .filter(of_stream)
-            .flat_map(|event| event.bytes.iter().copied())
-            .collect();
-        let hits = hits(&bytes, secrets);
-        if hits.is_empty() {
-            continue;
-        }
-        let mut hits = hits.into_iter().peekable();
-        let mut begin = 0;
-        for event in events.iter_mut().filter(of_stream) {
-            let end = begin + event.bytes.len();
-            let mut kept = Vec::new();
-            let mut at = begin;
-            while at < end {
-                match hits.peek() {
-                    Some(hit) if hit.contains(&at) => {
-                        if at == hit.start {
-                            kept.extend(MASK.bytes());
-                        }
-                        let over = hit.end;
-                        at = over.min(end);
-                        if at == over {
-                            hits.next();
-                        }
-                    }
-                    _ => {
-                        kept.push(bytes[at]);
-                        at += 1;
-                    }
-                }
-            }
-            event.bytes = kept;
-            begin = end;
-        }
-    }
-}
-
-/// Where the secrets stand, in order; what overlaps is one place.
-fn hits(bytes: &[u8], secrets: &[Secret]) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = secrets
-        .iter()
-        .map(|secret| secret.reveal().as_bytes())
-        .filter(|secret| !secret.is_empty())
-        .flat_map(|secret| memmem::find_iter(bytes, secret).map(move |at| at..at + secret.len()))
-        .collect();
-    found.sort_by_key(|hit| hit.start);
-    let mut hits: Vec<Range<usize>> = Vec::new();
-    for hit in found {
-        match hits.last_mut() {
-            Some(last) if hit.start < last.end => last.end = last.end.max(hit.end),
-            _ => hits.push(hit),
-        }
-    }
-    hits
 }
 
 /// Where `needle` first stands in `hay`.
@@ -259,17 +250,22 @@ pub fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn console(recorder: &Recorder) -> impl Fn(Direction, &[u8]) {
+        let channel = recorder.open("console", None, Keep::All);
+        let recorder = recorder.clone();
+        move |direction, bytes: &[u8]| recorder.keep(&channel, direction, bytes, Keep::All)
+    }
+
     #[test]
     fn a_secret_is_masked_also_where_it_is_spread_over_events() {
         let recorder = Recorder::new();
-        let line: Arc<str> = "console".into();
-        let start = recorder.mark();
+        let keep = console(&recorder);
         recorder.conceal(&Secret::new("hunter2"));
-        recorder.keep(&line, Direction::Sent, b"hunter2\r");
+        keep(Direction::Sent, b"hunter2\r");
         for byte in b"a hunter2 hunter2\x1b" {
-            recorder.keep(&line, Direction::Received, &[*byte]);
+            keep(Direction::Received, &[*byte]);
         }
-        let transcript = recorder.transcript(start);
+        let transcript = recorder.recording().transcript(usize::MAX);
         assert!(!transcript.contains("hunter2"), "{transcript}");
         assert_eq!(transcript.matches("[secret]").count(), 3, "{transcript}");
         assert!(transcript.contains(r"\x1b"), "{transcript}");
@@ -277,17 +273,30 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_filled_with_as_many_bytes_also_where_it_is_spread_over_events() {
+        let recorder = Recorder::new();
+        let keep = console(&recorder);
+        recorder.conceal(&Secret::new("hunter2"));
+        keep(Direction::Received, b"a hunt");
+        keep(Direction::Sent, b"hunter2");
+        keep(Direction::Received, b"er");
+        keep(Direction::Received, b"2 b");
+        let filled = recorder.recording().filled();
+        let bytes: Vec<_> = filled.iter().map(|event| &event.bytes[..]).collect();
+        assert_eq!(bytes, [&b"a ****"[..], b"*******", b"**", b"* b"]);
+    }
+
+    #[test]
     fn secrets_that_overlap_or_touch_leave_nothing_of_themselves() {
         let recorder = Recorder::new();
-        let line: Arc<str> = "console".into();
-        let start = recorder.mark();
+        let keep = console(&recorder);
         for secret in ["alpha-beta", "beta-gamma", "delta"] {
             recorder.conceal(&Secret::new(secret));
         }
-        recorder.keep(&line, Direction::Received, b"1 alpha-beta-");
-        recorder.keep(&line, Direction::Received, b"gamma 2 deltadel");
-        recorder.keep(&line, Direction::Received, b"ta 3 del");
-        let transcript = recorder.transcript(start);
+        keep(Direction::Received, b"1 alpha-beta-");
+        keep(Direction::Received, b"gamma 2 deltadel");
+        keep(Direction::Received, b"ta 3 del");
+        let transcript = recorder.recording().transcript(usize::MAX);
         let texts: Vec<_> = transcript
             .lines()
             .filter_map(|line| line.split_once("< "))
@@ -303,5 +312,22 @@ mod tests {
         let mark = recorder.mark();
         recorder.note("plc", "after");
         assert_eq!(recorder.since(mark).len(), 1);
+    }
+
+    #[test]
+    fn of_a_window_the_last_moment_is_kept_when_something_comes_of_it() {
+        let recorder = Recorder::new();
+        let channel = recorder.open("plc", Some(Carrier::Tcp(502)), Keep::Window);
+        for number in 0..5000_u16 {
+            let bytes = number.to_be_bytes();
+            recorder.keep(&channel, Direction::Sent, &bytes, Keep::Window);
+        }
+        assert!(recorder.recording().filled().is_empty());
+        recorder.keep_window();
+        recorder.keep_window();
+        let kept = recorder.recording().filled();
+        assert_eq!(kept.len(), WINDOW_EVENTS);
+        assert_eq!(kept[WINDOW_EVENTS - 1].bytes, 4999_u16.to_be_bytes());
+        assert_eq!(kept[0].offset, 2 * (5000 - WINDOW_EVENTS as u64));
     }
 }

@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::line::{Line, LineError};
+use crate::line::{Keys, Line, LineError};
 
 /// A TLS session.
 pub type TlsLine = TlsStream<Line>;
@@ -61,6 +61,8 @@ pub struct TlsSettings {
     pub roots: Option<PathBuf>,
     /// Who the bench is.
     pub identity: Option<Identity>,
+    /// Where the session's keys go, if anywhere.
+    pub keys: Option<Keys>,
 }
 
 /// What a handshake came to.
@@ -246,6 +248,9 @@ fn configuration(settings: &TlsSettings, proof: &Proof) -> Result<ClientConfig, 
     };
     // Every session of a test stands for itself.
     config.resumption = rustls::client::Resumption::disabled();
+    if let Some(keys) = &settings.keys {
+        config.key_log = Arc::new(keys.clone());
+    }
     Ok(config)
 }
 

@@ -95,7 +95,7 @@ pub fn stands_nowhere(
     found: impl Fn(&[u8]) -> Option<&'static str>,
 ) {
     let events = p.bench().recorder().since(mark);
-    let mut lines: Vec<&str> = events.iter().map(|event| &*event.line).collect();
+    let mut lines: Vec<&str> = events.iter().map(Event::line).collect();
     lines.sort_unstable();
     lines.dedup();
     for line in lines {
@@ -201,7 +201,7 @@ async fn secrets_on_the_wire(p: &mut Procedure<'_>) -> Result<(), Stop> {
 pub fn bytes_of(events: &[Event], line: &str, direction: Direction) -> Vec<u8> {
     events
         .iter()
-        .filter(|event| &*event.line == line && event.direction == direction)
+        .filter(|event| event.line() == line && event.direction == direction)
         .flat_map(|event| event.bytes.iter().copied())
         .collect()
 }

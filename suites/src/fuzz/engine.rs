@@ -220,6 +220,8 @@ impl<T: Target> Engine<'_, T> {
             return;
         }
         let began = Instant::now();
+        // As it happened, and below as it was isolated.
+        self.device.bench.recorder().keep_window();
         // What an answer lacks may be the device's end.
         let found = match self.device.look(false).await {
             Some(whole) if !found.oracle.is_about_the_device() => whole,
@@ -233,6 +235,7 @@ impl<T: Target> Engine<'_, T> {
         let limit = ISOLATION.min(left);
         let isolated = isolate(&self.device, self.budget.seed, &self.window, &found, limit).await;
         self.paused += began.elapsed();
+        self.device.bench.recorder().keep_window();
         if let Some(why) = &isolated.lost {
             self.outcome.ended = Some(format!(
                 "the device did not come back ({why}): switch it off and on by hand; nothing more was sent"

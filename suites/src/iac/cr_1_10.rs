@@ -65,7 +65,7 @@ async fn echo(p: &mut Procedure<'_>) -> Result<(), Stop> {
         .recorder()
         .since(mark)
         .into_iter()
-        .filter(|event| event.direction == Direction::Received && &*event.line == p.name())
+        .filter(|event| event.direction == Direction::Received && event.line() == p.name())
         .flat_map(|event| event.bytes)
         .collect();
     let shown = typed

@@ -40,7 +40,7 @@ async fn telling_errors(p: &mut Procedure<'_>) -> Result<(), Stop> {
         .recorder()
         .since(mark)
         .into_iter()
-        .filter(|event| event.direction == Direction::Received && &*event.line == p.name())
+        .filter(|event| event.direction == Direction::Received && event.line() == p.name())
         .flat_map(|event| event.bytes)
         .collect();
     provoked.push((

@@ -79,7 +79,7 @@ impl Serial<'_> {
     async fn line(&self) -> Result<MutexGuard<'_, Option<Raw<Line>>>, String> {
         let mut line = self.line.lock().await;
         if line.is_none() {
-            let opened = self.bench.open_unkept(self.interface, &Who::Nobody).await;
+            let opened = self.bench.open_fuzzed(self.interface, &Who::Nobody).await;
             *line = Some(Raw::new(opened.map_err(|error| error.to_string())?));
         }
         Ok(line)

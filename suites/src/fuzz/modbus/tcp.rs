@@ -378,7 +378,7 @@ impl Target for Tcp<'_> {
     }
 
     async fn open(&self) -> Result<Link, String> {
-        match self.bench.open_unkept(self.interface, &self.who).await {
+        match self.bench.open_fuzzed(self.interface, &self.who).await {
             Ok(line) => Ok(Link {
                 raw: Raw::new(line),
                 sent: Sent::default(),
@@ -459,7 +459,7 @@ impl Target for Tcp<'_> {
     async fn serves(&self, patience: Duration) -> Result<Duration, String> {
         let began = Instant::now();
         let asked = async {
-            let line = self.bench.open_unkept(self.interface, &self.who).await;
+            let line = self.bench.open_fuzzed(self.interface, &self.who).await;
             let mut raw = Raw::new(line.map_err(|error| error.to_string())?);
             let bytes = frame(OWN, self.unit, &self.right);
             let said = |error: RawError| error.to_string();

@@ -343,7 +343,7 @@ impl Target for Broker<'_> {
     }
 
     async fn open(&self) -> Result<Link, String> {
-        match self.bench.open_unkept(self.interface, &self.who).await {
+        match self.bench.open_fuzzed(self.interface, &self.who).await {
             Ok(line) => Ok(Link {
                 raw: Raw::new(line),
                 session: false,

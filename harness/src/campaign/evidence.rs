@@ -1,0 +1,100 @@
+//! The files of evidence of a trial.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use slcert_reports::record::FileRecord;
+use slcert_reports::sha256;
+use slcert_rigs::line::Recording;
+use thiserror::Error;
+
+use super::folder::Folder;
+use crate::command::Evidence;
+
+/// Keys cannot be kept where that was asked for.
+#[derive(Debug, Error)]
+pub enum KeysError {
+    /// They would be part of the bundle.
+    #[error(
+        "{} lies in the campaign's folder: keys are no part of what is handed on, so name a folder elsewhere with --keep-keys",
+        _0.display()
+    )]
+    Inside(PathBuf),
+    /// The folder cannot be made.
+    #[error("{}, for keys, cannot be made: {source}", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Makes the folder for keys, which nobody but this user may open.
+pub(super) fn private(keys: &Path, folder: &Folder) -> Result<(), KeysError> {
+    let io = |source| KeysError::Io {
+        path: keys.to_owned(),
+        source,
+    };
+    let mut builder = DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(0o700)
+        .create(keys)
+        .map_err(io)?;
+    let campaign = folder.root().canonicalize().map_err(io)?;
+    if keys.canonicalize().map_err(io)?.starts_with(campaign) {
+        // It was made just now, or holds nothing of ours.
+        let _ = std::fs::remove_dir(keys);
+        return Err(KeysError::Inside(keys.to_owned()));
+    }
+    Ok(())
+}
+
+/// Writes the recording of a trial, and the texts that its procedure kept, each with its file's name; what was written.
+/// What the folder does not take is said, and is no evidence.
+pub(super) fn keep(
+    folder: &Folder,
+    stem: &str,
+    recording: &Recording,
+    kept: Vec<(String, String)>,
+    asked: &Evidence,
+) -> Vec<FileRecord> {
+    if let Some(keys) = &asked.keep_keys
+        && let Some(packets) = recording.pcapng_with_keys(asked.evidence_size)
+    {
+        let path = keys.join(format!("{stem}.pcapng"));
+        let written = secretly(&path).and_then(|mut file| file.write_all(&packets));
+        if let Err(error) = written {
+            eprintln!("error: {}: {error}", path.display());
+        }
+    }
+    let transcript = recording.transcript(asked.evidence_size);
+    let transcript = (!transcript.is_empty()).then(|| transcript.into_bytes());
+    let packets = recording.pcapng(asked.evidence_size);
+    let files = [("txt", transcript), ("pcapng", packets)];
+    let files = files
+        .into_iter()
+        .filter_map(|(name, bytes)| Some((name.to_owned(), bytes?)));
+    let kept = kept
+        .into_iter()
+        .map(|(name, text)| (name, text.into_bytes()));
+    let written = files.chain(kept).filter_map(|(name, bytes)| {
+        let path = format!("evidence/{stem}.{name}");
+        if let Err(error) = std::fs::write(folder.path(&path), &bytes) {
+            eprintln!("error: {path}: {error}");
+            return None;
+        }
+        let sha256 = sha256::of_bytes(&bytes);
+        Some(FileRecord { path, sha256 })
+    });
+    written.collect()
+}
+
+/// A file that nobody but this user can read. One that stands there is another campaign's, and stays.
+fn secretly(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(path)
+}
