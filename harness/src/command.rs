@@ -534,9 +534,9 @@ pub struct Qualify {
         value_name = "NAME|FILE"
     )]
     pub profile: String,
-    /// How many devices are tested side by side: their trials wait more than they work.
-    #[arg(long, short, default_value_t = 6, value_name = "N")]
-    pub jobs: usize,
+    /// How many devices are tested side by side; 14 for each processor core where left out, as their trials wait more than they work.
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<usize>,
     /// Write the result as a record of the method's validation, in JSON.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,

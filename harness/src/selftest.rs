@@ -174,7 +174,7 @@ fn together(begun: Clocks, now: Clocks, allowed: Duration) -> CheckRecord {
 }
 
 /// How many bytes a folder has room for.
-fn free(folder: &Path) -> Option<u64> {
+pub(crate) fn free(folder: &Path) -> Option<u64> {
     let system = nix::sys::statvfs::statvfs(folder).ok()?;
     #[allow(
         clippy::useless_conversion,

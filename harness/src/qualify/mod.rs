@@ -5,6 +5,7 @@
 
 mod matrix;
 mod related;
+mod scratch;
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;
@@ -28,6 +29,8 @@ const MISSED: u8 = 1;
 pub const USUAL: &str = "embedded-device-sl4";
 /// How long a fuzz suite may take to find a defect that only it finds.
 const FOUND_WITHIN: Duration = Duration::from_secs(60);
+/// How many devices a processor core tests side by side, unless the user says: their trials wait most of the time.
+const EACH_CORE: usize = 14;
 /// The longest that one campaign may take.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
@@ -129,7 +132,7 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
         );
         return ExitCode::from(USAGE);
     }
-    let scratch = match tempfile::tempdir() {
+    let scratch = match scratch::folder() {
         Ok(scratch) => scratch,
         Err(error) => {
             eprintln!("error: {error}");
@@ -158,7 +161,8 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
         profile: profile_for(&qualify.profile, flaw),
     });
     let devices: VecDeque<_> = sound.into_iter().chain(flawed).collect();
-    let rows = side_by_side(&work, devices, qualify.jobs.max(1));
+    let jobs = qualify.jobs.unwrap_or_else(jobs);
+    let rows = side_by_side(&work, devices, jobs.max(1));
     let reached = rows.iter().all(Row::is_right);
     anstream::println!(
         "{}",
@@ -183,6 +187,10 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
         anstream::println!("record  {}", out.display());
     }
     ExitCode::from(if reached { 0 } else { MISSED })
+}
+
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(EACH_CORE, |cores| cores.get() * EACH_CORE)
 }
 
 /// Runs the devices on so many threads, and hands back their rows in the order of the flaws.
@@ -235,7 +243,9 @@ impl Work {
             .folder
             .join(flaw.map_or_else(|| format!("sound-{profile}"), |flaw| flaw.name.to_owned()));
         let mut command = Command::new(&self.program);
+        // The campaign's own folders, and the stores of its devices, lie where its results do.
         command
+            .env("TMPDIR", &self.folder)
             .args(["run", "--profile", profile, "--out"])
             .arg(&out);
         match flaw {
@@ -286,6 +296,8 @@ impl Work {
             }
         }
         row.seconds = began.elapsed().as_secs();
+        // What was found is in the row; a scratch folder in memory has no room for all of them.
+        let _ = std::fs::remove_dir_all(&out);
         row
     }
 }
@@ -423,7 +435,7 @@ pub fn check(
     flaw: &'static Flaw,
     quick: bool,
 ) -> Result<(), String> {
-    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let scratch = scratch::folder().map_err(|error| error.to_string())?;
     let work = Work {
         program: program.to_owned(),
         folder: scratch.path().to_owned(),

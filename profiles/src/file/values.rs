@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{Deref, Range};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -73,8 +74,10 @@ impl Setting for Period {
 }
 
 /// A regular expression, in the syntax of the `regex` crate: it has no way to run for long on hostile text.
+///
+/// It is shared: a `Regex` that is cloned begins with empty caches, which cost more than most searches.
 #[derive(Clone, Debug)]
-pub struct Pattern(pub Regex);
+pub struct Pattern(pub Arc<Regex>);
 
 impl Deref for Pattern {
     type Target = Regex;
@@ -100,7 +103,7 @@ impl Setting for Pattern {
     fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
         let text = String::read(value, faults)?;
         match Regex::new(&text) {
-            Ok(regex) => Some(Self(regex)),
+            Ok(regex) => Some(Self(Arc::new(regex))),
             Err(error) => {
                 let text = error.to_string();
                 let last = text.lines().last().unwrap_or_default();

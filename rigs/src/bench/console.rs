@@ -1,5 +1,6 @@
 //! Sessions at a console.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -142,7 +143,7 @@ impl ConsoleSession {
     }
 
     /// The patterns that an idle console may show: its login, its prompt, its lock.
-    fn first_expect(&self) -> Option<Regex> {
+    fn first_expect(&self) -> Option<Arc<Regex>> {
         self.manner.login.iter().find_map(|step| match step {
             Step::Expect(pattern) => Some(pattern.0.clone()),
             Step::Send(_) => None,
@@ -209,7 +210,7 @@ impl ConsoleSession {
 
     /// Takes what comes until it ends in a step of the login, or until the console has been quiet for a while.
     async fn wait_for_login_step(&mut self) -> Result<String, ConsoleError> {
-        let steps: Vec<Regex> = self
+        let steps: Vec<Arc<Regex>> = self
             .manner
             .login
             .iter()
@@ -237,10 +238,10 @@ impl ConsoleSession {
     /// Takes what comes until it ends in something known, or until `limit`.
     async fn wait_for_end(
         &mut self,
-        login: &Regex,
+        login: &Arc<Regex>,
         limit: Duration,
     ) -> Result<String, ConsoleError> {
-        let mut known: Vec<Regex> = vec![login.clone(), self.manner.prompt.0.clone()];
+        let mut known: Vec<Arc<Regex>> = vec![Arc::clone(login), self.manner.prompt.0.clone()];
         known.extend(self.manner.locked.as_ref().map(|it| it.0.clone()));
         let deadline = tokio::time::Instant::now() + limit;
         let mut text = String::new();
@@ -459,7 +460,7 @@ impl ConsoleSession {
         let mut refusals = Vec::new();
         if binding.steps.len() > 1 {
             if let Some(own) = &binding.meaning.refused {
-                refusals.extend(to_end(&own.with(&all)?));
+                refusals.extend(to_end(own.with(&all)?.as_ref()));
             }
             refusals.extend(to_end(&refused));
         }
@@ -474,7 +475,7 @@ impl ConsoleSession {
                 }
                 Step::Expect(pattern) => {
                     // A refusal ends the dialogue early: then the prompt is back.
-                    let mut ends = vec![&pattern.0, &prompt];
+                    let mut ends: Vec<&Regex> = vec![&pattern.0, &prompt];
                     ends.extend(&refusals);
                     let seen = self
                         .console
@@ -495,9 +496,9 @@ impl ConsoleSession {
             }
         }
         if pending {
-            let mut ends = vec![&prompt];
+            let mut ends: Vec<&Regex> = vec![&prompt];
             let locked = self.manner.locked.as_ref().map(|it| it.0.clone());
-            ends.extend(locked.as_ref());
+            ends.extend(locked.as_deref());
             let refusal = ends.len();
             ends.extend(&refusals);
             let seen = self
@@ -638,7 +639,7 @@ impl ConsoleSession {
         let has_lock = locked.is_some();
         ends.extend(locked);
         ends.extend(self.first_expect());
-        let ends: Vec<&Regex> = ends.iter().collect();
+        let ends: Vec<&Regex> = ends.iter().map(Arc::as_ref).collect();
         self.console
             .send(text)
             .await

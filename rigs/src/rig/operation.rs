@@ -1,6 +1,7 @@
 //! Operations and bindings: what the device can be asked to do, and how, on each interface.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use regex::Regex;
 use slcert_profiles::file::{
@@ -81,21 +82,28 @@ pub struct Meaning {
 /// A pattern for an answer. It may have placeholders, so that an answer can be told from one to somebody else: their
 /// values stand for themselves.
 #[derive(Clone, Debug)]
-pub struct AnswerPattern(Template);
+pub struct AnswerPattern {
+    template: Template,
+    /// The pattern itself, where it has no placeholders: to compile it costs more than to search with it.
+    whole: Option<Pattern>,
+}
 
 impl AnswerPattern {
     /// The pattern with its placeholders filled.
     ///
     /// # Errors
     /// [`NoValue`] where a placeholder has none.
-    pub fn with(&self, values: &Values) -> Result<Regex, NoValue> {
+    pub fn with(&self, values: &Values) -> Result<Arc<Regex>, NoValue> {
+        if let Some(whole) = &self.whole {
+            return Ok(Arc::clone(&whole.0));
+        }
         let quoted = values
             .iter()
             .map(|(name, value)| (name.clone(), regex::escape(value)))
             .collect();
-        let text = self.0.fill(&quoted)?;
+        let text = self.template.fill(&quoted)?;
         // What was read from the file compiles with any quoted value.
-        Regex::new(&text).map_err(|_| NoValue {
+        Regex::new(&text).map(Arc::new).map_err(|_| NoValue {
             name: text,
             known: String::new(),
         })
@@ -109,14 +117,17 @@ impl Setting for AnswerPattern {
 
     fn read(value: &Spanned<DeValue<'_>>, faults: &mut Vec<Diagnostic>) -> Option<Self> {
         let template = Template::read(value, faults)?;
-        let any = template
+        let any: Values = template
             .names()
             .map(|name| (name.to_owned(), "x".to_owned()))
             .collect();
         let text = template.fill(&any).unwrap_or_default();
         let filled = Spanned::new(value.span(), DeValue::String(text.into()));
-        Pattern::read(&filled, faults)?;
-        Some(Self(template))
+        let pattern = Pattern::read(&filled, faults)?;
+        Some(Self {
+            whole: any.is_empty().then_some(pattern),
+            template,
+        })
     }
 }
 
@@ -238,8 +249,8 @@ impl Binding {
         }
         if let Some(meaning) = self.meaning() {
             let patterns = [&meaning.ok, &meaning.refused, &meaning.answer];
-            for AnswerPattern(template) in patterns.into_iter().flatten() {
-                names.extend(template.names().map(str::to_owned));
+            for pattern in patterns.into_iter().flatten() {
+                names.extend(pattern.template.names().map(str::to_owned));
             }
         }
         names

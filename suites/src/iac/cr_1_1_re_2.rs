@@ -1,7 +1,9 @@
 //! CR 1.1 RE(2): multifactor authentication of people.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use regex::Regex;
 use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::otp::Otp;
@@ -317,7 +319,7 @@ impl<'r> Bearer<'r> {
 }
 
 /// What the console shows when it asks for the code.
-fn asks(p: &Procedure<'_>) -> Option<regex::Regex> {
+fn asks(p: &Procedure<'_>) -> Option<Arc<Regex>> {
     let manner = p.interface().ok()?.console.as_ref()?;
     match manner.second_factor.first()? {
         Step::Expect(pattern) => Some(pattern.0.clone()),
@@ -326,7 +328,7 @@ fn asks(p: &Procedure<'_>) -> Option<regex::Regex> {
 }
 
 /// A command of the console that reads, and what its answer looks like.
-fn a_command(p: &Procedure<'_>) -> Option<(String, regex::Regex)> {
+fn a_command(p: &Procedure<'_>) -> Option<(String, Arc<Regex>)> {
     let (rig, here) = (p.rig(), p.name());
     rig.operations.keys().find_map(|name| {
         let operation = name.as_str();
