@@ -203,7 +203,7 @@ pub struct Run {
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with a campaign that was cut short: the trials that have no verdict yet are run, with the same profile, rig and options.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "lab", "zone", "junit", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first", "evidence_size"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "rig", "out", "seed", "attestations", "lab", "zone", "junit", "oscal", "flaw", "fuzz_time", "fuzz_cases", "fuzz_first", "evidence_size"])]
     pub resume: Option<PathBuf>,
     /// The seed of the values that tests make up, such as passwords; one from the clock where left out. The record has it.
     #[arg(long)]

@@ -29,6 +29,7 @@ fn campaign() -> &'static Path {
             zone,
             "--junit",
             "rich,strict",
+            "--oscal",
             trial,
         ];
         let (output, record) = common::campaign(&out, &arguments).unwrap();
@@ -87,7 +88,12 @@ fn the_reports_are_written_again_from_the_record_alone() {
     let output = slcert(&["report", &lone, "--out", &again.display().to_string()]);
     assert!(output.status.success(), "{}", common::said(&output));
     let again = files(&again);
-    for name in ["junit.xml", "junit-rich.xml", "junit-strict.xml"] {
+    for name in [
+        "junit.xml",
+        "junit-rich.xml",
+        "junit-strict.xml",
+        "oscal/assessment-results.json",
+    ] {
         assert!(again.contains_key(name), "{name}");
     }
     for (name, bytes) in again {

@@ -84,6 +84,20 @@ pub(crate) fn shorten(text: &str, max_chars: usize) -> String {
     format!("{head}{}{tail}", mark(left_out))
 }
 
+/// A relative path as the address of that file, and of nothing else.
+pub(crate) fn address(path: &str) -> String {
+    let mut address = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => {
+                address.push(char::from(byte));
+            }
+            _ => address.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    address
+}
+
 fn mark(left_out: usize) -> String {
     format!("…({left_out} characters left out)…")
 }

@@ -43,6 +43,7 @@ pub mod lab;
 pub mod markdown;
 pub mod metrics;
 pub mod notice;
+pub mod oscal;
 pub mod record;
 pub mod redact;
 pub mod selftest;

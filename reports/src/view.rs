@@ -11,6 +11,7 @@ use crate::html::html;
 use crate::junit::{JunitError, JunitOptions, junit, junit_with};
 use crate::markdown::markdown;
 use crate::metrics::metrics;
+use crate::oscal::oscal;
 use crate::record::Record;
 use crate::store::{RecordError, replace};
 
@@ -20,7 +21,7 @@ pub const SCHEMA: &str = include_str!("../result.schema.json");
 /// One view of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The name of its file, which lies beside `result.json`.
+    /// The name of its file, which lies beside `result.json` or in a folder there.
     pub name: &'static str,
     /// What stands in it.
     pub text: String,
@@ -61,6 +62,9 @@ pub fn views(record: &Record, assessment: &Assessment) -> Result<Vec<View>, View
         };
         files.push((flavour.file(), junit_with(record, assessment, &options)?));
     }
+    if record.wanted.oscal {
+        files.extend(oscal(record, assessment));
+    }
     let views = files.into_iter().map(|(name, text)| View { name, text });
     Ok(views.collect())
 }
@@ -72,7 +76,10 @@ impl View {
     /// [`RecordError::Io`] if the folder does not take it.
     pub fn write(&self, folder: &Path) -> Result<(), RecordError> {
         let path = folder.join(self.name);
-        replace(&path, self.text.as_bytes()).map_err(|source| RecordError::Io {
+        let within = path.parent().unwrap_or(folder);
+        let written =
+            std::fs::create_dir_all(within).and_then(|()| replace(&path, self.text.as_bytes()));
+        written.map_err(|source| RecordError::Io {
             verb: "write",
             path,
             source,

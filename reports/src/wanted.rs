@@ -17,6 +17,14 @@ pub struct Wanted {
     /// JUnit files beside `junit.xml`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub junit: BTreeSet<Flavour>,
+    /// The documents of OSCAL, in the folder `oscal`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub oscal: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Wanted {
@@ -31,6 +39,7 @@ impl Wanted {
         Self {
             zone: later.zone.clone().or_else(|| self.zone.clone()),
             junit: self.junit.union(&later.junit).copied().collect(),
+            oscal: self.oscal || later.oscal,
         }
     }
 }

@@ -44,6 +44,7 @@ fn full_of(text: &str) -> Record {
         trial["id"] = format!("{number} {text}").into();
     }
     let mut record: Record = serde_json::from_value(value).unwrap();
+    record.wanted.oscal = true;
     record.wanted.junit = [Flavour::Rich, Flavour::Strict].into();
     record
 }

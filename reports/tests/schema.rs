@@ -63,6 +63,7 @@ fn full() -> Record {
         }],
     });
     record.wanted.zone = Some("SL-T(cell 4) = {2 2 0 1 3 1 3}".parse().unwrap());
+    record.wanted.oscal = true;
     record.wanted.junit = [Flavour::Rich, Flavour::Strict].into();
     record.lab = Some(LabRecord {
         report: Some("R-1".to_owned()),

@@ -13,6 +13,9 @@ pub struct Wants {
     /// Write `junit-rich.xml` or `junit-strict.xml` beside `junit.xml`; may be repeated.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FLAVOUR")]
     pub junit: Vec<Junit>,
+    /// Write the campaign in OSCAL 1.1.3 as well: catalogue, profile, assessment plan and results, in the folder `oscal`.
+    #[arg(long)]
+    pub oscal: bool,
 }
 
 /// A JUnit file beside `junit.xml`.
@@ -39,6 +42,7 @@ impl Wants {
         Wanted {
             zone: self.zone.clone(),
             junit: self.junit.iter().copied().map(Flavour::from).collect(),
+            oscal: self.oscal,
         }
     }
 }

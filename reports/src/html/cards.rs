@@ -3,7 +3,7 @@
 use slcert_profiles::FoundationalRequirement;
 
 use super::model::{DEVICE, Section, class, line};
-use crate::escape::{defuse, shorten};
+use crate::escape::{address, defuse, shorten};
 use crate::record::{CheckRecord, FileRecord, Record, TrialRecord, is_inside};
 use crate::verdict::Verdict;
 
@@ -76,23 +76,9 @@ impl FileLink {
         Self {
             path: line(&file.path),
             sha256: line(&file.sha256),
-            link: (beside && is_inside(&file.path)).then(|| link(&file.path)),
+            link: (beside && is_inside(&file.path)).then(|| format!("./{}", address(&file.path))),
         }
     }
-}
-
-/// A path as the address of a file beside the page, and of nothing else.
-fn link(path: &str) -> String {
-    let mut link = "./".to_owned();
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => {
-                link.push(char::from(byte))
-            }
-            _ => link.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    link
 }
 
 /// What a foundational requirement is called as a heading.

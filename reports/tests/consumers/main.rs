@@ -6,6 +6,7 @@
 //! - `SLCERT_CTRF_SCHEMA`: the path of CTRF's own schema. The npm package `ctrf` 0.3.0 has it as `src/ctrf-schema-0.0.json`.
 //! - `chromium`, Debian's, and `pdftotext` of poppler-utils.
 //! - `SLCERT_ALLURE`: a folder with the npm package `@allurereport/reader` in its `node_modules`.
+//! - `SLCERT_TRESTLE`: a Python that has the package `compliance-trestle` 3.9.1, which speaks OSCAL 1.1.3.
 //! - `SLCERT_PYTHON`: a Python that has the packages `junitparser`, `junit2html`, `bagit`, `securesystemslib[crypto]` and `in-toto-attestation`.
 
 mod bag;
@@ -14,6 +15,7 @@ mod bag;
 mod example;
 mod flavours;
 mod html;
+mod oscal;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -78,6 +80,8 @@ fn main() -> ExitCode {
             "xmllint_finds_the_strict_report_valid_against_both_schemas",
             flavours::strict,
         ),
+        Trial::ignorable_test("trestle_finds_the_documents_of_oscal_valid", oscal::valid),
+        Trial::ignorable_test("trestle_refuses_what_oscal_does_not_allow", oscal::refused),
         Trial::ignorable_test("junit2html_shows_every_case", flavours::junit2html),
         Trial::ignorable_test("allure_imports_every_case", flavours::allure),
         Trial::ignorable_test("junitparser_reads_every_case_of_the_example", || {
