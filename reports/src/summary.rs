@@ -1,5 +1,7 @@
 //! The text that a campaign ends with on the terminal.
 
+mod zone;
+
 use std::fmt::Write;
 
 use textwrap::Options;
@@ -37,7 +39,7 @@ pub fn summary(record: &Record, assessment: &Assessment, color: bool, width: usi
     };
     summary.header(record);
     summary.counts(record, assessment);
-    summary.levels(assessment);
+    summary.levels(record, assessment);
     for verdict in [Verdict::Fail, Verdict::Inconclusive] {
         summary.trials(record, assessment, verdict);
     }
@@ -114,7 +116,7 @@ impl Summary {
         self.text.push('\n');
     }
 
-    fn levels(&mut self, assessment: &Assessment) {
+    fn levels(&mut self, record: &Record, assessment: &Assessment) {
         let _ = writeln!(
             self.text,
             "SL-C claimed                    {}",
@@ -130,6 +132,7 @@ impl Summary {
             "SL-C demonstrated and reviewed  {}",
             assessment.reviewed
         );
+        self.zone(record, assessment);
         self.text.push('\n');
         for fr in &assessment.frs {
             self.fr(fr);

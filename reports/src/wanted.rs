@@ -7,6 +7,9 @@ use slcert_profiles::Zone;
 
 use crate::junit::Flavour;
 
+/// The folder of the documents of OSCAL.
+const OSCAL: &str = "oscal";
+
 /// What is reported only where it is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +34,12 @@ impl Wanted {
     /// Whether it is the usual alone.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The files that are there for it.
+    pub fn files(&self) -> Vec<&'static str> {
+        let junit = self.junit.iter().map(|flavour| flavour.file());
+        junit.chain(self.oscal.then_some(OSCAL)).collect()
     }
 
     /// What is wanted of either; the zone of the later one, where it names one.

@@ -297,7 +297,8 @@ fn finish(
     output.say(&time::spent(&record.trials));
     let root = folder.root().display().to_string();
     output.say(&format!("results  {root}"));
-    for name in LEFT.iter().filter(|_| written.is_ok()) {
+    let left = LEFT.into_iter().chain(record.wanted.files());
+    for name in left.filter(|_| written.is_ok()) {
         output.say(&format!(
             "         {}",
             Path::new(DATA).join(name).display()

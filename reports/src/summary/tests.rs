@@ -34,6 +34,22 @@ fn a_claim_that_is_demonstrated_reads_as_it_should() {
 }
 
 #[test]
+fn a_zone_is_compared_where_one_is_given() {
+    let mut record = record();
+    assert!(!shown(&record).contains("SL-T"));
+    record.wanted.zone = Some("SL-T(cell 4) = {1 0 0 0 0 1 2}".parse().unwrap());
+    let text = shown(&record);
+    let line =
+        "SL-T of the zone                {1 0 0 0 0 1 2} of cell 4, short in IAC by 1, RA by 2:";
+    assert!(text.contains(line), "{text}");
+    record.wanted.zone = Some("{0 0 0 0 0 1 0}".parse().unwrap());
+    assert!(shown(&record).contains("{0 0 0 0 0 1 0}, reached\n"));
+    record.wanted.zone.as_mut().unwrap().name = Some(INJECTION.to_owned());
+    let text = shown(&record);
+    assert!(!text.contains(['\0', '\x1b', '\u{202e}']), "{text}");
+}
+
+#[test]
 fn an_interrupted_campaign_says_so() {
     let mut record = record();
     record.interrupted = true;
