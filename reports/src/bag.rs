@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use crate::escape::{one_line, shorten};
 use crate::record::Record;
-use crate::store::replace;
+use crate::store::{replace, sweep};
 use manifest::Hashes;
 
 /// The folder of what was found.
@@ -115,6 +115,9 @@ pub fn is_sealed(root: &Path) -> bool {
 /// # Errors
 /// [`BagError::Io`].
 pub fn seal(root: &Path, record: &Record) -> Result<(), BagError> {
+    for folder in [root, &root.join(DATA)] {
+        sweep(folder).map_err(|source| unread(folder.to_owned(), source))?;
+    }
     let (payload, bytes) = hashes(root, Path::new(DATA))?;
     let info = info(record, payload.len(), bytes);
     let write = |name: &str, text: &str| {

@@ -12,6 +12,9 @@ use crate::record::{FORMAT, NotARecord, Record};
 /// The longest `result.json` that is read, in bytes.
 const LONGEST: u64 = 256 * 1024 * 1024;
 
+/// What the names of files begin with that are not whole yet.
+const PARTIAL: &str = ".slcert-";
+
 /// A record was not read or not written.
 #[derive(Debug, Error)]
 pub enum RecordError {
@@ -118,13 +121,29 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         _ => Path::new("."),
     };
     let mut file = tempfile::Builder::new()
-        .prefix(".slcert-")
+        .prefix(PARTIAL)
         .tempfile_in(folder)?;
     file.write_all(bytes)?;
     readable_as_usual(file.as_file())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+/// Takes away what a [`replace`] left that was killed in the middle.
+pub(crate) fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let random = name.to_str().and_then(|name| name.strip_prefix(PARTIAL));
+        let ours = random.is_some_and(|random| {
+            random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        if ours && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// A temporary file is its owner's alone; a report is read by others too.
@@ -209,6 +228,23 @@ mod tests {
             error.contains("surprise") && error.contains("line 3"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_swept_away_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            ".slcert-a1B2c3",
+            ".slcert-notes.txt",
+            "slcert-a1B2c3",
+            ".other",
+        ] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join(".slcert-a1B2c4")).unwrap();
+        sweep(folder.path()).unwrap();
+        assert!(!folder.path().join(".slcert-a1B2c3").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 
     #[test]

@@ -32,6 +32,14 @@ pub enum KeysError {
     },
 }
 
+/// The folder does not take a file of evidence.
+#[derive(Debug, Error)]
+#[error("cannot write {path}: {source}")]
+pub(super) struct Unwritten {
+    path: String,
+    source: io::Error,
+}
+
 /// Makes the folder for keys, which nobody but this user may open.
 pub(super) fn private(keys: &Path, folder: &Folder) -> Result<(), KeysError> {
     let io = |source| KeysError::Io {
@@ -54,14 +62,16 @@ pub(super) fn private(keys: &Path, folder: &Folder) -> Result<(), KeysError> {
 }
 
 /// Writes the recording of a trial, and the texts that its procedure kept, each with its file's name; what was written.
-/// What the folder does not take is said, and is no evidence.
+///
+/// # Errors
+/// The folder does not take one of them.
 pub(super) fn keep(
     folder: &Folder,
     stem: &str,
     recording: &Recording,
     kept: Vec<(String, String)>,
     asked: &Evidence,
-) -> Vec<FileRecord> {
+) -> Result<Vec<FileRecord>, Unwritten> {
     if let Some(keys) = &asked.keep_keys
         && let Some(packets) = recording.pcapng_with_keys(asked.evidence_size)
     {
@@ -81,14 +91,17 @@ pub(super) fn keep(
     let kept = kept
         .into_iter()
         .map(|(name, text)| (name, text.into_bytes()));
-    let written = files.chain(kept).filter_map(|(name, bytes)| {
+    let evidence = folder.path("evidence");
+    let written = files.chain(kept).map(|(name, bytes)| {
         let path = format!("evidence/{stem}.{name}");
-        if let Err(error) = std::fs::write(folder.path(&path), &bytes) {
-            eprintln!("error: {path}: {error}");
-            return None;
-        }
+        // A campaign that was refused this folder may have taken an empty one away.
+        let made = std::fs::create_dir_all(&evidence);
+        let written = made.and_then(|()| std::fs::write(folder.path(&path), &bytes));
         let sha256 = sha256::of_bytes(&bytes);
-        Some(FileRecord { path, sha256 })
+        match written {
+            Ok(()) => Ok(FileRecord { path, sha256 }),
+            Err(source) => Err(Unwritten { path, source }),
+        }
     });
     written.collect()
 }

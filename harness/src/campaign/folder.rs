@@ -51,7 +51,7 @@ impl Folder {
             source,
         };
         let made = !path.exists();
-        if std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
+        if holds_something(&path) {
             return Err(FolderError::NotEmpty(path));
         }
         std::fs::create_dir_all(path.join(DATA).join("evidence")).map_err(failed)?;
@@ -108,6 +108,17 @@ impl Folder {
     }
 }
 
+/// Whether there is more than empty folders: a campaign that was killed before it began leaves those.
+fn holds_something(path: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        !is_folder || holds_something(&entry.path())
+    })
+}
+
 fn fresh(profile: &str) -> PathBuf {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ");
     let profile: String = Path::new(profile)
@@ -141,6 +152,17 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         Folder::create(Some(&path), "p").unwrap().discard();
         assert!(path.exists() && std::fs::read_dir(&path).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn a_campaign_that_was_killed_before_it_began_is_in_nobodys_way() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("campaign");
+        Folder::create(Some(&path), "p").unwrap();
+        let again = Folder::create(Some(&path), "p").unwrap();
+        std::fs::write(again.path("evidence/one.txt"), "").unwrap();
+        let taken = Folder::create(Some(&path), "p");
+        assert!(matches!(taken, Err(FolderError::NotEmpty(_))));
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::sources::{self, BENCH, RigFile, USAGE};
 use folder::Folder;
 use github::Quiet;
 use output::Output;
-use runner::Runner;
+use runner::{Runner, RunnerError};
 pub use side_by_side::as_tests;
 
 /// Runs a campaign, and reports it.
@@ -172,7 +172,10 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
     let runner = match runner {
         Ok(runner) => Arc::new(runner.telling(output)),
         Err(error) => {
-            folder.discard();
+            // A journal that cannot be begun is another campaign's: so is the folder.
+            if !matches!(error, RunnerError::Journal(_)) {
+                folder.discard();
+            }
             eprintln!("error: {error}");
             return ExitCode::from(BENCH);
         }

@@ -18,6 +18,12 @@ pub(super) fn go_on(run: &Run, campaign: &Path) -> Result<Option<Begun>, ExitCod
     let folder = Folder::open(campaign).map_err(usage)?;
     let key = key(run)?;
     let (entries, _torn) = Journal::read(&folder.path("journal.jsonl")).map_err(usage)?;
+    if entries.is_empty() {
+        return Err(usage(format!(
+            "{} was killed before anything was recorded: begin another campaign",
+            campaign.display()
+        )));
+    }
     let record = Record::from_journal(&entries).map_err(usage)?;
     let asked = CommandLine::run_with(&record.options).map_err(usage)?;
     let Asked {
@@ -44,7 +50,8 @@ pub(super) fn go_on(run: &Run, campaign: &Path) -> Result<Option<Begun>, ExitCod
         let done = record.trials.iter().find(|one| one.id == id);
         done.is_none_or(|one| one.verdict == Verdict::Inconclusive)
     });
-    if planned.is_empty() && !record.interrupted {
+    // One that was killed after its last trial has no reports yet.
+    if planned.is_empty() && !record.interrupted && bag::is_sealed(campaign) {
         Output::new(run.format).say(&format!("{} has run all of its trials", campaign.display()));
         return Ok(None);
     }

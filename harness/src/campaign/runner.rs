@@ -218,16 +218,21 @@ impl Runner {
         if let (Some(output), Ok(time)) = (self.output, &told) {
             output.recorded(event, *time);
         }
-        if let Err(error) = &told
-            && !self.interrupted.swap(true, Ordering::SeqCst)
-        {
+        if let Err(error) = &told {
+            self.end_here(error);
+        }
+        told.ok()
+    }
+
+    /// Ends the campaign, as what it finds cannot be kept any more.
+    fn end_here(&self, error: &dyn std::fmt::Display) {
+        if !self.interrupted.swap(true, Ordering::SeqCst) {
             eprintln!("error: {error}");
             eprintln!(
                 "       the campaign ends here; when that is mended, `slcert run --resume {}` goes on",
                 self.folder.root().display()
             );
         }
-        told.ok()
     }
 
     /// Asks a person for what the trials left to one. Whatever ends the questions leaves the rest REVIEW.
@@ -333,7 +338,9 @@ impl Runner {
         }
         let stem = self.free_stem(&id);
         let recording = self.bench.recorder().recording();
-        let evidence = evidence::keep(&self.folder, &stem, &recording, judged.kept, &self.evidence);
+        let kept = evidence::keep(&self.folder, &stem, &recording, judged.kept, &self.evidence);
+        // A verdict without its evidence is none.
+        let evidence = kept.map_err(|error| self.end_here(&error)).ok()?;
         let record = TrialRecord {
             id,
             case: trial.case.id.to_owned(),
