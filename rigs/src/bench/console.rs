@@ -11,6 +11,7 @@ use super::session::{Kind, Session, judge};
 use super::{Bench, Entry, Who};
 use crate::attempt::{Answer, Attempt};
 use crate::console::{Console, ConsoleError};
+use crate::line::Line;
 use crate::rig::{Binding, ConsoleBinding, ConsoleManner, Meaning, Step, Values};
 use crate::secret::Secret;
 
@@ -85,12 +86,29 @@ impl Bench {
     /// # Errors
     /// The line cannot be opened, or the console does not come to its login.
     pub async fn console(&self, interface: &str) -> Result<ConsoleSession, BenchError> {
-        let described = self.interface(interface)?;
-        let manner = described
-            .console
-            .clone()
-            .ok_or_else(|| BenchError::Rig(format!("`{interface}` is no console")))?;
+        let manner = self.manner_of(interface)?;
         let line = self.reopen(interface, manner.patience.0).await?;
+        let mut session = self.session_over(interface, manner, line);
+        session.come_to_login().await?;
+        Ok(session)
+    }
+
+    /// Opens a console for a fuzz suite, as it is left: no word is said on it.
+    ///
+    /// # Errors
+    /// The line cannot be opened.
+    pub async fn console_fuzzed(&self, interface: &str) -> Result<ConsoleSession, BenchError> {
+        let manner = self.manner_of(interface)?;
+        let line = self.open_fuzzed(interface, &Who::Nobody).await?;
+        Ok(self.session_over(interface, manner, line))
+    }
+
+    fn manner_of(&self, interface: &str) -> Result<ConsoleManner, BenchError> {
+        let manner = self.interface(interface)?.console.clone();
+        manner.ok_or_else(|| BenchError::Rig(format!("`{interface}` is no console")))
+    }
+
+    fn session_over(&self, interface: &str, manner: ConsoleManner, line: Line) -> ConsoleSession {
         let bindings = self
             .rig()
             .operations
@@ -100,7 +118,7 @@ impl Bench {
                 _ => None,
             })
             .collect();
-        let mut session = ConsoleSession {
+        ConsoleSession {
             interface: interface.to_owned(),
             console: Console::new(line, &manner.newline, manner.quiet.0, self.recorder()),
             manner,
@@ -108,9 +126,7 @@ impl Bench {
             values: self.values(),
             state: State::Outside,
             look: LoginLook::default(),
-        };
-        session.come_to_login().await?;
-        Ok(session)
+        }
     }
 }
 
@@ -151,12 +167,16 @@ impl ConsoleSession {
     }
 
     /// Brings the console to its login from wherever it is: a session left open, a lock, the middle of a dialogue.
-    async fn come_to_login(&mut self) -> Result<(), BenchError> {
+    ///
+    /// # Errors
+    /// It does not come there, or the line dropped.
+    pub async fn come_to_login(&mut self) -> Result<(), BenchError> {
         let Some(login) = self.first_expect() else {
             // A console without a login is in as soon as it is open.
             self.state = State::In;
             return Ok(());
         };
+        self.state = State::Outside;
         let step = "come to the login";
         let mut seen = String::new();
         for attempt in 0..TRIES {
@@ -253,6 +273,21 @@ impl ConsoleSession {
             {
                 return Ok(text);
             }
+        }
+    }
+
+    /// Logs in with an account of the rig, from the login. The inner error is the device's refusal.
+    ///
+    /// # Errors
+    /// What the account shows cannot be had, or the console did not behave as the rig file says.
+    pub async fn log_in(
+        &mut self,
+        bench: &Bench,
+        account: &str,
+    ) -> Result<Result<(), String>, BenchError> {
+        match bench.given(&Who::Account(account)).await? {
+            Some(given) => self.login(&given).await,
+            None => Ok(Ok(())),
         }
     }
 
@@ -428,7 +463,11 @@ impl ConsoleSession {
         sent.map_err(|error| self.failed(what, error))
     }
 
-    pub(super) async fn perform(
+    /// Asks the device to do something.
+    ///
+    /// # Errors
+    /// The console does not bind the operation, or did not behave as the rig file says.
+    pub async fn perform(
         &mut self,
         operation: &str,
         values: &Values,

@@ -1,5 +1,6 @@
 //! The device itself: what it is, how it is started and powered, what it must keep doing, what must never be touched.
 
+use regex::Regex;
 use slcert_profiles::ComponentType;
 use slcert_profiles::file::{Fields, Located, Period, Table, Word};
 
@@ -88,6 +89,27 @@ pub struct Hazard {
     pub never_perform: Vec<Located<Name>>,
     /// Modbus functions that no fuzz suite calls.
     pub never_call: Vec<Function>,
+    /// What no fuzz suite types on a console.
+    pub never_send: Vec<Typed>,
+}
+
+/// What is typed on a console: `console: (?i)reboot`.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    /// The interface.
+    pub interface: Name,
+    /// Finds it anywhere in an input.
+    pub pattern: Regex,
+}
+
+impl Typed {
+    fn parse(text: &str) -> Option<Self> {
+        let (interface, pattern) = text.split_once(": ")?;
+        Some(Self {
+            interface: Name::new(interface)?,
+            pattern: Regex::new(pattern).ok()?,
+        })
+    }
 }
 
 /// Items of the Modbus data model on an interface that can be written: `plc.holding[100..199]`.
@@ -301,6 +323,11 @@ impl Table for Hazard {
             "Modbus functions that no fuzz suite calls: \"plc.21\".",
             Vec::new(),
         );
+        let never_send = f.or::<Vec<String>>(
+            "never_send",
+            "Patterns that no fuzz suite types on a console, wherever they match: 'console: (?i)reboot'.",
+            Vec::new(),
+        );
         let mut items = Vec::new();
         for text in never_write? {
             match Items::parse(&text) {
@@ -323,10 +350,22 @@ impl Table for Hazard {
                 ),
             }
         }
+        let mut typed = Vec::new();
+        for text in never_send? {
+            match Typed::parse(&text) {
+                Some(one) => typed.push(one),
+                None => f.refuse(
+                    "never_send",
+                    format!("`{text}` is no interface with a pattern"),
+                    "write an interface, a colon and a regular expression: 'console: (?i)reboot'",
+                ),
+            }
+        }
         Some(Self {
             never_write: items,
             never_perform: never_perform?,
             never_call: functions,
+            never_send: typed,
         })
     }
 }

@@ -22,7 +22,7 @@ use slcert_profiles::file::{Diagnostics, Fields, Schema, Source, Table, read, sc
 
 pub use account::{Account, Certificate, Role};
 pub use boundary::{Flow, Network, Transport};
-pub use dut::{Dut, Essential, Expectation, Function, Hazard, Items, Power, Start};
+pub use dut::{Dut, Essential, Expectation, Function, Hazard, Items, Power, Start, Typed};
 pub use files::{FileFault, Recommended, VendorFile};
 pub use interface::{
     ConsoleManner, Interface, InterfaceKind, MqttVersion, Offers, Parity, SerialPort, Step, Tls,
@@ -183,6 +183,17 @@ impl Rig {
             .get(operation)
             .is_some_and(Operation::changes_state);
         plain && !state && !operation::acts_or_waits(operation)
+    }
+
+    /// As [`Rig::only_reads`], and certain of it: an operation that the suites know by its name, or one that reads back what
+    /// another changes. What a rig calls an operation of its own says nothing of what it does.
+    pub fn surely_reads(&self, operation: &str, interface: &str) -> bool {
+        let known = operation::reads(operation);
+        let reads_back = self.operations.values().any(|other| {
+            let target = other.read_back.as_ref();
+            target.is_some_and(|target| target.value.as_str() == operation)
+        });
+        (known || reads_back) && self.only_reads(operation, interface)
     }
 
     /// Whether writing this Modbus item is forbidden.

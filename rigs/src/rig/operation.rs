@@ -493,6 +493,26 @@ const ACT_OR_WAIT: [&str; 21] = [
     "verify_erasure",
 ];
 
+/// The operations that read, and do nothing else on any device.
+const READ: [&str; 11] = [
+    "code_state",
+    "export_audit",
+    "identify",
+    "list_accounts",
+    "read_audit",
+    "read_critical",
+    "read_output",
+    "read_serial",
+    "read_version",
+    "report_settings",
+    "whoami",
+];
+
+/// Whether an operation is known to read, and to do nothing else.
+pub(super) fn reads(operation: &str) -> bool {
+    READ.contains(&operation)
+}
+
 /// Whether an operation acts, or waits for what may not come, though it takes no value.
 pub(super) fn acts_or_waits(operation: &str) -> bool {
     ACT_OR_WAIT.contains(&operation)

@@ -58,6 +58,11 @@ impl<'d, T: Target> Device<'d, T> {
         })
     }
 
+    /// How long a right request took before anything was sent.
+    pub fn usual(&self) -> Duration {
+        self.usual
+    }
+
     /// How long a right request may take.
     pub fn patience(&self) -> Duration {
         LEAST.max(self.usual * PATIENCE)

@@ -16,8 +16,8 @@ use super::memory::Memory;
 use super::target::{Later, Target};
 use super::window::Window;
 
-/// The time between two looks at the device as a whole.
-const LOOK: Duration = Duration::from_millis(100);
+/// The time between two looks at the device as a whole, with so many times what one takes at least.
+const LOOK: (Duration, u32) = (Duration::from_millis(100), 4);
 /// The most connections on which the device has to end something by itself while others go on.
 const LATER: usize = 16;
 /// How long isolating one finding may take.
@@ -122,12 +122,14 @@ impl<T: Target> Engine<'_, T> {
         let mut looked = began;
         let mut link = None;
         let mut open = Open::default();
+        let (least, times) = LOOK;
+        let between = least.max(self.device.usual() * times);
         loop {
             let spent = began.elapsed().saturating_sub(self.paused);
             self.outcome.time = spent;
             let over = self.is_over();
             let mut found = open.next(over).await;
-            if found.is_none() && (over || looked.elapsed() >= LOOK) {
+            if found.is_none() && (over || looked.elapsed() >= between) {
                 found = self.look(over).await;
                 looked = Instant::now();
             }

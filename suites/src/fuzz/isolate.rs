@@ -95,8 +95,11 @@ pub async fn isolate<T: Target>(
         seen: None,
         until: Instant::now() + limit,
         lost: None,
+        broken: false,
     };
+    device.target.hurry(true);
     let inputs = isolation.least(window).await;
+    device.target.hurry(false);
     let (mut confirmed, mut tries) = (0, 0);
     if !inputs.is_empty() {
         while tries < TRIES && isolation.lost.is_none() {
@@ -158,6 +161,8 @@ struct Isolation<'i, T> {
     seen: Option<Finding>,
     until: Instant,
     lost: Option<String>,
+    /// Whether the last replay has left the device broken as a whole: it need not be asked.
+    broken: bool,
 }
 
 impl<T: Target> Isolation<'_, T> {
@@ -275,7 +280,8 @@ impl<T: Target> Isolation<'_, T> {
         }
         let well = || async { self.device.look(false).await.is_none() };
         let cycles = self.device.bench.can_power_cycle();
-        let restart = power == Power::Cycle && cycles || !well().await;
+        let broken = std::mem::take(&mut self.broken);
+        let restart = cycles && (power == Power::Cycle || broken) || !well().await;
         if restart
             && let Err(why) = self
                 .device
@@ -295,6 +301,7 @@ impl<T: Target> Isolation<'_, T> {
         .await;
         match found {
             Some(found) if found.is_like(&self.sought) => {
+                self.broken = found.oracle.is_about_the_device();
                 self.seen = Some(found);
                 true
             }

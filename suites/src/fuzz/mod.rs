@@ -5,6 +5,7 @@
 //! sequence is reduced, each input is shrunk, the rest is confirmed and written down as a reproducer.
 
 mod alter;
+pub mod console;
 pub mod coverage;
 mod device;
 pub mod engine;
@@ -67,19 +68,24 @@ pub async fn hold<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), St
             ))
         })?;
     for (number, reported) in (1..).zip(&outcome.reported) {
-        write_down(p, reported, number, budget.seed);
+        write_down(p, reported, number, (budget.seed, T::TYPED));
     }
     summarise(p, &outcome, budget);
     Ok(())
 }
 
-fn write_down(p: &mut Procedure<'_>, reported: &Reported, number: usize, seed: u64) {
+fn write_down(
+    p: &mut Procedure<'_>,
+    reported: &Reported,
+    number: usize,
+    (seed, typed): (u64, bool),
+) {
     let isolated = &reported.isolated;
     let (confirmed, tries) = isolated.confirmed;
     let finding = &isolated.finding;
     let name = format!("finding-{number}.toml");
     let trial = p.trial().to_owned();
-    let kept = Reproducer::of(reported, &trial, p.name(), seed)
+    let kept = Reproducer::of(reported, &trial, p.name(), seed, typed)
         .and_then(|reproducer| reproducer.text().ok())
         .map(|text| p.keep(&name, text));
     let cause = match isolated.cause {
@@ -184,7 +190,10 @@ pub async fn replay(p: &Procedure<'_>, inputs: &[Input]) -> Result<Option<Findin
             let target = mqtt::broker(p).map_err(|stop| stop.reason)?;
             replay_on(p.bench(), &target, inputs).await
         }
-        InterfaceKind::Console => Err(format!("no fuzz suite speaks to `{}`", p.name())),
+        InterfaceKind::Console => {
+            let target = console::terminal(p).map_err(|stop| stop.reason)?;
+            replay_on(p.bench(), &target, inputs).await
+        }
     }
 }
 

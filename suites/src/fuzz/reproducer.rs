@@ -64,6 +64,8 @@ pub enum ActText {
     Login(bool),
     /// Bytes, in hexadecimal.
     Send(String),
+    /// Text as it is typed, with its control characters.
+    Type(String),
     /// A pause, in milliseconds.
     PauseMs(u64),
     /// The bench's side is closed.
@@ -96,8 +98,14 @@ pub enum ReproducerError {
 }
 
 impl Reproducer {
-    /// Of a finding that was isolated; none where nothing brought it about again.
-    pub fn of(reported: &Reported, trial: &str, interface: &str, seed: u64) -> Option<Self> {
+    /// Of a finding that was isolated; none where nothing brought it about again. What is typed is shown as text.
+    pub fn of(
+        reported: &Reported,
+        trial: &str,
+        interface: &str,
+        seed: u64,
+        typed: bool,
+    ) -> Option<Self> {
         let isolated = &reported.isolated;
         if isolated.inputs.is_empty() {
             return None;
@@ -118,7 +126,7 @@ impl Reproducer {
             inputs: isolated
                 .inputs
                 .iter()
-                .map(|one| InputText::of(&one.input))
+                .map(|one| InputText::of(&one.input, typed))
                 .collect(),
         })
     }
@@ -162,9 +170,12 @@ impl Reproducer {
 }
 
 impl InputText {
-    fn of(input: &Input) -> Self {
+    fn of(input: &Input, typed: bool) -> Self {
         let acts = input.acts.iter().map(|act| match act {
-            Act::Send(bytes) => ActText::Send(digits(bytes)),
+            Act::Send(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) if typed => ActText::Type(text.to_owned()),
+                _ => ActText::Send(digits(bytes)),
+            },
             Act::Pause(time) => {
                 ActText::PauseMs(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
             }
@@ -189,6 +200,7 @@ impl InputText {
                     })?;
                     acts.push(Act::Send(bytes));
                 }
+                ActText::Type(text) => acts.push(Act::Send(text.clone().into_bytes())),
                 // A minute is longer than any pause that a suite makes.
                 ActText::PauseMs(millis) => {
                     acts.push(Act::Pause(Duration::from_millis((*millis).min(60_000))))
@@ -262,6 +274,22 @@ mod tests {
         );
         let again = Reproducer::read(&read.text().unwrap()).unwrap();
         assert_eq!(again, read);
+    }
+
+    #[test]
+    fn what_is_typed_is_shown_as_text() {
+        let input = Input::of("a line", b"show \x08\x1b[A\"\r".to_vec());
+        let text = InputText::of(&input, true);
+        assert_eq!(
+            text.acts,
+            [ActText::Type("show \u{8}\u{1b}[A\"\r".to_owned())]
+        );
+        assert_eq!(text.input(1).unwrap(), input);
+        let written = toml::to_string(&text).unwrap();
+        assert!(written.contains(r#"show \b\u001B[A"#), "{written}");
+        assert_eq!(toml::from_str::<InputText>(&written).unwrap(), text);
+        let bytes = InputText::of(&Input::of("no text", vec![0xFF]), true);
+        assert_eq!(bytes.acts, [ActText::Send("FF".to_owned())]);
     }
 
     #[test]

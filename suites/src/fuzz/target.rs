@@ -42,6 +42,9 @@ pub trait Target: Send + Sync {
     /// A connection, and what the bench knows of it.
     type Link: Send;
 
+    /// Whether inputs are what a person types: reproducers then show them as text.
+    const TYPED: bool = false;
+
     /// Where inputs come from.
     fn grammar(&self) -> Arc<dyn Grammar>;
 
@@ -60,6 +63,10 @@ pub trait Target: Send + Sync {
         link: Self::Link,
         input: &Input,
     ) -> impl Future<Output = Delivered<Self::Link>> + Send;
+
+    /// Whether silences are judged by the device's usual pace, and not by the time that the rig file grants it: while inputs
+    /// are made smaller, before what is left is confirmed.
+    fn hurry(&self, _on: bool) {}
 
     /// Whether a right request on a new connection is answered rightly within `patience`.
     ///

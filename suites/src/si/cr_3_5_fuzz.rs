@@ -32,6 +32,21 @@ pub const CASES: &[Case] = &[
         svv: Svv::Vulnerability,
         body: |p| -> Run<'_> { Box::pin(mqtt(p)) },
     },
+    Case {
+        id: "fuzz-console",
+        title: "nothing that is typed breaks the console, or shows or changes what it must not",
+        requirements: &["CR 3.5"],
+        kind: Kind::Fuzz,
+        scope: Scope::Each(Fits::CONSOLE),
+        needs: &[],
+        objective: "Type generated lines, keys, escape sequences and bytes that are no text, in a session and in every state of a login, and judge what the \
+                console does and the device as a whole.",
+        criterion: "The console comes back to its prompt or its login and answers a right command, in the time that the rig file gives it; nothing typed before a \
+                login is carried out or begins a line of the audit log, and nothing typed as a password shows; a new login works, the device does not \
+                restart, and the essential functions hold.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(console(p)) },
+    },
 ];
 
 async fn modbus(p: &mut Procedure<'_>) -> Result<(), Stop> {
@@ -46,5 +61,10 @@ async fn modbus(p: &mut Procedure<'_>) -> Result<(), Stop> {
 
 async fn mqtt(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let target = fuzz::mqtt::broker(p)?;
+    fuzz::hold(p, &target).await
+}
+
+async fn console(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let target = fuzz::console::terminal(p)?;
     fuzz::hold(p, &target).await
 }
