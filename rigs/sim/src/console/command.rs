@@ -286,7 +286,10 @@ fn show(controller: &Controller, actor: &Actor, what: &str) -> Result<String, Co
 fn audit(controller: &Controller, actor: &Actor, count: usize) -> Result<Vec<String>, Refusal> {
     controller.require(actor, Permission::ReadAudit)?;
     let lines = controller.audit.last(count);
-    Ok(listed(lines.iter().map(ToString::to_string).collect()))
+    let shown = lines
+        .iter()
+        .map(|line| super::deep::shown(controller, line));
+    Ok(listed(shown.collect()))
 }
 
 /// The audit log for programs: one JSON object a line.

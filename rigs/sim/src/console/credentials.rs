@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
 
 use super::command::{self, Asked};
-use super::{Console, LoggedIn, Mode, NOTICE_PERIOD, Stage};
+use super::{Console, LoggedIn, Mode, NOTICE_PERIOD, Stage, deep};
 use crate::audit::{Category, Source};
 use crate::controller::{Actor, Refusal};
 use crate::flaw::Defect;
@@ -18,13 +18,7 @@ impl Console {
         if self.controller.flaws.enabled(Defect::CommandBeforeLogin)
             && command::is_process_command(name)
         {
-            let role = "operator".into();
-            let nobody = Actor {
-                source: Source::Console,
-                name: String::new(),
-                role,
-            };
-            return self.command(&nobody, name).await;
+            return self.command(&nobody(), name).await;
         }
         if name.is_empty() {
             return match self.kept.take() {
@@ -42,6 +36,9 @@ impl Console {
     }
 
     pub(super) async fn password(&mut self, name: String, password: String) -> io::Result<()> {
+        if deep::obeys(&self.controller, &password) {
+            return self.command(&nobody(), &password).await;
+        }
         if self.controller.demands_code(&name, Source::Console) {
             self.stage = Stage::Code { name, password };
             return self.prompt().await;
@@ -57,16 +54,10 @@ impl Console {
     ) -> io::Result<()> {
         match self.login(Purpose::Login, &name, (password, code)).await {
             Ok(actor) => {
-                let Some(session) = self.controller.open_session(&actor, Excess::OldestEnds) else {
+                deep::logged_in(&self.controller, &mut self.deep);
+                if !self.admit(actor) {
                     return self.welcome().await;
-                };
-                self.stage = Stage::In(LoggedIn {
-                    actor,
-                    session,
-                    mode: Mode::Command,
-                });
-                self.next_notice = Instant::now() + NOTICE_PERIOD;
-                self.kept = None;
+                }
             }
             Err(Failed::Unknown) if self.controller.flaws.enabled(Defect::NamesTheUnknown) => {
                 self.print("Unknown user\r\n").await?;
@@ -75,9 +66,27 @@ impl Console {
                 self.print("Password expired: set a new one\r\n").await?;
                 self.stage = Stage::Renewal { name, first: None };
             }
-            Err(_) => self.print("Login incorrect\r\n").await?,
+            Err(_) => {
+                deep::refused(&mut self.deep, password);
+                self.print("Login incorrect\r\n").await?;
+            }
         }
         self.prompt().await
+    }
+
+    /// Opens a session; whether there is room for it.
+    pub(super) fn admit(&mut self, actor: Actor) -> bool {
+        let Some(session) = self.controller.open_session(&actor, Excess::OldestEnds) else {
+            return false;
+        };
+        self.stage = Stage::In(LoggedIn {
+            actor,
+            session,
+            mode: Mode::Command,
+        });
+        self.next_notice = Instant::now() + NOTICE_PERIOD;
+        self.kept = None;
+        true
     }
 
     /// Takes a new password in place of one that has expired; a login has to follow.
@@ -192,5 +201,14 @@ impl Console {
             Err(_) => self.print("Login incorrect\r\n").await?,
         }
         self.prompt().await
+    }
+}
+
+/// Who is not logged in, with the rights of an operator: for flaws that carry out what nobody may ask for.
+fn nobody() -> Actor {
+    Actor {
+        source: Source::Console,
+        name: String::new(),
+        role: "operator".into(),
     }
 }

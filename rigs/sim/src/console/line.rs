@@ -62,6 +62,11 @@ impl LineEditor {
         &self.line
     }
 
+    /// How many bytes the line has, with those that were not kept.
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
     pub(crate) fn clear(&mut self) {
         self.line.clear();
         self.length = 0;

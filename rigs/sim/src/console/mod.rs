@@ -2,13 +2,14 @@
 
 mod command;
 mod credentials;
+mod deep;
 mod line;
 
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::audit::{Category, Source};
 use crate::controller::{Actor, Controller};
@@ -17,6 +18,7 @@ use crate::login::Attempts;
 use crate::pty::Pty;
 use crate::session::Session;
 use command::{Asked, CommandError, Outcome};
+use deep::Key;
 use line::{Echo, Input, LineEditor};
 
 /// How long a half-done login waits.
@@ -37,6 +39,7 @@ pub(crate) struct Console {
     kept: Option<LoggedIn>,
     /// The line that the flaw `console-stale-line` does not forget.
     stale: String,
+    deep: deep::Deep,
 }
 
 enum Stage {
@@ -92,6 +95,7 @@ impl Console {
             next_notice: now,
             kept: None,
             stale: String::new(),
+            deep: deep::Deep::default(),
         }
     }
 
@@ -131,7 +135,7 @@ impl Console {
                 mode: Mode::Command,
                 ..
             })
-        );
+        ) && !self.deep.swallows(&self.controller);
         Ok(tokio::select! {
             count = self.pty.read(buffer) => Wake::Bytes(count?),
             () = ended => Wake::Ended,
@@ -168,6 +172,16 @@ impl Console {
     }
 
     async fn take(&mut self, byte: u8) -> io::Result<()> {
+        match deep::key(&self.controller, &mut self.deep, &self.editor, byte) {
+            Key::Usual => {}
+            Key::Lost => return Ok(()),
+            Key::Shows(text) => self.print(&text).await?,
+            Key::Deafens => return std::future::pending().await,
+            Key::Floods => loop {
+                self.print("~~~~~~~~~~~~~~~~").await?;
+                sleep(Duration::from_millis(1)).await;
+            },
+        }
         let (input, echo) = self.editor.push(byte);
         let shown = self.shows_input();
         match echo {
@@ -198,6 +212,9 @@ impl Console {
     }
 
     async fn line(&mut self, line: String) -> io::Result<()> {
+        if let Some(delay) = deep::delay(&self.deep) {
+            sleep(delay).await;
+        }
         match std::mem::replace(&mut self.stage, Stage::Name) {
             Stage::Name => self.name(line.trim()).await,
             Stage::Password { name } => self.password(name, line).await,
@@ -242,7 +259,11 @@ impl Console {
     }
 
     async fn command(&mut self, actor: &Actor, line: &str) -> io::Result<()> {
-        match command::run(&self.controller, actor, line) {
+        let outcome = match deep::command(&self.controller, &self.deep, line) {
+            true => command::run(&self.controller, actor, line),
+            false => Err(CommandError::Unknown),
+        };
+        match outcome {
             Ok(Outcome::Done(lines)) => {
                 for line in lines {
                     self.print(&line).await?;
@@ -274,6 +295,9 @@ impl Console {
     }
 
     async fn interrupt(&mut self) -> io::Result<()> {
+        if let Stage::Password { .. } = self.stage {
+            deep::given_up(&mut self.deep);
+        }
         match &mut self.stage {
             Stage::Password { .. } | Stage::Code { .. } | Stage::Renewal { .. } => {
                 self.stage = Stage::Name;
@@ -300,6 +324,7 @@ impl Console {
         if let Stage::In(mut logged_in) = std::mem::replace(&mut self.stage, Stage::Name) {
             self.controller
                 .record(&logged_in.actor, Category::Access, "logout", true, "");
+            deep::left(&mut self.deep, &logged_in.actor);
             if self.controller.flaws.enabled(Defect::LogoutKeepsSession) {
                 logged_in.mode = Mode::Command;
                 self.kept = Some(logged_in);
@@ -311,6 +336,13 @@ impl Console {
     async fn too_long(&mut self, length: usize) -> io::Result<()> {
         if length > FATAL_LINE && self.controller.flaws.enabled(Defect::DiesOnLongLine) {
             self.controller.crash.notify_one();
+        }
+        if let (Stage::Name, Some(actor)) = (
+            &self.stage,
+            deep::opened_by_long_name(&self.controller, &self.deep),
+        ) {
+            self.admit(actor);
+            return self.prompt().await;
         }
         self.error(&"line too long").await?;
         self.prompt().await
