@@ -8,6 +8,7 @@ use slcert_profiles::RequirementId;
 use slcert_reports::one_line;
 use slcert_rigs::bench::{Bench, Monitor};
 use slcert_suites::Procedure;
+use slcert_suites::fuzz::Budget;
 use slcert_suites::fuzz::input::Input;
 use slcert_suites::fuzz::replay;
 use slcert_suites::fuzz::reproducer::Reproducer;
@@ -49,7 +50,7 @@ pub fn replay_file(replay: &Replay) -> ExitCode {
         eprintln!("error: {message}");
         return ExitCode::from(USAGE);
     }
-    if rig.rig.interface(&reproducer.interface).is_none() {
+    if !reproducer.interface.is_empty() && rig.rig.interface(&reproducer.interface).is_none() {
         let names: Vec<_> = rig
             .rig
             .interfaces
@@ -70,7 +71,10 @@ pub fn replay_file(replay: &Replay) -> ExitCode {
         one_line(&reproducer.what)
     );
     anstream::println!("trial    {}", one_line(&reproducer.trial));
-    anstream::println!("inputs   {}", inputs.len());
+    match reproducer.steps.len() {
+        0 => anstream::println!("inputs   {}", inputs.len()),
+        steps => anstream::println!("steps    {steps}"),
+    }
     with_bench(rig, async |bench| {
         again(bench, &reproducer, &inputs, replay.times.max(1)).await
     })
@@ -93,7 +97,9 @@ async fn again(
     let Ok(requirement) = "CR 3.5".parse::<RequirementId>() else {
         return ExitCode::from(BENCH);
     };
-    let procedure = Procedure::new(bench, Some(&reproducer.interface), requirement);
+    let interface = Some(reproducer.interface.as_str()).filter(|name| !name.is_empty());
+    let procedure = Procedure::new(bench, interface, requirement)
+        .of_trial(&reproducer.trial, Budget::default());
     let mut came = 0;
     for time in 1..=times {
         let said = match replay(&procedure, inputs).await {

@@ -415,7 +415,7 @@ fn reproducer(folder: &Path) -> Option<usize> {
             .ends_with(".finding-1.toml")
     })?;
     let text = std::fs::read_to_string(first.path()).ok()?;
-    Some(Reproducer::read(&text).ok()?.inputs.len())
+    Some(Reproducer::read(&text).ok()?.size())
 }
 
 fn slug(requirement: &str) -> String {

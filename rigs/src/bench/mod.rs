@@ -213,6 +213,14 @@ impl Bench {
         let Some(power) = &self.rig.power else {
             return Ok(());
         };
+        self.answers_within(power.ready.0).await
+    }
+
+    /// Waits until the device answers somebody, be it with a refusal.
+    ///
+    /// # Errors
+    /// It does not within `limit`.
+    pub async fn answers_within(&self, limit: Duration) -> Result<(), BenchError> {
         let named = self.rig.interfaces.keys().find_map(|name| {
             let (account, _) = self.rig.accounts_on(name.as_str()).next()?;
             Some((name.as_str(), Who::Account(account.as_str())))
@@ -222,7 +230,7 @@ impl Bench {
         else {
             return Ok(());
         };
-        let deadline = Instant::now() + power.ready.0;
+        let deadline = Instant::now() + limit;
         loop {
             match self.enter(interface, &who).await {
                 Ok(Entry::In(session)) => {

@@ -29,6 +29,8 @@ pub enum Oracle {
     Restart,
     /// O13: how the bytes are cut into segments changes nothing.
     Segmentation,
+    /// O14: what a model of the rig file's policy allows, and nothing else, comes about.
+    Model,
 }
 
 impl Oracle {
@@ -46,6 +48,7 @@ impl Oracle {
             Self::Exposure => "O11 exposure",
             Self::Restart => "O12 restart",
             Self::Segmentation => "O13 segmentation",
+            Self::Model => "O14 model",
         }
     }
 
@@ -62,6 +65,9 @@ impl Oracle {
             Self::Leak => "in the second half, memory does not grow by 8 MiB and go on growing",
             Self::Exposure => "no answer holds what was sent in another request",
             Self::Restart => "the device does not restart",
+            Self::Model => {
+                "in no order of events comes anything about that the stated policy does not allow"
+            }
             Self::Segmentation => "the answer is the same however the bytes are cut into segments",
         }
     }

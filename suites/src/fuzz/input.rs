@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::history::step::Step;
+
 /// One thing done on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -14,6 +16,8 @@ pub enum Act {
     Pause(Duration),
     /// The bench's side is closed; the device's answers can still come.
     Shut,
+    /// A step of a history.
+    Step(Step),
 }
 
 /// One input: what is done on one connection, in order.
@@ -58,7 +62,7 @@ impl Input {
     pub fn size(&self) -> usize {
         let sizes = self.acts.iter().map(|act| match act {
             Act::Send(bytes) => bytes.len(),
-            Act::Login | Act::Pause(_) | Act::Shut => 0,
+            Act::Login | Act::Pause(_) | Act::Shut | Act::Step(_) => 0,
         });
         sizes.sum()
     }

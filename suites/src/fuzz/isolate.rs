@@ -232,6 +232,10 @@ impl<T: Target> Isolation<'_, T> {
     /// Makes each input simpler, the last one first: it is the one that shows.
     async fn shrunk(&mut self, mut inputs: Vec<Generated>) -> Vec<Generated> {
         for at in (0..inputs.len()).rev() {
+            if inputs[at].input.steps().next().is_some() {
+                self.fewer_steps(&mut inputs, at).await;
+                continue;
+            }
             let grammar = self.device.target.grammar();
             let origin = inputs[at].origin.clone();
             let Ok(shrinker) = Shrinker::start(grammar, self.seed, origin) else {
@@ -260,10 +264,39 @@ impl<T: Target> Isolation<'_, T> {
         inputs
     }
 
+    /// Leaves out the steps of a history that are not needed, the later and the larger parts first; their order stays.
+    async fn fewer_steps(&mut self, inputs: &mut Vec<Generated>, at: usize) {
+        let mut part = inputs[at].input.acts.len().div_ceil(2);
+        while part > 0 {
+            let mut to = inputs[at].input.acts.len();
+            let mut left_out = false;
+            while to > 0 && !self.is_over() {
+                let from = to.saturating_sub(part);
+                let mut tried = inputs.clone();
+                tried[at].input.acts.drain(from..to);
+                let power = self.sparing(inputs);
+                if !tried[at].input.acts.is_empty() && self.again(&tried, power).await {
+                    *inputs = tried;
+                    left_out = true;
+                }
+                to = from;
+            }
+            if self.is_over() {
+                return;
+            }
+            part = match part {
+                1 if !left_out => 0,
+                1 => 1,
+                more => more.div_ceil(2),
+            };
+        }
+    }
+
     /// Whether the device needs to be switched off and on before inputs that are known to bring the finding about.
     fn sparing(&self, inputs: &[Generated]) -> Power {
         match inputs {
-            [_] => Power::Keep,
+            // What a device remembers of one history may serve the next.
+            [one] if one.input.steps().next().is_none() => Power::Keep,
             _ => Power::Cycle,
         }
     }

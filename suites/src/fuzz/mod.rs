@@ -11,6 +11,7 @@ mod device;
 pub mod engine;
 pub mod finding;
 pub mod generate;
+pub mod history;
 pub mod input;
 mod isolate;
 mod memory;
@@ -33,6 +34,7 @@ use device::Device;
 pub use engine::Budget;
 use engine::{Outcome, Reported};
 use finding::{Finding, Oracle};
+use history::{Histories, Property};
 use input::Input;
 use isolate::Cause;
 use reproducer::Reproducer;
@@ -58,6 +60,15 @@ impl Default for Budget {
 /// INCONCLUSIVE where the device did not serve before anything was sent.
 pub async fn hold<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), Stop> {
     let budget = p.fuzz_budget();
+    hold_for(p, target, budget).await
+}
+
+/// The same with a budget of its own.
+async fn hold_for<T: Target>(
+    p: &mut Procedure<'_>,
+    target: &T,
+    budget: Budget,
+) -> Result<(), Stop> {
     regression::check(p, target).await?;
     let outcome = engine::run(p.bench(), target, budget)
         .await
@@ -176,6 +187,11 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
 /// # Errors
 /// The interface has no fuzz suite, an input must not be sent, or the device does not serve before anything was sent.
 pub async fn replay(p: &Procedure<'_>, inputs: &[Input]) -> Result<Option<Finding>, String> {
+    let property = Property::of_trial(p).map_err(|stop| stop.reason)?;
+    if let Some(property) = property {
+        let target = Histories::new(p, property);
+        return replay_on(p.bench(), &target, inputs).await;
+    }
     let interface = p.interface().map_err(|stop| stop.reason)?;
     match interface.kind {
         InterfaceKind::ModbusTcp | InterfaceKind::ModbusTls => {

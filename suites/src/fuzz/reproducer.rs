@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::engine::Reported;
+use super::history::step::Step;
 use super::input::{Act, Input};
 
 /// The version of the format.
@@ -39,8 +40,11 @@ pub struct Reproducer {
     /// The seed of the campaign.
     pub seed: u64,
     /// What is sent, in order.
-    #[serde(rename = "input")]
+    #[serde(default, rename = "input", skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputText>,
+    /// What is done instead, in order, where it is a history.
+    #[serde(default, rename = "step", skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
 }
 
 /// An input in a file.
@@ -93,7 +97,7 @@ pub enum ReproducerError {
         text: String,
     },
     /// Nothing would be sent.
-    #[error("it has no `[[input]]`: there is nothing to send")]
+    #[error("it has neither `[[input]]` nor `[[step]]`: there is nothing to send")]
     Empty,
 }
 
@@ -110,6 +114,14 @@ impl Reproducer {
         if isolated.inputs.is_empty() {
             return None;
         }
+        let mut steps: Vec<Step> = Vec::new();
+        for one in &isolated.inputs {
+            if !steps.is_empty() {
+                steps.push(Step::PutBack);
+            }
+            steps.extend(one.input.steps().cloned());
+        }
+        let bytes = isolated.inputs.iter().filter(|_| steps.is_empty());
         let (confirmed, tries) = isolated.confirmed;
         let escaped = |text: &str| slcert_reports::excerpt(text, 400);
         Some(Self {
@@ -123,11 +135,8 @@ impl Reproducer {
             cause: isolated.cause.word().to_owned(),
             confirmed: format!("{confirmed} of {tries}"),
             seed,
-            inputs: isolated
-                .inputs
-                .iter()
-                .map(|one| InputText::of(&one.input, typed))
-                .collect(),
+            inputs: bytes.map(|one| InputText::of(&one.input, typed)).collect(),
+            steps,
         })
     }
 
@@ -143,11 +152,16 @@ impl Reproducer {
         if read.format != FORMAT {
             return Err(ReproducerError::Format(read.format));
         }
-        if read.inputs.is_empty() {
+        if read.size() == 0 {
             return Err(ReproducerError::Empty);
         }
         read.inputs()?;
         Ok(read)
+    }
+
+    /// How many inputs or steps it has.
+    pub fn size(&self) -> usize {
+        self.inputs.len() + self.steps.len()
     }
 
     /// What is sent.
@@ -155,6 +169,9 @@ impl Reproducer {
     /// # Errors
     /// [`ReproducerError::Bytes`].
     pub fn inputs(&self) -> Result<Vec<Input>, ReproducerError> {
+        if !self.steps.is_empty() {
+            return Ok(vec![Input::history(&self.what, self.steps.clone())]);
+        }
         let numbered = self.inputs.iter().zip(1..);
         numbered.map(|(text, number)| text.input(number)).collect()
     }
@@ -171,16 +188,19 @@ impl Reproducer {
 
 impl InputText {
     fn of(input: &Input, typed: bool) -> Self {
-        let acts = input.acts.iter().map(|act| match act {
-            Act::Send(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) if typed => ActText::Type(text.to_owned()),
-                _ => ActText::Send(digits(bytes)),
-            },
-            Act::Pause(time) => {
-                ActText::PauseMs(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-            }
-            Act::Shut => ActText::Shut(true),
-            Act::Login => ActText::Login(true),
+        let acts = input.acts.iter().filter_map(|act| {
+            Some(match act {
+                Act::Send(bytes) => match std::str::from_utf8(bytes) {
+                    Ok(text) if typed => ActText::Type(text.to_owned()),
+                    _ => ActText::Send(digits(bytes)),
+                },
+                Act::Pause(time) => {
+                    ActText::PauseMs(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+                }
+                Act::Shut => ActText::Shut(true),
+                Act::Login => ActText::Login(true),
+                Act::Step(_) => return None,
+            })
         });
         Self {
             label: input.label.clone(),
@@ -261,6 +281,28 @@ mod tests {
         new_connection = true
         acts = [{ send = "00 01 fF" }, { pause_ms = 2 }, { shut = true }]
     "#;
+
+    #[test]
+    fn a_history_is_written_by_the_names_of_the_rig_and_reads_as_one_input() {
+        let steps = r#"
+        [[step]]
+        do = "try"
+        account = "olga"
+        interface = "console"
+        password = "wrong"
+        spelling = "capitals"
+        [[step]]
+        do = "power-cycle"
+        "#;
+        let (head, _) = FILE.split_once("[[input]]").unwrap();
+        let read = Reproducer::read(&format!("{head}{steps}")).unwrap();
+        assert_eq!(read.size(), 2);
+        let inputs = read.inputs().unwrap();
+        assert_eq!(inputs[0].steps().count(), 2);
+        assert_eq!(Reproducer::read(&read.text().unwrap()).unwrap(), read);
+        let odd = steps.replace("password", "sesame");
+        assert!(Reproducer::read(&format!("{head}{odd}")).is_err());
+    }
 
     #[test]
     fn a_file_says_what_is_sent() {

@@ -6,6 +6,7 @@ use slcert_rigs::rig::Values;
 use tokio::time::Instant;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv, Wait};
+use crate::fuzz::history::{self, Property};
 use crate::password::{accounts_with_password, fail, opens};
 use crate::procedure::{Procedure, Stop};
 use crate::rights::by_whoever_may;
@@ -37,6 +38,20 @@ pub const CASES: &[Case] = &[
         svv: Svv::Requirements,
         body: |p| -> Run<'_> { Box::pin(configurable(p)) },
     },
+    Case {
+        id: "fuzz-histories",
+        title: "no order of attempts gets past the lock of an account, or locks another",
+        requirements: &["CR 1.11"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &[],
+        objective: "Try generated orders of wrong and right passwords on all interfaces together, with other spellings of the name, logins of others, logins that \
+                    are left, pauses and restarts in between, and hold each against a model of the stated policy.",
+        criterion: "Once an account has failed as often as the rig file states, its right password is refused until the stated time is over or it is unlocked; no \
+                    account is locked for which nobody has failed.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(histories(p)) },
+    },
 ];
 
 /// What they wait for.
@@ -57,6 +72,11 @@ const SOON: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_secs(300);
 /// How many failures are tried at most where the rig file states no limit.
 const UNLIMITED: u32 = 20;
+
+async fn histories(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::lockout(p)?;
+    history::hold(p, property).await
+}
 
 async fn lockout(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let policy = &p.rig().policy;

@@ -6,6 +6,7 @@ use slcert_rigs::tls::pki::Fault;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::effect::{Actor, Effect, attempt};
+use crate::fuzz::history::{self, Property};
 use crate::plain;
 use crate::procedure::{Procedure, Stop};
 use crate::rights;
@@ -42,7 +43,25 @@ pub const CASES: &[Case] = &[
         svv: Svv::ThreatMitigation,
         body: |p| -> Run<'_> { Box::pin(role_in_certificate(p)) },
     },
+    Case {
+        id: "fuzz-histories",
+        title: "no order of logins, role changes and restarts gives a process a right",
+        requirements: &["CR 2.1 RE(1)"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &[],
+        objective: "Open generated sessions on all interfaces together, ask for changes in them, and change roles, log out, connect again and restart the device in \
+                    between; read back as somebody else what each has changed.",
+        criterion: "What the role of a process or a device may not do at the time has not happened, whatever came before.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(histories(p)) },
+    },
 ];
+
+async fn histories(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::rights(p, User::Process)?;
+    history::hold(p, property).await
+}
 
 async fn matrix(p: &mut Procedure<'_>) -> Result<(), Stop> {
     if p.interface()?.has_identity() {

@@ -89,7 +89,7 @@ pub fn terminal<'b>(p: &Procedure<'b>) -> Result<Terminal<'b>, Stop> {
 }
 
 /// The line of an operation, and what its answer has in it, where the rig file says so.
-fn told(rig: &Rig, interface: &str, operation: &str) -> Option<(String, Regex)> {
+fn told(rig: &Rig, interface: &str, operation: &str) -> Option<(String, Arc<Regex>)> {
     let Binding::Console(binding) = rig.binding(operation, interface)? else {
         return None;
     };

@@ -25,13 +25,13 @@ use crate::fuzz::target::{Delivered, Target};
 /// What an idle console shows, and where it asks for more.
 pub(super) struct Signs {
     /// The prompt of a session.
-    pub prompt: Regex,
+    pub prompt: Arc<Regex>,
     /// The login.
-    pub login: Regex,
+    pub login: Arc<Regex>,
     /// Where a password is asked for.
-    pub password: Option<Regex>,
+    pub password: Option<Arc<Regex>>,
     /// The lock.
-    pub locked: Option<Regex>,
+    pub locked: Option<Arc<Regex>>,
 }
 
 /// A console. It has one holder, so the line is shared and stays open.
@@ -43,7 +43,7 @@ pub struct Terminal<'b> {
     /// A right command: an operation that reads.
     pub(super) right: &'b str,
     /// Its line, and what its answer has in it.
-    pub(super) told: Option<(String, Regex)>,
+    pub(super) told: Option<(String, Arc<Regex>)>,
     /// What nobody may change before a login.
     pub(super) states: Vec<State<'b>>,
     /// Who reads the audit log here.
@@ -100,6 +100,7 @@ impl Terminal<'_> {
         for (at, act) in input.acts.iter().enumerate() {
             let held = self.line(holder).await.map_err(|_| Broke::Line)?;
             match act {
+                Act::Step(_) => {}
                 Act::Login if at == 0 && held.place == Place::Prompt => {}
                 Act::Login => {
                     if stopped {

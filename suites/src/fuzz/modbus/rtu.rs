@@ -173,7 +173,7 @@ impl Serial<'_> {
                 Act::Send(bytes) => raw.send(bytes).await.map_err(said)?,
                 Act::Login => {}
                 Act::Pause(time) => sleep(*time).await,
-                Act::Shut => {}
+                Act::Shut | Act::Step(_) => {}
             }
         }
         let meaning = self.meaning(input);

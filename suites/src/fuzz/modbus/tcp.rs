@@ -308,7 +308,7 @@ impl Tcp<'_> {
                     }
                     link.sent.add(bytes);
                 }
-                Act::Login => {}
+                Act::Login | Act::Step(_) => {}
                 Act::Pause(time) => sleep(*time).await,
                 Act::Shut => {
                     shut = true;

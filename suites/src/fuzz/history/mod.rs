@@ -1,0 +1,325 @@
+//! Histories: sequences of logins, deeds, role changes, restarts and the like over all interfaces together, each held
+//! against a small model of what the rig file states.
+//!
+//! A history is one input of the fuzz engine, and each begins on a device that is as the rig file says.
+
+mod lockout;
+mod model;
+mod rights;
+mod stage;
+pub mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use slcert_reports::escape;
+use slcert_rigs::bench::{Entry, Who};
+use slcert_rigs::rig::{User, Values};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::coverage::Seen;
+use super::finding::Finding;
+use super::generate::Grammar;
+use super::input::Input;
+use super::target::{Delivered, Target};
+use crate::procedure::{Procedure, Stop};
+use model::Cast;
+use stage::{Event, Owed, Stage};
+use step::Step;
+
+/// Part of the time of a suite that histories leave to the others: they wait more than they work.
+const LEFT: Duration = Duration::from_secs(5);
+/// The least part of it that they take.
+const LEAST: u32 = 4;
+
+/// How long the device is left alone after a history that could not be played.
+const DOUBT: Duration = Duration::from_millis(200);
+
+/// What is held.
+#[derive(Clone)]
+pub struct Property(Arc<dyn Cast>);
+
+impl Property {
+    /// CR 1.11: failed logins lock an account, and no other.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn lockout(p: &Procedure<'_>) -> Result<Self, Stop> {
+        Ok(Self(Arc::new(lockout::Attempts::of(p)?)))
+    }
+
+    /// CR 2.1, and its RE(1) for processes: who has no right to a change does not bring it about.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn rights(p: &Procedure<'_>, users: User) -> Result<Self, Stop> {
+        Ok(Self(Arc::new(rights::Changes::of(p, users)?)))
+    }
+
+    /// The property that a trial holds; none for one that plays no histories.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn of_trial(p: &Procedure<'_>) -> Result<Option<Self>, Stop> {
+        Ok(Some(match p.trial() {
+            "CR-1.11/fuzz-histories" => Self::lockout(p)?,
+            "CR-2.1/fuzz-histories" => Self::rights(p, User::Human)?,
+            "CR-2.1-RE-1/fuzz-histories" => Self::rights(p, User::Process)?,
+            _ => return Ok(None),
+        }))
+    }
+}
+
+impl Grammar for Property {
+    fn inputs(&self) -> BoxedStrategy<Input> {
+        let label = self.0.label();
+        let histories = self.0.histories();
+        histories
+            .prop_map(move |steps| Input::history(label, steps))
+            .boxed()
+    }
+
+    fn variations(&self, base: &Input) -> BoxedStrategy<Input> {
+        let label = self.0.label();
+        let steps: Vec<Step> = base.steps().cloned().collect();
+        let varied = (0..=steps.len(), self.0.any_step());
+        varied
+            .prop_map(move |(at, step)| {
+                let mut steps = steps.clone();
+                steps.insert(at.min(steps.len()), step);
+                Input::history(label, steps)
+            })
+            .boxed()
+    }
+}
+
+/// Holds a property over histories, and leaves the device as it was.
+///
+/// # Errors
+/// As [`hold`](super::hold); INCONCLUSIVE where the device could not be left as it was.
+pub async fn hold(p: &mut Procedure<'_>, property: Property) -> Result<(), Stop> {
+    let histories = Histories::new(p, property);
+    let mut budget = p.fuzz_budget();
+    budget.time = budget.time.saturating_sub(LEFT).max(budget.time / LEAST);
+    super::hold_for(p, &histories, budget).await?;
+    histories.put_back().await?;
+    histories.played.lock().await.sum()
+}
+
+/// The device that histories are played on.
+pub struct Histories<'b> {
+    p: Procedure<'b>,
+    property: Property,
+    owed: Mutex<Owed>,
+    played: Mutex<Played>,
+}
+
+/// How many histories came to their end.
+#[derive(Debug, Default)]
+struct Played {
+    whole: u64,
+    in_doubt: u64,
+    /// Why one did not.
+    why: String,
+}
+
+impl Played {
+    fn sum(&self) -> Result<(), Stop> {
+        if self.in_doubt <= self.whole {
+            return Ok(());
+        }
+        let all = self.whole + self.in_doubt;
+        Err(Stop::inconclusive(format!(
+            "{} of {all} histories could not be played to their end: {}",
+            self.in_doubt, self.why
+        )))
+    }
+}
+
+impl<'b> Histories<'b> {
+    /// Nothing is played yet.
+    pub fn new(p: &Procedure<'b>, property: Property) -> Self {
+        Self {
+            p: Procedure::new(p.bench(), None, p.requirement()),
+            property,
+            owed: Mutex::new(Owed::default()),
+            played: Mutex::default(),
+        }
+    }
+
+    async fn put_back(&self) -> Result<(), Stop> {
+        let mut owed = self.owed.lock().await;
+        Stage::new(&self.p, &mut owed).put_back().await
+    }
+
+    /// Plays a history to its end, or to what is wrong with it.
+    async fn play(
+        &self,
+        stage: &mut Stage<'_, 'b>,
+        input: &Input,
+        seen: &mut Seen,
+    ) -> Result<Option<Finding>, Stop> {
+        stage.put_back().await?;
+        let mut model = self.property.0.model();
+        for step in input.steps() {
+            let began = Instant::now();
+            let mut event = stage.take(step).await?;
+            let mut found = model.saw(step, began, &event);
+            if found.as_ref().is_some_and(|found| model.doubts(found)) {
+                event = stage.take(step).await?;
+                found = model.saw(step, began, &event);
+            }
+            seen.kinds.push(kind(step, &event));
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Target for Histories<'_> {
+    type Link = ();
+
+    fn grammar(&self) -> Arc<dyn Grammar> {
+        Arc::new(self.property.clone())
+    }
+
+    /// A name that this rig file does not have.
+    fn forbidden(&self, input: &Input) -> Option<&'static str> {
+        let rig = self.p.rig();
+        let listed = |account: &str, interface: &str| {
+            let mut accounts = rig.accounts_on(interface);
+            accounts.any(|(name, _)| name.as_str() == account)
+        };
+        let unknown = |step: &Step| match step {
+            Step::Try {
+                account, interface, ..
+            }
+            | Step::Abandon { account, interface }
+            | Step::Login {
+                account, interface, ..
+            } => !listed(account, interface),
+            Step::Perform {
+                account,
+                interface,
+                operation,
+                ..
+            } => {
+                let described = rig.operations.get(operation.as_str());
+                !listed(account, interface)
+                    || described.is_none_or(|it| !it.changes_state())
+                    || rig.binding(operation, interface).is_none()
+            }
+            Step::Grant { role, operation } | Step::Revoke { role, operation } => {
+                rig.roles.keys().all(|name| name.as_str() != role)
+                    || !rig.operations.contains_key(operation.as_str())
+            }
+            _ => false,
+        };
+        let any = input.steps().any(unknown);
+        any.then_some("an account, a role or an operation that this rig file does not have")
+    }
+
+    async fn open(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn deliver(&self, (): (), input: &Input) -> Delivered<()> {
+        let mut owed = self.owed.lock().await;
+        let mut stage = Stage::new(&self.p, &mut owed);
+        let mut seen = Seen::default();
+        let played = self.play(&mut stage, input, &mut seen).await;
+        let back = stage.put_back().await;
+        let mut count = self.played.lock().await;
+        let finding = match (played, back) {
+            (Ok(found), Ok(())) => {
+                count.whole += 1;
+                seen.parsed = true;
+                found
+            }
+            (Ok(found @ Some(_)), Err(_)) => found,
+            (Err(stop), _) | (_, Err(stop)) => {
+                count.in_doubt += 1;
+                count.why = slcert_reports::excerpt(&self.p.bench().conceal(&stop.reason), 160);
+                seen.kinds.push(format!("in doubt: {}", count.why));
+                sleep(DOUBT).await;
+                None
+            }
+        };
+        Delivered {
+            finding,
+            ..Delivered::fine(None, seen)
+        }
+    }
+
+    /// The cheapest thing that shows that the device serves: a reading that anyone may take, or a login.
+    async fn serves(&self, patience: Duration) -> Result<Duration, String> {
+        let began = Instant::now();
+        let served = timeout(patience, self.serve());
+        match served.await {
+            Ok(Ok(())) => Ok(began.elapsed()),
+            Ok(Err(why)) => Err(why),
+            Err(_) => Err(format!("no answer within {} ms", patience.as_millis())),
+        }
+    }
+}
+
+impl Histories<'_> {
+    async fn serve(&self) -> Result<(), String> {
+        let (bench, rig) = (self.p.bench(), self.p.rig());
+        let open = rig.interfaces.iter().find_map(|(name, interface)| {
+            let mut reads = interface.anonymous.iter().map(|it| it.as_str());
+            let reads = reads.find(|it| rig.only_reads(it, name.as_str()))?;
+            Some((name.as_str(), reads))
+        });
+        let said = |error: slcert_rigs::bench::BenchError| error.to_string();
+        if let Some((interface, operation)) = open {
+            let entered = bench.enter(interface, &Who::Nobody).await.map_err(said)?;
+            let Entry::In(mut session) = entered else {
+                return Err(format!("nobody is let in on `{interface}`"));
+            };
+            let attempt = session.perform(operation, &Values::new()).await;
+            session.close().await;
+            let attempt = attempt.map_err(said)?;
+            return match attempt.is_done() {
+                true => Ok(()),
+                false => Err(escape(&attempt.answer().text)),
+            };
+        }
+        bench.answers_within(Duration::ZERO).await.map_err(said)
+    }
+}
+
+/// What a step came to, as coverage tells it apart.
+fn kind(step: &Step, event: &Event) -> String {
+    let step = match step {
+        Step::Try {
+            password,
+            spelling,
+            interface,
+            ..
+        } => format!("{password:?} password, name {spelling:?}, on {interface}"),
+        Step::Abandon { interface, .. } => format!("a login left on {interface}"),
+        Step::Login { interface, .. } => format!("a login on {interface}"),
+        Step::Perform { operation, .. } => operation.clone(),
+        Step::Logout { .. } => "a logout".to_owned(),
+        Step::Vanish { .. } => "a session left".to_owned(),
+        Step::Grant { .. } => "a right given".to_owned(),
+        Step::Revoke { .. } => "a right taken away".to_owned(),
+        Step::Pause { .. } => "a pause".to_owned(),
+        Step::PowerCycle => "a power cycle".to_owned(),
+        Step::PutBack => "all put back".to_owned(),
+    };
+    let event = match event {
+        Event::In => "let in",
+        Event::Refused(_) => "refused",
+        Event::Asked { changed: true, .. } => "changed",
+        Event::Asked { changed: false, .. } => "not changed",
+        Event::Done => "done",
+        Event::Nothing => "nothing to do",
+    };
+    format!("{step}: {event}")
+}

@@ -1,0 +1,35 @@
+//! What histories are made of, and what they may bring about.
+
+use proptest::strategy::BoxedStrategy;
+use tokio::time::Instant;
+
+use super::stage::Event;
+use super::step::Step;
+use crate::fuzz::finding::Finding;
+
+/// Who comes in histories of one property, and what they may do.
+pub trait Cast: Send + Sync {
+    /// What the histories are.
+    fn label(&self) -> &'static str;
+
+    /// Whole histories.
+    fn histories(&self) -> BoxedStrategy<Vec<Step>>;
+
+    /// Any step, for a variation of a history.
+    fn any_step(&self) -> BoxedStrategy<Step>;
+
+    /// What a history may bring about, as it begins.
+    fn model(&self) -> Box<dyn Model>;
+}
+
+/// A model of what the rig file states, small enough to be read. Where the device may do one thing or another, the model
+/// follows the device.
+pub trait Model: Send {
+    /// What is wrong with what a step came to, which was begun at this moment.
+    fn saw(&mut self, step: &Step, began: Instant, event: &Event) -> Option<Finding>;
+
+    /// Whether a finding has to be asked for again before it counts: it may be the bench's fault.
+    fn doubts(&self, _finding: &Finding) -> bool {
+        false
+    }
+}

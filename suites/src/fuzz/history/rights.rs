@@ -1,0 +1,395 @@
+//! CR 2.1 and its RE(1) over histories: nobody without the right ever changes protected state, in no order of logins, role changes,
+//! logouts, new connections and restarts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use slcert_rigs::rig::{Rig, User};
+use tokio::time::Instant;
+
+use super::model::{Cast, Model};
+use super::stage::{Event, holds, permission};
+use super::step::Step;
+use crate::case::Fits;
+use crate::fuzz::finding::{Finding, Oracle};
+use crate::procedure::{Procedure, Stop};
+use crate::session::{revoked_within, watches};
+
+/// The longest time for which what was revoked is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who comes, and what can be asked for.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    rig: Rig,
+    /// Whose interfaces are judged.
+    users: User,
+    /// Accounts, each on an interface.
+    actors: Vec<(String, String)>,
+    /// Operations that change what can be read back.
+    operations: Vec<String>,
+    /// Rights that can be given and taken away, by role and operation.
+    rights: Vec<(String, String)>,
+    cycles: bool,
+}
+
+impl Changes {
+    /// The accounts of a rig that can ask for a change on their interface.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where no change can be read back, or none of these users lacks a right; NOT APPLICABLE where there are
+    /// to be no such users.
+    pub fn of(p: &Procedure<'_>, users: User) -> Result<Self, Stop> {
+        let rig = p.rig();
+        if !rig.interfaces.values().any(|it| it.used_by(users)) {
+            let fits = match users {
+                User::Human => Fits::HUMAN,
+                _ => Fits::PROCESS,
+            };
+            let why = format!("this rig has no interface {}", fits.describe());
+            return Err(match p.declared_absent() {
+                Some(reason) => {
+                    Stop::not_applicable(format!("declared absent: {reason}; and {why}"))
+                }
+                None => Stop::not_evaluated(why),
+            });
+        }
+        let changes = rig.operations.iter().filter(|(_, it)| it.changes_state());
+        let operations: Vec<&str> = changes
+            .map(|(name, _)| name.as_str())
+            .filter(|name| crate::hands::hands(p, name).is_ok())
+            .filter(|name| {
+                let read_back = rig.operations[*name].read_back.as_ref();
+                read_back.is_some_and(|it| crate::hands::hands(p, it.value.as_str()).is_ok())
+            })
+            .collect();
+        let mut actors = Vec::new();
+        for (name, account) in &rig.accounts {
+            for place in &account.interfaces {
+                let bound = |operation: &&str| rig.binding(operation, place.as_str()).is_some();
+                if !watches(rig, name.as_str()) && operations.iter().any(bound) {
+                    actors.push((name.as_str().to_owned(), place.as_str().to_owned()));
+                }
+            }
+        }
+        let lacks = |(account, place): &(String, String)| {
+            let bound = |operation: &&&str| rig.binding(operation, place).is_some();
+            let mut asked = operations.iter().filter(bound);
+            is_of(rig, place, users) && asked.any(|operation| !rig.may(account, operation))
+        };
+        if !actors.iter().any(lacks) {
+            return Err(Stop::not_evaluated(
+                "no account of these users lacks a right to a change that can be read back",
+            ));
+        }
+        let change = ["grant", "revoke"].iter().all(|it| p.anywhere(it).is_ok());
+        let soon = revoked_within(p) <= PATIENCE;
+        let mut rights: Vec<_> = actors
+            .iter()
+            .flat_map(|(account, place)| {
+                let role = rig.accounts[account.as_str()].role.value.as_str();
+                let bound = operations
+                    .iter()
+                    .filter(|it| rig.binding(it, place).is_some());
+                bound.map(move |operation| (role.to_owned(), (*operation).to_owned()))
+            })
+            .filter(|_| change && soon)
+            .collect();
+        rights.sort();
+        rights.dedup();
+        Ok(Self {
+            rig: rig.clone(),
+            users,
+            actors,
+            operations: operations.into_iter().map(str::to_owned).collect(),
+            rights,
+            cycles: p.bench().can_power_cycle(),
+        })
+    }
+
+    /// Who asks for what: an interface, an account there, and an operation.
+    fn anybody(&self, judged: bool) -> BoxedStrategy<Asks> {
+        let places = self.actors.iter().map(|(_, place)| place);
+        let places = places.filter(|it| !judged || is_of(&self.rig, it, self.users));
+        let places: BTreeSet<&String> = places.collect();
+        let asks = places.into_iter().map(|place| {
+            let there = self.actors.iter().filter(|(_, it)| it == place);
+            let asks = there.flat_map(|(account, place)| {
+                let bound = |it: &&String| self.rig.binding(it, place).is_some();
+                self.operations.iter().filter(bound).map(|operation| Asks {
+                    account: account.clone(),
+                    interface: place.clone(),
+                    operation: operation.clone(),
+                })
+            });
+            prop::sample::select(asks.collect::<Vec<_>>())
+        });
+        proptest::strategy::Union::new(asks).boxed()
+    }
+
+    /// Somebody, and another one: the more often one who may do the same.
+    fn two(&self) -> BoxedStrategy<(Asks, Asks)> {
+        let cast = self.clone();
+        let two = self.anybody(true).prop_flat_map(move |who| {
+            let may = cast.actors.iter().filter(|(account, place)| {
+                cast.rig.may(account, &who.operation)
+                    && cast.rig.binding(&who.operation, place).is_some()
+            });
+            let same = may.map(|(account, place)| Asks {
+                account: account.clone(),
+                interface: place.clone(),
+                operation: who.operation.clone(),
+            });
+            let same: Vec<_> = same.collect();
+            let other = match same.is_empty() {
+                true => cast.anybody(false),
+                false => {
+                    prop_oneof![3 => prop::sample::select(same), 1 => cast.anybody(false)].boxed()
+                }
+            };
+            (Just(who), other)
+        });
+        two.boxed()
+    }
+
+    /// A step of one of the two, or of an administrator.
+    fn step(&self, who: &Asks, other: &Asks) -> BoxedStrategy<Step> {
+        let session = || 1..=2u8;
+        let mut steps = vec![
+            (6, Just(who.performs(1)).boxed()),
+            (3, Just(other.performs(2)).boxed()),
+            (
+                1,
+                session()
+                    .prop_map(|session| Step::Logout { session })
+                    .boxed(),
+            ),
+            (
+                1,
+                session()
+                    .prop_map(|session| Step::Vanish { session })
+                    .boxed(),
+            ),
+        ];
+        let role = self
+            .rig
+            .accounts
+            .iter()
+            .find(|(name, _)| name.as_str() == who.account);
+        let role = role.map(|(_, it)| it.role.value.as_str().to_owned());
+        let right = (role.unwrap_or_default(), who.operation.clone());
+        if self.rights.contains(&right) {
+            let (role, operation) = right.clone();
+            steps.push((1, Just(Step::Grant { role, operation }).boxed()));
+            let (role, operation) = right;
+            let held = if holds(&self.rig, &role, &operation) {
+                3
+            } else {
+                1
+            };
+            steps.push((held, Just(Step::Revoke { role, operation }).boxed()));
+        }
+        if self.cycles {
+            steps.push((1, Just(Step::PowerCycle).boxed()));
+        }
+        proptest::strategy::Union::new_weighted(steps).boxed()
+    }
+}
+
+impl Cast for Changes {
+    fn label(&self) -> &'static str {
+        "a history of sessions and rights"
+    }
+
+    /// Histories about one right of one account, with others who use theirs in between.
+    fn histories(&self) -> BoxedStrategy<Vec<Step>> {
+        let cast = self.clone();
+        let about = self.two();
+        let histories = about.prop_flat_map(move |(who, other)| {
+            let steps = cast.step(&who, &other);
+            prop::collection::vec(steps, 3..=10)
+        });
+        histories.boxed()
+    }
+
+    fn any_step(&self) -> BoxedStrategy<Step> {
+        let cast = self.clone();
+        let about = self.two();
+        about
+            .prop_flat_map(move |(who, other)| cast.step(&who, &other))
+            .boxed()
+    }
+
+    fn model(&self) -> Box<dyn Model> {
+        Box::new(Rights {
+            rig: self.rig.clone(),
+            users: self.users,
+            changed: BTreeMap::new(),
+        })
+    }
+}
+
+/// Somebody, and what they ask for.
+#[derive(Clone, Debug)]
+struct Asks {
+    account: String,
+    interface: String,
+    operation: String,
+}
+
+impl Asks {
+    fn performs(&self, session: u8) -> Step {
+        Step::Perform {
+            session,
+            account: self.account.clone(),
+            interface: self.interface.clone(),
+            operation: self.operation.clone(),
+        }
+    }
+}
+
+/// Which role has which rights now, where that is not what the rig file says.
+#[derive(Debug)]
+pub struct Rights {
+    rig: Rig,
+    /// Whose interfaces are judged.
+    users: User,
+    /// By role and permission. Nothing is known of a right whose change the device did not acknowledge.
+    changed: BTreeMap<(String, String), Option<bool>>,
+}
+
+impl Model for Rights {
+    fn saw(&mut self, step: &Step, _began: Instant, event: &Event) -> Option<Finding> {
+        match (step, event) {
+            (Step::Grant { role, operation }, _) => {
+                self.set(role, operation, (*event == Event::Done).then_some(true));
+                None
+            }
+            (Step::Revoke { role, operation }, _) => {
+                self.set(role, operation, (*event == Event::Done).then_some(false));
+                None
+            }
+            (Step::PutBack, _) => {
+                self.changed.clear();
+                None
+            }
+            (
+                Step::Perform {
+                    account,
+                    interface,
+                    operation,
+                    ..
+                },
+                Event::Asked {
+                    changed: true,
+                    seen,
+                },
+            ) if is_of(&self.rig, interface, self.users)
+                && !self.may(account, interface, operation) =>
+            {
+                Some(Finding::new(
+                    Oracle::Model,
+                    format!("`{operation}` is done for somebody who has no right to it"),
+                    format!("`{account}` on `{interface}`: {seen}"),
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Rights {
+    fn set(&mut self, role: &str, operation: &str, may: Option<bool>) {
+        let right = (role.to_owned(), permission(&self.rig, operation));
+        self.changed.insert(right, may);
+    }
+
+    fn may(&self, account: &str, interface: &str, operation: &str) -> bool {
+        let described = self.rig.accounts.get(account);
+        let Some(role) = described.map(|it| it.role.value.as_str()) else {
+            return false;
+        };
+        let open = self
+            .rig
+            .interface(interface)
+            .is_some_and(|it| it.is_open(operation));
+        match self
+            .changed
+            .get(&(role.to_owned(), permission(&self.rig, operation)))
+        {
+            Some(Some(may)) => *may || open,
+            Some(None) => true,
+            None => open || holds(&self.rig, role, operation),
+        }
+    }
+}
+
+/// Whether an interface is there for such users.
+fn is_of(rig: &Rig, interface: &str, users: User) -> bool {
+    rig.interface(interface).is_some_and(|it| it.used_by(users))
+}
+
+#[cfg(test)]
+mod tests {
+    use slcert_profiles::file::Source;
+    use slcert_rigs::rig::SIMULATED;
+
+    use super::*;
+
+    fn rights() -> Rights {
+        Rights {
+            rig: Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap(),
+            users: User::Process,
+            changed: BTreeMap::new(),
+        }
+    }
+
+    fn wrote(model: &mut Rights, account: &str, changed: bool) -> bool {
+        let step = Step::Perform {
+            session: 1,
+            account: account.to_owned(),
+            interface: "gateway".to_owned(),
+            operation: "write_output".to_owned(),
+        };
+        let event = Event::Asked {
+            changed,
+            seen: String::new(),
+        };
+        model.saw(&step, Instant::now(), &event).is_some()
+    }
+
+    fn change(model: &mut Rights, give: bool, event: &Event) {
+        let (role, operation) = ("controller".to_owned(), "write_sealed".to_owned());
+        let step = if give {
+            Step::Grant { role, operation }
+        } else {
+            Step::Revoke { role, operation }
+        };
+        assert!(model.saw(&step, Instant::now(), event).is_none());
+    }
+
+    #[test]
+    fn a_change_is_wrong_where_the_role_has_no_right_to_it() {
+        let mut model = rights();
+        assert!(!wrote(&mut model, "gw-control", true));
+        assert!(wrote(&mut model, "gw-telemetry", true));
+        assert!(!wrote(&mut model, "gw-telemetry", false));
+    }
+
+    #[test]
+    fn a_right_that_was_taken_away_is_gone_for_all_that_it_is_for() {
+        let mut model = rights();
+        change(&mut model, false, &Event::Done);
+        assert!(wrote(&mut model, "gw-control", true));
+        change(&mut model, true, &Event::Done);
+        assert!(!wrote(&mut model, "gw-control", true));
+    }
+
+    #[test]
+    fn nothing_is_known_of_a_right_whose_change_was_not_acknowledged() {
+        let mut model = rights();
+        change(&mut model, false, &Event::Refused(String::new()));
+        assert!(!wrote(&mut model, "gw-control", true));
+    }
+}

@@ -1,0 +1,484 @@
+//! Where histories are played: the bench's verbs, the sessions that are open, and what has to be put back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use slcert_rigs::bench::{BenchError, Entry, Session, Who};
+use slcert_rigs::rig::{Rig, Values};
+use slcert_rigs::{Attempt, Secret};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::step::{Shown, Spelling, Step};
+use crate::administrator::{administer, ask};
+use crate::effect::other_value;
+use crate::fresh;
+use crate::hands::{Desk, reader};
+use crate::procedure::{Procedure, Stop};
+use crate::session::revoked_within;
+
+/// How often a change that was not refused is looked for before it counts as not made.
+const LOOKS: u32 = 4;
+/// The time between two looks.
+const BETWEEN: Duration = Duration::from_millis(60);
+/// How much longer than stated a lock is waited for.
+const GRACE: Duration = Duration::from_millis(300);
+/// How long the essential functions may take to be right after a restart.
+const SETTLED: Duration = Duration::from_secs(10);
+/// The longest pause of a history.
+const LONGEST: u64 = 60_000;
+
+/// What a step came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The device let them in.
+    In,
+    /// It did not, and said this.
+    Refused(String),
+    /// An operation was asked for.
+    Asked {
+        /// Whether what it changes has changed.
+        changed: bool,
+        /// What was seen, in words.
+        seen: String,
+    },
+    /// It was done.
+    Done,
+    /// There was nothing to do it with: no such session.
+    Nothing,
+}
+
+/// What histories have changed about the device.
+#[derive(Debug, Default)]
+pub struct Owed {
+    /// Accounts that may be locked.
+    locks: BTreeSet<String>,
+    /// Rights that roles have or lack against the rig file.
+    rights: BTreeSet<(String, String)>,
+}
+
+/// A session that is open.
+struct Seat {
+    account: String,
+    interface: String,
+    session: Session,
+}
+
+/// The device with the sessions of one history.
+pub struct Stage<'s, 'b> {
+    p: &'s Procedure<'b>,
+    owed: &'s mut Owed,
+    seats: BTreeMap<u8, Seat>,
+    desk: Desk<'b>,
+    /// Rights that were taken away, by role and operation, each with the moment at which that is in force.
+    revoked: Vec<(String, String, Instant)>,
+}
+
+impl<'s, 'b> Stage<'s, 'b> {
+    /// An empty stage.
+    pub fn new(p: &'s Procedure<'b>, owed: &'s mut Owed) -> Self {
+        Self {
+            p,
+            owed,
+            seats: BTreeMap::new(),
+            desk: Desk::default(),
+            revoked: Vec::new(),
+        }
+    }
+
+    /// Takes a step.
+    ///
+    /// # Errors
+    /// The bench could not: nothing can be said of the device.
+    pub async fn take(&mut self, step: &Step) -> Result<Event, Stop> {
+        match step {
+            Step::Try {
+                account,
+                interface,
+                password,
+                spelling,
+            } => self.attempt(account, interface, *password, *spelling).await,
+            Step::Abandon { account, interface } => self.abandon(account, interface).await,
+            Step::Login {
+                session,
+                account,
+                interface,
+            } => self.login(*session, account, interface).await,
+            Step::Perform {
+                session,
+                account,
+                interface,
+                operation,
+            } => {
+                let who = (account.as_str(), interface.as_str());
+                self.perform(*session, who, operation).await
+            }
+            Step::Logout { session } => Ok(match self.seats.remove(session) {
+                Some(seat) => {
+                    seat.session.close().await;
+                    Event::Done
+                }
+                None => Event::Nothing,
+            }),
+            Step::Vanish { session } => Ok(match self.seats.remove(session) {
+                Some(seat) => {
+                    seat.session.abandon().await;
+                    Event::Done
+                }
+                None => Event::Nothing,
+            }),
+            Step::Grant { role, operation } => self.allot(role, operation, true).await,
+            Step::Revoke { role, operation } => self.allot(role, operation, false).await,
+            Step::Pause { ms } => {
+                sleep(Duration::from_millis((*ms).min(LONGEST))).await;
+                Ok(Event::Done)
+            }
+            Step::PowerCycle => self.power_cycle().await,
+            Step::PutBack => self.put_back().await.map(|()| Event::Done),
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        account: &str,
+        interface: &str,
+        shown: Shown,
+        spelling: Spelling,
+    ) -> Result<Event, Stop> {
+        self.make_room(interface).await;
+        self.owed.locks.insert(account.to_owned());
+        let bench = self.p.bench();
+        let password = match shown {
+            Shown::Right => bench.password(account)?,
+            Shown::Wrong => Secret::new(fresh::strong_password()),
+        };
+        let user = spelling.of(bench.user(account));
+        let who = Who::Password {
+            user: &user,
+            password: &password,
+        };
+        match bench.enter(interface, &who).await {
+            Ok(Entry::In(session)) => {
+                session.close().await;
+                Ok(Event::In)
+            }
+            Ok(Entry::Refused(answer)) => Ok(Event::Refused(answer.text)),
+            // A name that no protocol may carry can end the line: the device has not taken it.
+            Err(error) if spelling != Spelling::Right && is_of_the_line(&error) => {
+                Ok(Event::Refused(error.to_string()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives a user name and goes.
+    async fn abandon(&mut self, account: &str, interface: &str) -> Result<Event, Stop> {
+        self.make_room(interface).await;
+        self.owed.locks.insert(account.to_owned());
+        let bench = self.p.bench();
+        let serial = bench
+            .rig()
+            .interface(interface)
+            .is_some_and(|it| it.kind.is_serial());
+        if !serial {
+            return Ok(Event::Nothing);
+        }
+        let mut console = bench.console(interface).await?;
+        let user = bench.user(account).to_owned();
+        let sent = console.line().send(&user).await;
+        sent.map_err(|error| Stop::inconclusive(error.to_string()))?;
+        sleep(BETWEEN).await;
+        Ok(Event::Done)
+    }
+
+    async fn login(&mut self, number: u8, account: &str, interface: &str) -> Result<Event, Stop> {
+        if let Some(seat) = self.seats.remove(&number) {
+            seat.session.close().await;
+        }
+        self.make_room(interface).await;
+        match self
+            .p
+            .bench()
+            .enter(interface, &Who::Account(account))
+            .await?
+        {
+            Entry::In(session) => {
+                let seat = Seat {
+                    account: account.to_owned(),
+                    interface: interface.to_owned(),
+                    session,
+                };
+                self.seats.insert(number, seat);
+                Ok(Event::In)
+            }
+            Entry::Refused(answer) => Ok(Event::Refused(answer.text)),
+        }
+    }
+
+    /// Asks for a change in a session, and finds out as somebody else whether it came about.
+    async fn perform(
+        &mut self,
+        number: u8,
+        (account, interface): (&str, &str),
+        operation: &str,
+    ) -> Result<Event, Stop> {
+        let rig = self.p.rig();
+        let described = rig.operations.get(operation);
+        let Some((described, read_back)) =
+            described.and_then(|it| Some((it, it.read_back.as_ref()?)))
+        else {
+            return Ok(Event::Nothing);
+        };
+        let read_back = read_back.value.as_str();
+        if let Some(until) = self.in_force(account, operation) {
+            sleep_until(until).await;
+        }
+        // Whoever reads on the same line ends the session there.
+        let before = self.read(read_back).await?;
+        let own = |seat: &Seat| seat.account == account && seat.interface == interface;
+        if !self.seats.get(&number).is_some_and(own)
+            && let refused @ Event::Refused(_) = self.login(number, account, interface).await?
+        {
+            return Ok(refused);
+        }
+        let Some(seat) = self.seats.get_mut(&number) else {
+            return Ok(Event::Nothing);
+        };
+        let value = other_value(described, &before);
+        let values = Values::from([("value".to_owned(), value.clone())]);
+        let (refused, said) = match seat.session.perform(operation, &values).await {
+            Ok(attempt) => (attempt.is_refused(), attempt.answer().text.clone()),
+            Err(error) if is_of_the_line(&error) => (true, error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        if seat.session.is_over() {
+            self.seats.remove(&number);
+        }
+        let looks = if refused { 1 } else { LOOKS };
+        let mut after = before.clone();
+        for look in 0..looks {
+            if look > 0 {
+                sleep(BETWEEN).await;
+            }
+            after = self.read(read_back).await?;
+            if after != before {
+                break;
+            }
+        }
+        if after != before && after != value {
+            return Err(Stop::inconclusive(format!(
+                "{read_back} went from {before} to {after}, where {value} was written: something else changes it"
+            )));
+        }
+        let changed = after == value;
+        let seen = format!("{read_back} went from {before} to {after}; the device said: {said}");
+        Ok(Event::Asked { changed, seen })
+    }
+
+    /// Reads a value as somebody who may, on a session of the stage's own.
+    async fn read(&mut self, operation: &str) -> Result<String, Stop> {
+        let hand = reader(self.p, operation)?;
+        let serial = hand.interface().filter(|name| self.is_serial(name));
+        if let Some(interface) = serial {
+            self.leave(interface).await;
+        }
+        let read = self.desk.read(self.p, operation).await;
+        if let Some(interface) = serial {
+            self.desk.leave(interface).await;
+        }
+        read
+    }
+
+    async fn allot(&mut self, role: &str, operation: &str, give: bool) -> Result<Event, Stop> {
+        self.make_room_for(if give { "grant" } else { "revoke" })
+            .await;
+        let asked = allot(self.p, role, operation, give).await?;
+        if !asked.is_done() {
+            return Ok(Event::Refused(asked.answer().text.clone()));
+        }
+        let right = (role.to_owned(), operation.to_owned());
+        if give == holds(self.p.rig(), role, operation) {
+            self.owed.rights.remove(&right);
+        } else {
+            self.owed.rights.insert(right);
+        }
+        let until = Instant::now() + revoked_within(self.p);
+        self.revoked.retain(|(of, _, _)| of != role);
+        if !give {
+            self.revoked
+                .push((role.to_owned(), operation.to_owned(), until));
+        }
+        Ok(Event::Done)
+    }
+
+    /// When what was revoked of an account's right is in force: until then it may go on.
+    fn in_force(&self, account: &str, operation: &str) -> Option<Instant> {
+        let rig = self.p.rig();
+        let mut accounts = rig.accounts.iter();
+        let (_, described) = accounts.find(|(name, _)| name.as_str() == account)?;
+        let role = described.role.value.as_str();
+        let own = self.revoked.iter().filter(|(of, right, _)| {
+            of == role && permission(rig, right) == permission(rig, operation)
+        });
+        own.map(|(_, _, until)| *until).max()
+    }
+
+    async fn power_cycle(&mut self) -> Result<Event, Stop> {
+        let bench = self.p.bench();
+        if !bench.can_power_cycle() {
+            return Ok(Event::Nothing);
+        }
+        self.seats.clear();
+        self.desk.forget();
+        bench.power_cycle().await?;
+        // The essential functions are measured anew: the bench itself has stopped them.
+        let until = Instant::now() + SETTLED;
+        loop {
+            bench.note_strain();
+            sleep(BETWEEN * 2).await;
+            if Instant::now() > until || bench.strain().iter().all(|one| one.right > 0) {
+                break;
+            }
+        }
+        bench.note_strain();
+        Ok(Event::Done)
+    }
+
+    /// Ends all sessions, and undoes what the histories have changed. What cannot be undone is owed still.
+    ///
+    /// # Errors
+    /// The device is not as it was.
+    pub async fn put_back(&mut self) -> Result<(), Stop> {
+        self.desk.close().await;
+        while let Some((_, seat)) = self.seats.pop_first() {
+            seat.session.close().await;
+        }
+        while let Some((role, operation)) = self.owed.rights.first().cloned() {
+            let give = holds(self.p.rig(), &role, &operation);
+            let asked = allot(self.p, &role, &operation, give).await?;
+            if !asked.is_done() {
+                let said = slcert_reports::excerpt(&asked.answer().text, 200);
+                return Err(Stop::inconclusive(format!(
+                    "`{role}` does not have its rights again: {said}"
+                )));
+            }
+            self.owed.rights.pop_first();
+        }
+        while let Some(account) = self.owed.locks.first().cloned() {
+            unlock(self.p, &account).await?;
+            self.owed.locks.pop_first();
+        }
+        Ok(())
+    }
+
+    /// A serial line has one user at a time: whoever comes next ends the session on it.
+    async fn make_room(&mut self, interface: &str) {
+        if self.is_serial(interface) {
+            self.desk.leave(interface).await;
+            self.leave(interface).await;
+        }
+    }
+
+    async fn make_room_for(&mut self, operation: &str) {
+        if let Ok((interface, _)) = self.p.anywhere(operation) {
+            self.make_room(interface).await;
+        }
+    }
+
+    async fn leave(&mut self, interface: &str) {
+        let there = self
+            .seats
+            .iter()
+            .find(|(_, seat)| seat.interface == interface);
+        if let Some(number) = there.map(|(number, _)| *number)
+            && let Some(seat) = self.seats.remove(&number)
+        {
+            seat.session.close().await;
+        }
+    }
+
+    fn is_serial(&self, interface: &str) -> bool {
+        let described = self.p.rig().interface(interface);
+        described.is_some_and(|it| it.kind.is_serial())
+    }
+}
+
+/// What the device calls the right to an operation.
+pub fn permission(rig: &Rig, operation: &str) -> String {
+    let described = rig.operations.get(operation);
+    let named = described.and_then(|it| it.permission.clone());
+    named.unwrap_or_else(|| operation.to_owned())
+}
+
+/// Whether a role has a right by the rig file.
+pub fn holds(rig: &Rig, role: &str, operation: &str) -> bool {
+    let mut roles = rig.roles.iter();
+    roles.any(|(name, described)| name.as_str() == role && described.may(operation))
+}
+
+async fn allot(
+    p: &Procedure<'_>,
+    role: &str,
+    operation: &str,
+    give: bool,
+) -> Result<Attempt, Stop> {
+    let rig = p.rig();
+    let mut roles = rig.roles.iter();
+    let described = roles.find(|(name, _)| name.as_str() == role);
+    let called = described.and_then(|(_, described)| described.called.clone());
+    let values = Values::from([
+        ("role".to_owned(), called.unwrap_or_else(|| role.to_owned())),
+        ("permission".to_owned(), permission(rig, operation)),
+    ]);
+    ask(p, if give { "grant" } else { "revoke" }, &values).await
+}
+
+/// Makes an account usable again that may be locked: by an administrator where there is one, by waiting otherwise.
+async fn unlock(p: &Procedure<'_>, account: &str) -> Result<(), Stop> {
+    let bench = p.bench();
+    let Some(described) = p
+        .rig()
+        .accounts
+        .iter()
+        .find(|(name, _)| name.as_str() == account)
+    else {
+        return Ok(());
+    };
+    let serial = |name: &&str| {
+        p.rig()
+            .interface(name)
+            .is_some_and(|it| it.kind.is_serial())
+    };
+    let places = described.1.interfaces.iter().map(|name| name.as_str());
+    let Some(place) = places.min_by_key(serial) else {
+        return Ok(());
+    };
+    let lockout = p.rig().policy.lockout.map(|period| period.0);
+    for round in 0..3 {
+        match bench.enter(place, &Who::Account(account)).await? {
+            Entry::In(session) => {
+                session.close().await;
+                return Ok(());
+            }
+            Entry::Refused(_) if round == 0 && p.anywhere("unlock_account").is_ok() => {
+                let name = bench.user(account).to_owned();
+                let values = Values::from([("name".to_owned(), name)]);
+                // Where the administrator cannot, time can.
+                let _ = administer(p, &[("unlock_account", values)]).await;
+            }
+            Entry::Refused(_) => sleep(lockout.unwrap_or_default() + GRACE).await,
+        }
+    }
+    Err(Stop::inconclusive(format!(
+        "`{account}` is not let in any more: unlock it by hand"
+    )))
+}
+
+fn is_of_the_line(error: &BenchError) -> bool {
+    matches!(
+        error,
+        BenchError::Line { .. }
+            | BenchError::Mqtt { .. }
+            | BenchError::Modbus { .. }
+            | BenchError::Console { .. }
+    )
+}

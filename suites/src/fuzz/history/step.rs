@@ -1,0 +1,146 @@
+//! The steps of a history: what somebody does at the device, by the rig file's own names.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fuzz::input::{Act, Input};
+
+/// One thing done at the device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Step {
+    /// Comes with a password and leaves at once.
+    Try {
+        /// The account.
+        account: String,
+        /// Where.
+        interface: String,
+        /// Which password.
+        password: Shown,
+        /// How the user name is written.
+        #[serde(default, skip_serializing_if = "Spelling::is_right")]
+        spelling: Spelling,
+    },
+    /// Gives a user name, and no password.
+    Abandon {
+        /// The account.
+        account: String,
+        /// Where.
+        interface: String,
+    },
+    /// Opens a session, which has this number from here on.
+    Login {
+        /// The number.
+        session: u8,
+        /// The account.
+        account: String,
+        /// Where.
+        interface: String,
+    },
+    /// Asks for an operation in a session, which is opened where it is not open.
+    Perform {
+        /// The session's number.
+        session: u8,
+        /// The account.
+        account: String,
+        /// Where.
+        interface: String,
+        /// The operation.
+        operation: String,
+    },
+    /// Ends a session as its user does.
+    Logout {
+        /// Its number.
+        session: u8,
+    },
+    /// Leaves a session without a word.
+    Vanish {
+        /// Its number.
+        session: u8,
+    },
+    /// An administrator gives a role the right to an operation.
+    Grant {
+        /// The role, by the rig file's name.
+        role: String,
+        /// The operation.
+        operation: String,
+    },
+    /// An administrator takes it away; it is asked for again when the time is over in which what was revoked may go on.
+    Revoke {
+        /// The role, by the rig file's name.
+        role: String,
+        /// The operation.
+        operation: String,
+    },
+    /// Nothing, for a while.
+    Pause {
+        /// How long, in milliseconds.
+        ms: u64,
+    },
+    /// The device is switched off and on.
+    PowerCycle,
+    /// Everything is put back: sessions, locks and rights. What follows is a history of its own.
+    PutBack,
+}
+
+/// Which password is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// The account's own.
+    Right,
+    /// One that nobody has.
+    Wrong,
+}
+
+/// How a user name is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spelling {
+    /// As it is.
+    #[default]
+    Right,
+    /// In capital letters.
+    Capitals,
+    /// With a NUL after it.
+    Nul,
+    /// With a space after it.
+    Space,
+}
+
+impl Spelling {
+    /// All that are not right.
+    pub const OTHERS: [Self; 3] = [Self::Capitals, Self::Nul, Self::Space];
+
+    fn is_right(&self) -> bool {
+        *self == Self::Right
+    }
+
+    /// A name, written so.
+    pub fn of(self, name: &str) -> String {
+        match self {
+            Self::Right => name.to_owned(),
+            Self::Capitals => name.to_uppercase(),
+            Self::Nul => format!("{name}\0"),
+            Self::Space => format!("{name} "),
+        }
+    }
+}
+
+impl Input {
+    /// A history as one input.
+    pub fn history(label: impl Into<String>, steps: Vec<Step>) -> Self {
+        Self {
+            label: label.into(),
+            anew: true,
+            acts: steps.into_iter().map(Act::Step).collect(),
+        }
+    }
+
+    /// The steps of a history; none for an input of bytes.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.acts.iter().filter_map(|act| match act {
+            Act::Step(step) => Some(step),
+            _ => None,
+        })
+    }
+}
