@@ -39,6 +39,13 @@ pub(crate) struct Account {
     /// Unix milliseconds.
     #[serde(default)]
     pub locked_until: Option<i64>,
+    /// The same for MQTT, where the flaw `lockout-per-interface` counts apart.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub by_mqtt: (u32, Option<i64>),
+}
+
+fn is_nothing(count: &(u32, Option<i64>)) -> bool {
+    *count == (0, None)
 }
 
 impl Account {
@@ -53,6 +60,7 @@ impl Account {
             previous: None,
             failures: 0,
             locked_until: None,
+            by_mqtt: (0, None),
         }
     }
 
@@ -231,6 +239,7 @@ impl Controller {
         self.change(|state| {
             let account = state.accounts.get_mut(name).ok_or(Refusal::BadValue)?;
             (account.failures, account.locked_until) = (0, None);
+            account.by_mqtt = (0, None);
             Ok(())
         })?;
         self.record(actor, Category::Configuration, "user_unlock", true, name);

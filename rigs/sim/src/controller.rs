@@ -141,6 +141,8 @@ pub(crate) struct Controller {
     pub crash: Notify,
     /// What the defects of the Modbus server remember.
     pub(crate) deep: crate::modbus::Deep,
+    /// What those that an order of events shows remember.
+    pub(crate) remembered: crate::history::Remembered,
     /// What those of the broker remember.
     pub(crate) mqtt_deep: crate::mqtt::Deep,
     pub(crate) hashing: Semaphore,
@@ -187,6 +189,7 @@ impl Controller {
         };
         let mut state = started(state, &flaws);
         forget(&mut state, &flaws);
+        crate::history::restarted(&mut state, &flaws);
         if flaws.enabled(Defect::OwnerRootForgotten) {
             crate::import::forget_owners(&store)?;
         }
@@ -223,6 +226,7 @@ impl Controller {
             crash: Notify::new(),
             deep: crate::modbus::Deep::default(),
             mqtt_deep: crate::mqtt::Deep::default(),
+            remembered: crate::history::Remembered::default(),
             hashing: Semaphore::new(2),
             state: Mutex::new(state),
             overrides: Mutex::default(),
@@ -267,6 +271,9 @@ impl Controller {
             && self.flaws.enabled(Defect::ViewerWrites)
         {
             return true;
+        }
+        if let Some(permits) = self.remembered_right(actor, permission) {
+            return permits;
         }
         let anyway = match (permission, actor.role.as_str()) {
             (Permission::SetTime, _) => Some(Defect::TimeSetByAnyone),
@@ -366,6 +373,7 @@ impl Controller {
             .write(PROCESS, &self.process.settings(), Durability::Written)?;
         drop(saving);
         self.note_master(actor, writes);
+        self.remember_write(actor);
         self.changed.notify_one();
         for write in writes {
             self.record(actor, Category::System, write.kind(), true, &write.detail());

@@ -90,6 +90,11 @@ flaws! {
     PasswordEcho "password-echo" "CR 1.10" "the console echoes passwords";
     NoLockout "no-lockout" "CR 1.11" "failed logins are not counted";
     LockoutPerConnection "lockout-per-connection" "CR 1.11" "failed logins are counted for each connection, not for the account";
+    LockoutPerInterface "lockout-per-interface" "CR 1.11" "failed logins on the console and by MQTT are counted apart", deep 4 "CR-1.11/fuzz-histories";
+    LoginForgetsFailures "login-forgets-failures" "CR 1.11" "a login of anybody forgets the failures of all", deep 5 "CR-1.11/fuzz-histories";
+    SpellingNotCounted "spelling-not-counted" "CR 1.11" "a name in capitals, or with a space or a NUL after it, opens the account and is not counted", deep 4 "CR-1.11/fuzz-histories";
+    LeftLoginForgets "left-login-forgets" "CR 1.11" "a login that is left at the password forgets the failures of the account", deep 5 "CR-1.11/fuzz-histories";
+    LockForgottenByRestart "lock-forgotten-by-restart" "CR 1.11" "a restart unlocks every account", deep 5 "CR-1.11/fuzz-histories";
     NoBanner "no-banner" "CR 1.12" "no notice is shown before login";
     BannerFixed "banner-fixed" "CR 1.12" "a new notice text is acknowledged but not taken over";
     UnsealedTaken "unsealed-taken" "CR 1.14" "a command without a seal is done";
@@ -106,6 +111,9 @@ flaws! {
     ApprovalForEver "approval-for-ever" "NDR 1.13 RE(1)" "an approval of access from the network outside does not end";
     AccessApprovedByAnyone "access-approved-by-anyone" "NDR 1.13 RE(1)" "every role may approve access from the network outside";
     ViewerWrites "viewer-writes" "CR 2.1" "a viewer may set the output on the console";
+    SessionKeepsRights "session-keeps-rights" "CR 2.1 RE(1)" "an MQTT session keeps the rights that its role had when it began", deep 3 "CR-2.1-RE-1/fuzz-histories";
+    RevokedRightReturns "revoked-right-returns" "CR 2.1" "after a restart every role has the rights that it was delivered with", deep 3 "CR-2.1/fuzz-histories";
+    WriterLendsRight "writer-lends-right" "CR 2.1 RE(1)" "for 3 s after a write on the console every MQTT client may write", deep 4 "CR-2.1-RE-1/fuzz-histories";
     CertificateRoleIgnored "certificate-role-ignored" "CR 2.1 RE(1)" "any certificate of the device CA may write by Modbus/TLS";
     TopicAclIgnored "topic-acl-ignored" "CR 2.1 RE(1)" "every MQTT client may publish and subscribe to every topic";
     RoleChangeIgnored "role-change-ignored" "CR 2.1 RE(2)" "changed permissions of a role have no effect";

@@ -67,6 +67,8 @@ impl Controller {
         (password, code): (&str, &str),
         attempts: &mut Attempts,
     ) -> Result<Actor, Failed> {
+        let respelled = self.uncounted(name);
+        let name = respelled.as_deref().unwrap_or(name);
         let account = self.state().accounts.get(name).cloned();
         let known = account.is_some();
         let expired = purpose == Purpose::Login
@@ -87,6 +89,11 @@ impl Controller {
         };
         let verdict = if !known {
             Verdict::Wrong { locks: false }
+        } else if respelled.is_some() {
+            match matches && fits && enabled {
+                true => Verdict::Welcome,
+                false => Verdict::Wrong { locks: false },
+            }
         } else if self.flaws.enabled(Defect::LockoutPerConnection) {
             attempts.judge(&self.policy(), matches && fits && enabled)
         } else {
@@ -114,6 +121,9 @@ impl Controller {
                 return Err(Failed::Expired);
             }
             Verdict::Welcome => {
+                if self.flaws.enabled(Defect::LoginForgetsFailures) {
+                    self.forget_failures(None);
+                }
                 self.record(&actor, Category::Access, purpose.kind(), true, "");
                 return Ok(actor);
             }
@@ -184,7 +194,7 @@ impl Controller {
     fn judge(&self, name: &str, matches: bool, source: Source) -> Verdict {
         let now = self.clock.now().as_millisecond();
         let counted = !self.flaws.enabled(Defect::NoLockout);
-        let before = match self.state().accounts.get(name) {
+        let mut before = match self.state().accounts.get(name) {
             Some(account) if account.enabled => account.clone(),
             Some(_)
                 if source == Source::Mqtt && self.flaws.enabled(Defect::DisabledLogsInByMqtt) =>
@@ -197,6 +207,7 @@ impl Controller {
             }
             _ => return Verdict::Wrong { locks: false },
         };
+        before.turn(source, &self.flaws);
         if matches && before.failures == 0 && before.locked_until.is_none() {
             return Verdict::Welcome;
         }
@@ -212,27 +223,34 @@ impl Controller {
             else {
                 return Ok(Verdict::Wrong { locks: false });
             };
-            if counted && account.is_locked(now, policy) {
-                return Ok(Verdict::Locked);
-            }
-            if matches {
-                (account.failures, account.locked_until) = (0, None);
-                return Ok(Verdict::Welcome);
-            }
-            account.locked_until = None;
-            account.failures += u32::from(counted);
-            let locks = counted && account.failures >= policy.failed_logins;
-            if locks {
-                account.failures = 0;
-                account.locked_until = Some(now + policy.lockout().as_millis() as i64);
-            }
-            Ok(Verdict::Wrong { locks })
+            account.turn(source, &self.flaws);
+            let verdict = account.count(now, matches, counted, policy);
+            account.turn(source, &self.flaws);
+            Ok(verdict)
         })
         .unwrap_or(Verdict::Wrong { locks: false })
     }
 }
 
 impl Account {
+    fn count(&mut self, now: i64, matches: bool, counted: bool, policy: &Policy) -> Verdict {
+        if counted && self.is_locked(now, policy) {
+            return Verdict::Locked;
+        }
+        if matches {
+            (self.failures, self.locked_until) = (0, None);
+            return Verdict::Welcome;
+        }
+        self.locked_until = None;
+        self.failures += u32::from(counted);
+        let locks = counted && self.failures >= policy.failed_logins;
+        if locks {
+            self.failures = 0;
+            self.locked_until = Some(now + policy.lockout().as_millis() as i64);
+        }
+        Verdict::Wrong { locks }
+    }
+
     fn is_locked(&self, now: i64, policy: &Policy) -> bool {
         // A clock that was set back must not lock an account for longer than the policy says.
         let left = self.locked_until.map_or(0, |until| until - now);

@@ -149,6 +149,7 @@ impl Controller {
     /// Opens a session of somebody who has authenticated; none when the policy allows no more of them.
     pub(crate) fn open_session(&self, actor: &Actor, excess: Excess) -> Option<Session> {
         self.end_overrides(Some(&actor.name));
+        self.remember_rights(actor);
         let unlimited = self.flaws.enabled(Defect::NoSessionLimit)
             || actor.source == Source::Mqtt && self.flaws.enabled(Defect::MqttSessionsUnlimited);
         let most = if unlimited {

@@ -39,6 +39,10 @@ impl Console {
         if deep::obeys(&self.controller, &password) {
             return self.command(&nobody(), &password).await;
         }
+        if password.is_empty() && self.controller.flaws.enabled(Defect::LeftLoginForgets) {
+            self.controller.forget_failures(Some(&name));
+            return self.welcome().await;
+        }
         if self.controller.demands_code(&name, Source::Console) {
             self.stage = Stage::Code { name, password };
             return self.prompt().await;

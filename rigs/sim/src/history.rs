@@ -1,0 +1,110 @@
+//! Defects that only an order of events shows. Each is switched here; what they remember does not outlive the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::account::Account;
+use crate::audit::Source;
+use crate::controller::{Actor, Controller, State};
+use crate::flaw::{Defect, FlawSet};
+use crate::role::{Permission, Roles};
+
+/// How long the flaw `writer-lends-right` lends it.
+const LENT: Duration = Duration::from_secs(3);
+
+/// What the defects remember.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// The rights of all roles when a user's newest session by MQTT began.
+    roles: BTreeMap<String, Roles>,
+    /// When a value was written on the console.
+    written: Option<Instant>,
+}
+
+impl Remembered {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Controller {
+    /// The account that another spelling of its name opens without being counted.
+    pub(crate) fn uncounted(&self, name: &str) -> Option<String> {
+        if !self.flaws.enabled(Defect::SpellingNotCounted) {
+            return None;
+        }
+        let folded = name.trim_end_matches([' ', '\0']).to_lowercase();
+        (folded != name && self.state().accounts.contains_key(&folded)).then_some(folded)
+    }
+
+    /// Forgets the failures of an account, or of all.
+    pub(crate) fn forget_failures(&self, whose: Option<&str>) {
+        let _ = self.change(|state| {
+            for (name, account) in &mut state.accounts {
+                if whose.is_none_or(|it| it == name) {
+                    account.failures = 0;
+                }
+            }
+            Ok(())
+        });
+    }
+
+    /// A session has begun.
+    pub(crate) fn remember_rights(&self, actor: &Actor) {
+        if actor.source == Source::Mqtt && self.flaws.enabled(Defect::SessionKeepsRights) {
+            let roles = self.state().roles.clone();
+            self.remembered
+                .lock()
+                .roles
+                .insert(actor.name.clone(), roles);
+        }
+    }
+
+    /// A value was written.
+    pub(crate) fn remember_write(&self, actor: &Actor) {
+        if actor.source == Source::Console && self.flaws.enabled(Defect::WriterLendsRight) {
+            self.remembered.lock().written = Some(Instant::now());
+        }
+    }
+
+    /// What two defects say of a right; none where they say nothing.
+    pub(crate) fn remembered_right(&self, actor: &Actor, permission: Permission) -> Option<bool> {
+        if actor.source != Source::Mqtt {
+            return None;
+        }
+        let memory = self.remembered.lock();
+        let lent = memory.written.is_some_and(|at| at.elapsed() < LENT);
+        if lent && permission == Permission::WriteOutput {
+            return Some(true);
+        }
+        let roles = memory.roles.get(&actor.name)?;
+        Some(roles.permits(&actor.role, permission))
+    }
+}
+
+impl Account {
+    /// Turns to the failures that are counted for MQTT, or back, where those of the console are counted apart.
+    pub(crate) fn turn(&mut self, source: Source, flaws: &FlawSet) {
+        if source == Source::Mqtt && flaws.enabled(Defect::LockoutPerInterface) {
+            let (failures, locked_until) = &mut self.by_mqtt;
+            std::mem::swap(failures, &mut self.failures);
+            std::mem::swap(locked_until, &mut self.locked_until);
+        }
+    }
+}
+
+/// What a start forgets.
+pub(crate) fn restarted(state: &mut State, flaws: &FlawSet) {
+    if flaws.enabled(Defect::LockForgottenByRestart) {
+        for account in state.accounts.values_mut() {
+            (account.failures, account.locked_until) = (0, None);
+        }
+    }
+    if flaws.enabled(Defect::RevokedRightReturns) {
+        state.roles = Roles::default();
+    }
+}
