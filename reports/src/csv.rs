@@ -77,7 +77,8 @@ fn fields(row: &RequirementResult, record: &Record) -> [String; 12] {
     ]
 }
 
-fn line(fields: [&str; 12]) -> String {
+/// A row: each field is quoted, and text for every spreadsheet.
+pub fn line<const N: usize>(fields: [&str; N]) -> String {
     fields.map(cell).join(",") + "\r\n"
 }
 

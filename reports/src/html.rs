@@ -10,6 +10,7 @@ mod measures;
 mod model;
 mod practices;
 mod standing;
+mod timeline;
 
 use askama::Template;
 use base64ct::{Base64, Encoding};

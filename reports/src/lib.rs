@@ -50,6 +50,7 @@ pub mod selftest;
 pub mod sha256;
 pub mod store;
 pub mod summary;
+pub mod timeline;
 pub mod verdict;
 pub mod view;
 pub mod wanted;

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::lab::LabRecord;
 use crate::redact::RedactionRecord;
 use crate::selftest::SelfTestRecord;
+use crate::timeline::{MOST_STEPS, TimelineRecord};
 use crate::verdict::Verdict;
 use crate::wanted::Wanted;
 
@@ -244,6 +245,9 @@ pub struct TrialRecord {
     pub objective: String,
     /// When it passes: fixed before the run.
     pub criterion: String,
+    /// What was sent when, and how the essential functions bore it; none where nothing was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<TimelineRecord>,
     /// Files of evidence, relative to the folder of the record, the most telling first, as they were when the trial ended.
     pub evidence: Vec<FileRecord>,
 }
@@ -286,6 +290,11 @@ pub enum NotARecord {
     /// A trial stands twice.
     #[error("the trial `{0}` stands twice")]
     TrialTwice(String),
+    /// A timeline has a curve of another length than it says.
+    #[error(
+        "the timeline of the trial `{0}` has not as many values as steps, or more than {MOST_STEPS}"
+    )]
+    Timeline(String),
     /// A trial's evidence, or what was kept of an inspection, lies outside the campaign's folder.
     #[error(
         "the trial `{trial}` names the evidence `{path}`, which is no path inside the campaign's folder"
@@ -344,6 +353,9 @@ impl Record {
         for trial in &self.trials {
             if !trials.insert(trial.id.as_str()) {
                 return Err(NotARecord::TrialTwice(trial.id.clone()));
+            }
+            if trial.timeline.as_ref().is_some_and(|one| !one.is_whole()) {
+                return Err(NotARecord::Timeline(trial.id.clone()));
             }
             if let Some(file) = trial.evidence.iter().find(|file| !is_inside(&file.path)) {
                 return Err(NotARecord::Evidence {

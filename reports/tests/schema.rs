@@ -10,6 +10,7 @@ use slcert_reports::lab::{EquipmentRecord, LabRecord};
 use slcert_reports::record::{AttestationRecord, Found};
 use slcert_reports::redact::{CutFile, CutValue, RedactionRecord};
 use slcert_reports::selftest::{FirmwareRecord, SelfTestRecord, When};
+use slcert_reports::timeline::{FunctionRecord, RemarkRecord, SentRecord, Series, TimelineRecord};
 use slcert_reports::view::SCHEMA;
 use slcert_reports::{Flavour, Record};
 
@@ -65,6 +66,25 @@ fn full() -> Record {
     record.wanted.zone = Some("SL-T(cell 4) = {2 2 0 1 3 1 3}".parse().unwrap());
     record.wanted.oscal = true;
     record.wanted.junit = [Flavour::Rich, Flavour::Strict].into();
+    record.trials[0].timeline = Some(TimelineRecord {
+        step_us: 5000,
+        steps: 2,
+        sent: vec![SentRecord {
+            line: "plc".to_owned(),
+            count: Series(vec![Some(3), Some(0)]),
+        }],
+        functions: vec![FunctionRecord {
+            function: "level".to_owned(),
+            allowed_ms: 1000,
+            longest_ms: Series(vec![Some(30), None]),
+            tolerance: Some(20),
+            farthest: Some(Series(vec![None, None])),
+        }],
+        remarks: vec![RemarkRecord {
+            at_ms: 3,
+            what: "power: off".to_owned(),
+        }],
+    });
     record.lab = Some(LabRecord {
         report: Some("R-1".to_owned()),
         deviations: vec!["none".to_owned()],
@@ -180,6 +200,8 @@ fn the_schema_refuses_what_cannot_be() {
         ("/trials/0/verdict", json!("pass")),
         ("/trials/0/started", json!("yesterday")),
         ("/format", json!(1)),
+        ("/trials/0/timeline/steps", json!(201)),
+        ("/trials/0/timeline/sent/0/count", json!("3  0")),
     ] {
         let mut changed = whole.clone();
         *changed.pointer_mut(place).unwrap() = value;

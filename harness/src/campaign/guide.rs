@@ -289,6 +289,7 @@ mod tests {
             svv: "SVV-1".to_owned(),
             objective: "Inspect the seals.".to_owned(),
             criterion: "Opening leaves a trace.".to_owned(),
+            timeline: None,
             evidence: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ mod resume;
 mod runner;
 mod side_by_side;
 pub mod time;
+mod timeline;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -24,6 +24,7 @@ use super::evidence;
 use super::folder::Folder;
 use super::guide::{self, Answer, Guide};
 use super::output::Output;
+use super::timeline;
 use crate::command::Evidence;
 use crate::selftest::{self, Clocks};
 use crate::sources::RigFile;
@@ -317,6 +318,7 @@ impl Runner {
         let started = jiff::Timestamp::now();
         let began = std::time::Instant::now();
         self.bench.recorder().clear();
+        self.bench.begin_curves();
         let fault = self.record().bench_fault();
         let sound = fault.is_none();
         let mut judged = match fault {
@@ -336,8 +338,20 @@ impl Runner {
         {
             requirements.push(essential);
         }
+        let took = began.elapsed();
         let stem = self.free_stem(&id);
         let recording = self.bench.recorder().recording();
+        let curves = self.bench.curves();
+        let from = Instant::from_std(began);
+        let timeline = timeline::timeline(&recording, &curves, from, took);
+        // Where nothing was done, the device had nothing to bear.
+        let timeline = Some(timeline).filter(|timeline| !timeline.is_empty());
+        if timeline.is_some()
+            && let Some(readings) = timeline::readings(&curves, from)
+        {
+            let readings = self.bench.conceal(&readings);
+            judged.kept.push(("monitor.csv".to_owned(), readings));
+        }
         let kept = evidence::keep(&self.folder, &stem, &recording, judged.kept, &self.evidence);
         // A verdict without its evidence is none.
         let evidence = kept.map_err(|error| self.end_here(&error)).ok()?;
@@ -351,11 +365,12 @@ impl Runner {
             reason: excerpt_of(&judged.reason),
             checks: judged.checks,
             started,
-            duration_ms: began.elapsed().as_millis() as u64,
+            duration_ms: took.as_millis() as u64,
             waited_ms: judged.waited.as_millis() as u64,
             svv: trial.case.svv.id().to_owned(),
             objective: trial.case.objective.to_owned(),
             criterion: trial.case.criterion.to_owned(),
+            timeline,
             evidence,
         };
         self.tell(&Event::TrialFinished(record.clone()))?;

@@ -100,6 +100,7 @@ mod tests {
             svv: String::new(),
             objective: String::new(),
             criterion: String::new(),
+            timeline: None,
             evidence: Vec::new(),
         }
     }

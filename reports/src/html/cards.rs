@@ -3,6 +3,7 @@
 use slcert_profiles::FoundationalRequirement;
 
 use super::model::{DEVICE, Section, class, line};
+use super::timeline::Timeline;
 use crate::escape::{address, defuse, shorten};
 use crate::record::{CheckRecord, FileRecord, Record, TrialRecord, is_inside};
 use crate::verdict::Verdict;
@@ -37,6 +38,7 @@ pub(super) struct Card {
     pub seen: Vec<String>,
     pub checks: Vec<Check>,
     pub more_checks: usize,
+    pub timeline: Option<Timeline>,
     pub evidence: Vec<FileLink>,
     /// The commands that show it again, the shortest first.
     pub again: Vec<String>,
@@ -156,6 +158,7 @@ impl Card {
             },
             checks: checks.collect(),
             more_checks: trial.checks.len().saturating_sub(MOST_CHECKS),
+            timeline: trial.timeline.as_ref().map(Timeline::of),
             evidence: trial
                 .evidence
                 .iter()

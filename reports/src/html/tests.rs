@@ -7,6 +7,7 @@ use crate::assess::assess;
 use crate::example::{INJECTION, file, record};
 use crate::lab::{EquipmentRecord, LabRecord};
 use crate::record::{AttestationRecord, Found};
+use crate::timeline::{FunctionRecord, RemarkRecord, SentRecord, Series, TimelineRecord};
 use crate::verdict::Verdict;
 
 fn page(record: &Record) -> String {
@@ -42,6 +43,51 @@ fn a_card_has_the_command_that_runs_its_trial_again() {
     let page = page(&record());
     let command = "slcert run --profile &#39;it&#39;\\&#39;&#39;s mine.toml&#39; --seed 7 --exact CR-1.11/lockout@console";
     assert!(page.contains(command), "{page}");
+}
+
+#[test]
+fn a_card_draws_what_was_sent_and_how_it_was_borne() {
+    let mut record = record();
+    assert!(!page(&record).contains("<div class=\"time\">"));
+    record.trials[0].timeline = Some(timeline("plc"));
+    assert_eq!(record.check(), Ok(()));
+    let page = page(&record);
+    for part in [
+        "sent 5 times",
+        "gap 1500 of 1000 ms, off by 3 of 20",
+        "class=\"lane over\"",
+        // The third step is excused: a gap in the line, and two areas.
+        "d=\"M0 38H250V1H500M750 39H1000\"",
+        "0.01 s power: off and on",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    record.trials[0].timeline.as_mut().unwrap().steps = 5;
+    assert!(record.check().is_err());
+}
+
+/// A timeline of four steps, with this name wherever one stands.
+fn timeline(name: &str) -> TimelineRecord {
+    let series = |values: &[Option<u64>]| Series(values.to_vec());
+    TimelineRecord {
+        step_us: 5000,
+        steps: 4,
+        sent: vec![SentRecord {
+            line: name.to_owned(),
+            count: series(&[Some(1), Some(0), Some(4), Some(0)]),
+        }],
+        functions: vec![FunctionRecord {
+            function: name.to_owned(),
+            allowed_ms: 1000,
+            longest_ms: series(&[Some(80), Some(1500), None, Some(3)]),
+            tolerance: Some(20),
+            farthest: Some(series(&[Some(1), Some(3), None, None])),
+        }],
+        remarks: vec![RemarkRecord {
+            at_ms: 10,
+            what: "power: off and on".to_owned(),
+        }],
+    }
 }
 
 #[test]
@@ -223,6 +269,9 @@ fn full_of(text: &str) -> Record {
                 text.clone_into(field);
             }
         }
+        let mut timeline = timeline(text);
+        text.clone_into(&mut timeline.remarks[0].what);
+        trial.timeline = Some(timeline);
         // A name that is no path within the folder gets no link.
         trial.evidence = vec![file(&format!("../{text}"))];
     }

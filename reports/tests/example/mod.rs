@@ -53,6 +53,7 @@ pub fn trial(
         svv: "SVV-1".to_owned(),
         objective: "To see whether it holds.".to_owned(),
         criterion: "It holds.".to_owned(),
+        timeline: None,
         evidence: vec![file(&format!(
             "evidence/{}/{case}/console.raw",
             requirement.slug()

@@ -3,6 +3,7 @@
 mod boundary;
 mod command;
 mod console;
+mod curve;
 mod error;
 mod factor;
 mod identity;
@@ -33,6 +34,7 @@ use process::Process;
 
 pub use boundary::{Crossing, Held, Visit, Way};
 pub use console::{ConsoleSession, LoginLook, Place, Said};
+pub use curve::{Curve, Reading};
 pub use error::{BenchError, StartError};
 pub use monitor::{Monitor, Strain, Violation};
 pub use seal::Sealer;
@@ -99,6 +101,8 @@ pub struct Bench {
     factors: factor::Factors,
     /// How the essential functions bear up.
     notes: monitor::Notes,
+    /// What was read of them.
+    curves: curve::Curves,
 }
 
 impl Bench {
@@ -140,6 +144,7 @@ impl Bench {
             comes_from: Mutex::new(None),
             factors: factor::Factors::default(),
             notes: monitor::Notes::default(),
+            curves: curve::Curves::default(),
         };
         bench.power_on().await?;
         bench.conceal_secrets();

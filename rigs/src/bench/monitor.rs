@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use super::curve::{Curve, Reading};
 use super::{Bench, Entry, Session, Who};
 use crate::attempt::Attempt;
+use crate::line::WATCHING;
 use crate::rig::{Essential, Expectation, Values};
 
 /// A time in which an essential function was not right.
@@ -137,14 +139,17 @@ impl Monitor {
         let state = Arc::new(Mutex::new(State::default()));
         let mut tasks = Vec::new();
         bench.notes.lock().clear();
+        let mut curves = Vec::new();
         for (at, (name, essential)) in bench.rig().essential.iter().enumerate() {
+            let tolerance = match essential.expect {
+                Expectation::Near { tolerance, .. } => Some(tolerance.unsigned_abs()),
+                _ => None,
+            };
+            curves.push(Curve::new(name.as_str(), essential.within.0, tolerance));
             bench.notes.lock().push(Noted {
                 name: name.as_str().to_owned(),
                 allowed: essential.within.0,
-                tolerance: match essential.expect {
-                    Expectation::Near { tolerance, .. } => Some(tolerance.unsigned_abs()),
-                    _ => None,
-                },
+                tolerance,
                 last: Instant::now(),
                 longest: Duration::ZERO,
                 right: 0,
@@ -157,8 +162,10 @@ impl Monitor {
                 essential: essential.clone(),
                 state: Arc::clone(&state),
             };
-            tasks.push(tokio::spawn(watch.run(Arc::clone(bench))));
+            let watching = WATCHING.scope((), watch.run(Arc::clone(bench)));
+            tasks.push(tokio::spawn(watching));
         }
+        bench.curves.watch(curves);
         let longest = bench.rig().essential.values();
         let longest = longest
             .map(|one| one.within.0 + one.period.0)
@@ -265,10 +272,22 @@ impl Watch {
             let began = Instant::now();
             let next = Instant::now() + self.essential.period.0;
             let down = bench.is_down();
-            let seen = match self.read(&bench, &mut session).await {
+            let read = self.read(&bench, &mut session).await;
+            let mut reading = Reading {
+                asked: began,
+                took: began.elapsed(),
+                seen: read.clone(),
+                off: None,
+                right: false,
+                without: last_right.elapsed(),
+                excused: down,
+                of: 1,
+            };
+            let seen = match read {
                 Ok(value) => {
                     let right = self.is_right(&value, before.as_deref());
-                    self.note_reading(&bench, &value, right);
+                    (reading.right, reading.off) = (right, self.off(&value));
+                    self.note_reading(&bench, &reading);
                     let since = read_before;
                     read_before = began;
                     let first = before.is_none();
@@ -292,7 +311,10 @@ impl Watch {
                     Some(why)
                 }
             };
-            if down || bench.is_down() {
+            reading.excused |= bench.is_down();
+            let excused = reading.excused;
+            bench.curves.add(self.at, reading);
+            if excused {
                 // The bench itself has cut the power: nothing can be expected of the device.
                 last_right = Instant::now();
                 self.note_pause(&bench);
@@ -338,17 +360,13 @@ impl Watch {
             .unwrap_or_else(|_| Err("no answer".to_owned()))
     }
 
-    fn note_reading(&self, bench: &Bench, value: &str, right: bool) {
+    fn note_reading(&self, bench: &Bench, reading: &Reading) {
         let mut notes = bench.notes.lock();
         let Some(noted) = notes.get_mut(self.at) else {
             return;
         };
-        if let Expectation::Near { value: near, .. } = self.essential.expect
-            && let Ok(read) = value.trim().parse::<i64>()
-        {
-            noted.farthest = noted.farthest.max(read.abs_diff(near));
-        }
-        if right {
+        noted.farthest = noted.farthest.max(reading.off.unwrap_or(0));
+        if reading.right {
             noted.longest = noted.longest.max(noted.last.elapsed());
             noted.last = Instant::now();
             noted.right += 1;
@@ -360,6 +378,15 @@ impl Watch {
         if let Some(noted) = bench.notes.lock().get_mut(self.at) {
             noted.last = Instant::now();
         }
+    }
+
+    /// How far a value is from the one that it has to stay near.
+    fn off(&self, value: &str) -> Option<u64> {
+        let Expectation::Near { value: near, .. } = self.essential.expect else {
+            return None;
+        };
+        let read = value.trim().parse::<i64>().ok()?;
+        Some(read.abs_diff(near))
     }
 
     fn is_right(&self, value: &str, before: Option<&str>) -> bool {

@@ -24,6 +24,11 @@ pub enum Carrier {
     Rtu,
 }
 
+tokio::task_local! {
+    /// Set in the tasks of the monitor: the connections that they open are told from those of trials.
+    pub(crate) static WATCHING: ();
+}
+
 /// How one side ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -42,6 +47,8 @@ pub struct Channel {
     pub carrier: Option<Carrier>,
     /// Its number: no two of a recorder are alike.
     pub number: u64,
+    /// Whether it is the monitor's, and no part of what a trial does.
+    pub watches: bool,
     /// When it was opened.
     pub opened: Instant,
     sent: Side,
@@ -58,10 +65,12 @@ struct Side {
 
 impl Channel {
     pub(super) fn new(line: &str, carrier: Option<Carrier>, number: u64) -> Self {
+        let watches = WATCHING.try_with(|()| ()).is_ok();
         Self {
             line: Arc::from(line),
             carrier,
             number,
+            watches,
             opened: Instant::now(),
             sent: Side::default(),
             received: Side::default(),

@@ -1,5 +1,6 @@
 //! Lines: serial ports, TCP and what is recorded of them.
 
+mod activity;
 mod channel;
 mod error;
 mod keys;
@@ -12,6 +13,8 @@ mod tcp;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use activity::Activity;
+pub(crate) use channel::WATCHING;
 pub use channel::{Carrier, Channel, Direction, Ending, Event};
 pub use error::{LineError, is_link_down};
 pub use keys::Keys;

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use memchr::memmem;
 
+use super::activity::Activity;
 use super::channel::{Carrier, Channel, Direction, Event};
 use super::keys::Keys;
 use super::recording::Recording;
@@ -39,6 +40,7 @@ struct Inner {
     /// What went lately over the lines of which only a window is kept.
     window: VecDeque<Event>,
     window_bytes: usize,
+    activity: Activity,
     secrets: Vec<Secret>,
     /// The keys of TLS sessions, where they are asked for.
     keys: Option<Keys>,
@@ -77,6 +79,7 @@ impl Recorder {
                 next: 1,
                 window: VecDeque::new(),
                 window_bytes: 0,
+                activity: Activity::default(),
                 secrets: Vec::new(),
                 keys: None,
             })),
@@ -111,6 +114,9 @@ impl Recorder {
             offset,
             bytes: bytes.to_vec(),
         };
+        if direction == Direction::Sent && !channel.watches {
+            inner.activity.count(&channel.line, event.at);
+        }
         match keep {
             Keep::All => inner.keep(event),
             Keep::Window => inner.keep_lately(event),
@@ -164,6 +170,7 @@ impl Recorder {
         inner.window_bytes = 0;
         inner.kept = 0;
         inner.left_out = 0;
+        inner.activity = Activity::default();
         if let Some(keys) = &inner.keys {
             keys.clear();
         }
@@ -208,6 +215,7 @@ impl Recorder {
             events,
             channels: inner.channels.clone(),
             left_out: inner.left_out,
+            activity: inner.activity.clone(),
             secrets: inner.secrets.clone(),
             keys: inner.keys.as_ref().map(Keys::text),
         }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::activity::Activity;
 use super::channel::{Channel, Direction, Event};
 use super::mask;
 use crate::secret::Secret;
@@ -16,6 +17,7 @@ pub struct Recording {
     /// The connections that are known beside those of the events.
     pub(super) channels: Vec<Arc<Channel>>,
     pub(super) left_out: usize,
+    pub(super) activity: Activity,
     pub(super) secrets: Vec<Secret>,
     pub(super) keys: Option<String>,
 }
@@ -39,6 +41,25 @@ impl Recording {
     /// The keys of the TLS sessions that were opened in it, where they were kept.
     pub(crate) fn keys(&self) -> Option<&str> {
         self.keys.as_deref().filter(|keys| !keys.is_empty())
+    }
+
+    /// When something was sent over which line, by whoever is not the monitor.
+    pub fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// What the bench did beside the lines: when, which part of it, and what. Secrets are masked.
+    pub fn remarks(&self) -> Vec<(Duration, String, String)> {
+        let of_bench = |event: &&Event| {
+            event.direction == Direction::Note && matches!(event.line(), "bench" | "power")
+        };
+        let mut events: Vec<Event> = self.events.iter().filter(of_bench).cloned().collect();
+        mask::mask(&mut events, &self.secrets);
+        let remarks = events.into_iter().map(|event| {
+            let text = String::from_utf8_lossy(&event.bytes).into_owned();
+            (event.at, event.line().to_owned(), text)
+        });
+        remarks.collect()
     }
 
     /// The events with as many bytes in a secret's place as it has.
