@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use slcert_reports::bag::signature::SignError;
 use slcert_reports::bag::{self, BagError, DATA, SIGNATURE};
-use slcert_reports::{Assessment, Journal, Record, RecordError, ViewError, assess, metrics, views};
+use slcert_reports::{
+    Assessment, Journal, Record, RecordError, ViewError, Wanted, assess, metrics, views,
+};
 use thiserror::Error;
 
 use crate::command::{Report, ReportFormat};
@@ -42,7 +44,7 @@ pub fn report(report: &Report) -> ExitCode {
     let written = match (report.format, &report.out) {
         (Some(ReportFormat::Json), _) => print(&shown),
         (None, Some(folder)) => apart(&shown, folder),
-        (None, None) => in_place(&record, &shown, &report.campaign),
+        (None, None) => in_place(&record, shown, &report.campaign),
     };
     written.map_or_else(|code| code, |()| ExitCode::SUCCESS)
 }
@@ -67,8 +69,10 @@ fn apart(record: &Record, folder: &Path) -> Result<(), ExitCode> {
 }
 
 /// Writes the reports into the campaign's own folder, and seals it anew where they are others than before.
-fn in_place(record: &Record, shown: &Record, campaign: &Path) -> Result<(), ExitCode> {
+fn in_place(record: &Record, mut shown: Record, campaign: &Path) -> Result<(), ExitCode> {
     let data = campaign.join(DATA);
+    // No report stays that is older than the others.
+    shown.wanted = shown.wanted.and(&Wanted::found(&data));
     // What was tampered with is not sealed as if it had not been.
     if bag::is_sealed(campaign)
         && let Err(faults) = bag::check(campaign).map_err(|error| bench(error.into()))?
@@ -83,7 +87,7 @@ fn in_place(record: &Record, shown: &Record, campaign: &Path) -> Result<(), Exit
         eprintln!("       --out DIR writes the reports elsewhere, from result.json as it is now");
         return Err(ExitCode::from(NOT_VERIFIED));
     }
-    let views = views(shown, &assess(shown)).map_err(|error| bench(error.into()))?;
+    let views = views(&shown, &assess(&shown)).map_err(|error| bench(error.into()))?;
     let same = |view: &slcert_reports::View| {
         std::fs::read(data.join(view.name)).is_ok_and(|old| old == view.text.as_bytes())
     };

@@ -140,6 +140,31 @@ fn a_campaign_is_compared_with_a_zone_and_told_of_in_figures() {
 }
 
 #[test]
+fn what_was_asked_for_beside_the_usual_is_written_again_with_it() {
+    let (_folder, copy) = copy();
+    let path = copy.display().to_string();
+    let stale = copy.join("data/junit-rich.xml");
+    std::fs::write(&stale, "of another time").unwrap();
+    let mut record = Record::read(&copy.join("data/result.json")).unwrap();
+    record.wanted = Default::default();
+    record.write(&copy.join("data/result.json")).unwrap();
+    slcert_reports::bag::seal(&copy, &record).unwrap();
+    let output = slcert(&["report", &path]);
+    assert!(output.status.success(), "{}", common::said(&output));
+    assert!(
+        std::fs::read_to_string(&stale)
+            .unwrap()
+            .contains("<testsuites")
+    );
+    let output = slcert(&["report", &path]);
+    let said = common::said(&output);
+    assert!(
+        said.contains("every report is as it would be written now"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_is_no_campaign_is_said_to_be_none() {
     let folder = tempfile::tempdir().unwrap();
     let output = slcert(&["report", &folder.path().display().to_string()]);

@@ -1,6 +1,7 @@
 //! What a campaign's reports have beyond the usual. The record keeps it, so that they come out the same from it alone.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use slcert_profiles::Zone;
@@ -34,6 +35,18 @@ impl Wanted {
     /// Whether it is the usual alone.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What a folder has beside the usual reports already.
+    pub fn found(folder: &Path) -> Self {
+        let flavours = [Flavour::Rich, Flavour::Strict].into_iter();
+        Self {
+            zone: None,
+            junit: flavours
+                .filter(|flavour| folder.join(flavour.file()).exists())
+                .collect(),
+            oscal: folder.join(OSCAL).exists(),
+        }
     }
 
     /// The files that are there for it.
