@@ -42,9 +42,16 @@ impl Attempts {
     /// The accounts of a rig that have a password.
     ///
     /// # Errors
-    /// NOT EVALUATED where the rig file does not state the policy, or no account can be locked and unlocked again.
+    /// NOT EVALUATED where the rig file does not state the policy, or no account can be locked and unlocked again; NOT
+    /// APPLICABLE where nobody is to log in with a password.
     pub fn of(p: &Procedure<'_>) -> Result<Self, Stop> {
         let rig = p.rig();
+        let by_password = rig.accounts.values().any(|it| it.password.is_some());
+        if let Some(reason) = p.declared_absent().filter(|_| !by_password) {
+            return Err(Stop::not_applicable(format!(
+                "declared absent: {reason}; and no account of this rig has a password"
+            )));
+        }
         let limit = rig.policy.failed_logins.ok_or_else(|| {
             Stop::not_evaluated("the rig file states no limit (`policy.failed_logins`)")
         })?;
