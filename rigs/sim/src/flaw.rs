@@ -214,7 +214,7 @@ flaws! {
     TabStallsControl "tab-stalls-control" "CR 3.5" "the control loop stalls for 3 s when a long console line is completed", deep 1 "CR-3.5/fuzz-console@console";
     FormFeedSlows "form-feed-slows" "CR 3.5" "after a form feed the console takes 300 ms longer for each line", deep 1 "CR-3.5/fuzz-console@console";
     ForgedLogLine "forged-log-line" "CR 3.5" "the audit log shows a line separator in a user name as the end of a line", deep 1 "CR-3.5/fuzz-console@console";
-    PasswordInHistory "password-in-history" "CR 3.5" "the console shows the last password that was refused when the line before is asked for", deep 2 "CR-3.5/fuzz-console@console";
+    PasswordInHistory "password-in-history" "CR 3.5" "the session after a refused login on the console shows what was typed as the password when the line before is asked for", deep 2 "CR-3.5/fuzz-console@console";
     LongNameOpensSession "long-name-opens-session" "CR 3.5" "a user name that is too long for the console opens a session of who was logged in last", deep 1 "CR-3.5/fuzz-console@console";
     CommandAsPassword "command-as-password" "CR 3.5" "a command that is typed as a password on the console is carried out", deep 1 "CR-3.5/fuzz-console@console";
     ParametersFlood "parameters-flood" "CR 3.5" "an escape sequence with many parameters makes the console print without an end", deep 1 "CR-3.5/fuzz-console@console";

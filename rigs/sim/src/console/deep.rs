@@ -8,7 +8,7 @@ use crate::flaw::Defect;
 
 /// How long the flaw `tab-stalls-control` stalls, and from how long a line on.
 const STALL: Duration = Duration::from_secs(3);
-const COMPLETED: usize = 24;
+const COMPLETED: usize = 8;
 /// How much later a form feed makes what follows (flaw `form-feed-slows`).
 const LATER: Duration = Duration::from_millis(300);
 /// How many logins are given up before the flaw `crash-after-given-up-logins` shows.
@@ -147,6 +147,7 @@ pub(super) fn refused(deep: &mut Deep, password: &str) {
 /// Somebody has left.
 pub(super) fn left(deep: &mut Deep, actor: &Actor) {
     deep.last = Some(actor.clone());
+    deep.refused.clear();
 }
 
 /// Whose session a name that is too long opens.

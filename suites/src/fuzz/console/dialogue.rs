@@ -10,6 +10,7 @@ use slcert_rigs::rig::Values;
 use tokio::time::Instant;
 
 use super::terminal::Terminal;
+use super::words::NOISE;
 use crate::fuzz::finding::{Finding, Oracle};
 
 const INTERRUPT: &[u8] = b"\x03";
@@ -32,6 +33,21 @@ pub(super) struct Held {
     pub session: ConsoleSession,
     pub place: Place,
     pub touched: Instant,
+    /// How many logins were refused since the last that was not.
+    pub refused: u32,
+}
+
+/// What came of what was typed so far.
+#[derive(Default)]
+pub(super) struct Typed {
+    /// What the device has said.
+    pub said: String,
+    /// Whether the bench's account is in.
+    pub logged_in: bool,
+    /// Whether the line has ended.
+    pub finished: bool,
+    /// Whether the device was told to stop.
+    pub stopped: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +155,7 @@ impl Terminal<'_> {
                 session: session.map_err(|error| error.to_string())?,
                 place: Place::Unknown,
                 touched: Instant::now(),
+                refused: 0,
             });
         }
         held.as_mut()
@@ -161,6 +178,7 @@ impl Terminal<'_> {
         let entered = held.session.log_in(self.bench, account).await?;
         entered.map_err(|said| Lacks::Right(format!("the login is refused: {said}")))?;
         held.place = Place::Prompt;
+        held.refused = 0;
         Ok(())
     }
 
@@ -247,10 +265,15 @@ impl Terminal<'_> {
     pub(super) async fn come_back(
         &self,
         held: &mut Held,
-        said: &mut String,
-        finished: bool,
-        stopped: bool,
+        typed: &mut Typed,
     ) -> Result<Place, Broke> {
+        let Typed {
+            said,
+            finished,
+            stopped,
+            ..
+        } = typed;
+        let (finished, stopped) = (*finished, *stopped);
         let began = Instant::now();
         let limit = self.limit();
         let (times, more) = SILENCE;
@@ -300,12 +323,21 @@ impl Terminal<'_> {
         }
     }
 
+    /// Whether the interrupt gives up what was typed of a line: else a key must not bring in what others have typed.
+    pub(super) async fn gives_up(&self, held: &mut Held) -> bool {
+        let mut said = String::new();
+        let half = [NOISE.as_bytes(), INTERRUPT].concat();
+        let typed = self.type_in(held, &half, &mut said).await;
+        let heard = self.hear(held, &mut said, LOOK).await;
+        typed.is_ok() && heard.is_ok() && self.read(held, self.right).await.is_ok()
+    }
+
     /// Waits, while nobody is logged in, until the device asks for more; whether it asks for a password.
     pub(super) async fn step(&self, held: &mut Held, said: &mut String) -> Result<bool, Broke> {
         let until = Instant::now() + self.limit().min(Duration::from_secs(2));
         loop {
             self.hear(held, said, LOOK).await?;
-            let asks = self.asks_password(said);
+            let asks = self.asks_password(said) && self.place(said).is_none();
             if asks || self.place(said).is_some() || Instant::now() >= until {
                 return Ok(asks);
             }

@@ -8,8 +8,8 @@ mod oracles;
 mod terminal;
 mod words;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use regex::Regex;
 use slcert_rigs::rig::{Binding, ConsoleManner, Meaning, Rig, Step, Values};
@@ -21,7 +21,7 @@ use grammar::ConsoleGrammar;
 use hazard::Hazards;
 pub use terminal::Terminal;
 use terminal::{Signs, State};
-use words::Words;
+use words::{Words, Write};
 
 /// The console under test.
 ///
@@ -49,12 +49,13 @@ pub fn terminal<'b>(p: &Procedure<'b>) -> Result<Terminal<'b>, Stop> {
     let rig = p.rig();
     let states = rig.operations.iter().filter_map(|(name, it)| {
         let read = it.read_back.as_ref()?.value.as_str();
-        let written = rig.binding(name.as_str(), p.name()).is_some() && it.values.is_some();
+        let line = Write::bound(rig, name.as_str(), p.name(), it.values?)?;
         let reads = rig.surely_reads(read, p.name()) && rig.may(account, read);
         let mut accounts = alone(rig, p.name());
-        (written && reads).then(|| State {
+        reads.then(|| State {
             read,
             write: name.as_str(),
+            line,
             by: accounts.find(|account| rig.may(account, name.as_str())),
         })
     });
@@ -81,6 +82,8 @@ pub fn terminal<'b>(p: &Procedure<'b>) -> Result<Terminal<'b>, Stop> {
         signs,
         patience: manner.patience.0,
         idle: rig.policy.session_lock.map(|it| it.0),
+        refusals: rig.policy.failed_logins.unwrap_or(u32::MAX),
+        interrupts: OnceLock::new(),
         quiet: manner.quiet.0,
         held: Mutex::new(None),
         hurried: AtomicBool::new(false),
