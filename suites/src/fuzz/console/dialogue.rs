@@ -21,6 +21,8 @@ const AT_ONCE: usize = 1024;
 const SILENCE: (u32, Duration) = (4, Duration::from_millis(20));
 /// The time that an answer is waited for while inputs are made smaller.
 const HURRIED: (u32, Duration) = (10, Duration::from_millis(300));
+/// The bits on the line for each byte that is typed.
+const DRAWN: u64 = 40;
 /// How long one look for more output lasts.
 const LOOK: Duration = Duration::from_millis(100);
 /// The most output that is kept of one input.
@@ -44,7 +46,11 @@ pub(super) struct Typed {
     pub said: String,
     /// Whether the bench's account is in.
     pub logged_in: bool,
-    /// Whether the line has ended.
+    /// How many bytes were typed, and how many lines of them have ended.
+    pub bytes: u32,
+    /// See [`Typed::bytes`].
+    pub lines: u32,
+    /// Whether the last line has ended.
     pub finished: bool,
     /// Whether the device was told to stop.
     pub stopped: bool,
@@ -275,7 +281,9 @@ impl Terminal<'_> {
         } = typed;
         let (finished, stopped) = (*finished, *stopped);
         let began = Instant::now();
-        let limit = self.limit();
+        // Each line may take its time, and each byte is sent, echoed and perhaps drawn again.
+        let drawn = Duration::from_secs(u64::from(typed.bytes) * DRAWN) / self.baud.max(1);
+        let limit = self.limit() * typed.lines.max(1) + drawn;
         let (times, more) = SILENCE;
         let alone = self.pace.limit(times, more).unwrap_or(more);
         if stopped {
@@ -342,5 +350,19 @@ impl Terminal<'_> {
                 return Ok(asks);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_counts_at_the_end_alone() {
+        let prompt = Regex::new(r"dev> $").unwrap();
+        assert!(ends_with("zz\ndev> ", &prompt));
+        assert!(!ends_with("dev> zz", &prompt));
+        let long = "\u{e4}".repeat(TAIL) + "dev> ";
+        assert!(ends_with(&long, &prompt), "a character may be cut");
     }
 }

@@ -103,8 +103,15 @@ impl Terminal<'_> {
         // Others' sessions are not the suite's.
         let _ = self.leave(held).await;
         let read = read.ok().filter(Attempt::is_done)?;
+        // An entry may well begin with the name of its user.
+        let audit = self.bench.rig().audit.as_ref();
+        let entry = |line: &str| audit.is_some_and(|audit| audit.entry.is_match(line));
         let lines = read.answer().text.lines();
-        Some(lines.filter(|line| line.starts_with(FORGED)).count())
+        Some(
+            lines
+                .filter(|line| line.starts_with(FORGED) && !entry(line))
+                .count(),
+        )
     }
 
     /// Whether something shows that was typed as a password.

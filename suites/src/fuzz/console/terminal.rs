@@ -62,6 +62,7 @@ pub struct Terminal<'b> {
     /// Whether the interrupt gives a line up; not known before the first look.
     pub(super) interrupts: OnceLock<bool>,
     pub(super) quiet: Duration,
+    pub(super) baud: u32,
     pub(super) held: Mutex<Option<Held>>,
     pub(super) hurried: AtomicBool,
     pub(super) pace: Pace,
@@ -178,6 +179,8 @@ impl Terminal<'_> {
                     self.type_in(held, bytes, &mut typed.said).await?;
                     typed.finished = bytes.last().is_some_and(|last| ENDS.contains(last));
                     typed.stopped |= bytes.contains(&XOFF);
+                    typed.bytes += bytes.len() as u32;
+                    typed.lines += bytes.iter().filter(|byte| ENDS.contains(byte)).count() as u32;
                     if !typed.logged_in && typed.finished {
                         held.refused += u32::from(asked);
                         asked = self.step(held, &mut typed.said).await?;
