@@ -226,14 +226,17 @@ impl ConsoleGrammar {
         ]);
         let planted =
             prop_oneof![3 => Just(PLANTED.as_bytes().to_vec()), 1 => long(), 1 => encoded()];
-        let drop = any::<bool>();
-        let abandoned = (name.clone(), given_up, drop, any::<bool>()).prop_map({
+        let dialogue = vec((name.clone(), given_up), 1..=3);
+        let abandoned = (dialogue, any::<bool>(), any::<bool>()).prop_map({
             let line = line.clone();
-            move |(name, given_up, drop, again)| {
-                let mut acts = vec![line(name), Act::Send(given_up)];
+            move |(dialogue, drop, again)| {
+                let steps = dialogue.into_iter();
+                let mut acts: Vec<_> = steps
+                    .flat_map(|(name, given_up)| [line(name), Act::Send(given_up)])
+                    .collect();
                 acts.extend(drop.then_some(Act::Shut));
                 acts.extend(again.then_some(Act::Login));
-                ("a login that is given up", acts)
+                ("logins that are given up", acts)
             }
         });
         let half = (name.clone(), any::<bool>()).prop_map(|(name, login)| {
