@@ -216,7 +216,7 @@ impl ConsoleGrammar {
     fn before_login(&self) -> BoxedStrategy<(&'static str, Vec<Act>)> {
         let newline = self.words.newline.clone().into_bytes();
         let line = move |text: Vec<u8>| Act::Send([text, newline.clone()].concat());
-        let name = prop_oneof![3 => noise(), 2 => long(), 2 => vec(prop_oneof![noise(), encoded()], 1..=3).prop_map(|text| text.concat())];
+        let name = prop_oneof![3 => noise(), 3 => long(), 2 => vec(prop_oneof![noise(), encoded()], 1..=3).prop_map(|text| text.concat())];
         let given_up = select(vec![
             vec![INTERRUPT],
             vec![END],

@@ -55,13 +55,13 @@ pub fn sequence() -> BoxedStrategy<Vec<u8>> {
     let end = prop_oneof![2 => Just(&b"\x07"[..]), 1 => Just(&b"\x1b\\"[..]), 2 => Just(&b""[..])];
     let string = (
         select(vec![
-            "\x1b]0;", "\x1b]52;", "\x1bP", "\x1b_", "\x1b^", "\x1bX",
+            "\x1b]0;", "\x1b]52;", "\x1b]8;;", "\x1bP", "\x1b_", "\x1b^", "\x1bX",
         ]),
         text,
         end,
     )
         .prop_map(|(kind, text, end)| [kind.as_bytes(), &text, end].concat());
-    prop_oneof![4 => control, 2 => string, 1 => Just(b"\x1b".to_vec()), 1 => Just(b"\x1bO".to_vec())].boxed()
+    prop_oneof![4 => control, 4 => string, 1 => Just(b"\x1b".to_vec()), 1 => Just(b"\x1bO".to_vec())].boxed()
 }
 
 /// Characters beyond ASCII, and what only looks like them.
