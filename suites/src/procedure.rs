@@ -8,6 +8,7 @@ use slcert_profiles::RequirementId;
 use slcert_reports::record::CheckRecord;
 use slcert_reports::{Verdict, escape};
 use slcert_rigs::bench::{Bench, BenchError, Entry, Session, Who};
+use slcert_rigs::line::NotKept;
 use slcert_rigs::rig::{Interface, Rig};
 use tokio::time::{Instant, sleep};
 
@@ -60,6 +61,12 @@ impl From<BenchError> for Stop {
     /// The device is never blamed for the bench.
     fn from(error: BenchError) -> Self {
         Self::inconclusive(escape(&error.to_string()))
+    }
+}
+
+impl From<NotKept> for Stop {
+    fn from(error: NotKept) -> Self {
+        Self::inconclusive(error.to_string())
     }
 }
 

@@ -19,7 +19,7 @@ pub use channel::{Carrier, Channel, Direction, Ending, Event};
 pub use error::{LineError, is_link_down};
 pub use keys::Keys;
 pub use recorded::Recorded;
-pub use recorder::{Keep, MAX_KEPT, Mark, Recorder, find};
+pub use recorder::{Keep, MAX_KEPT, Mark, NotKept, Recorder, find};
 pub use recording::Recording;
 pub(crate) use recording::middle;
 pub use serial::{SerialSettings, open_serial};

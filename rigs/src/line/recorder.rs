@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use memchr::memmem;
+use thiserror::Error;
 
 use super::activity::Activity;
 use super::channel::{Carrier, Channel, Direction, Event};
@@ -50,6 +51,13 @@ struct Inner {
 /// A place in a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(usize);
+
+/// More went over the lines than a recorder keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "{0} bytes more went over the lines than the bench keeps, so that it cannot say what was in them"
+)]
+pub struct NotKept(usize);
 
 /// How much of a line is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,13 +162,16 @@ impl Recorder {
         Mark(self.lock().events.len())
     }
 
-    /// What was kept since a moment.
-    pub fn since(&self, mark: Mark) -> Vec<Event> {
-        self.lock()
-            .events
-            .get(mark.0..)
-            .unwrap_or_default()
-            .to_vec()
+    /// What went over the lines since a moment.
+    ///
+    /// # Errors
+    /// Not all of it was kept: nobody can say what was not in it.
+    pub fn since(&self, mark: Mark) -> Result<Vec<Event>, NotKept> {
+        let inner = self.lock();
+        match inner.left_out {
+            0 => Ok(inner.events.get(mark.0..).unwrap_or_default().to_vec()),
+            bytes => Err(NotKept(bytes)),
+        }
     }
 
     /// Forgets what was kept, and begins anew; secrets stay known, and connections that are open.
@@ -326,7 +337,18 @@ mod tests {
         recorder.note("plc", "before");
         let mark = recorder.mark();
         recorder.note("plc", "after");
-        assert_eq!(recorder.since(mark).len(), 1);
+        assert_eq!(recorder.since(mark).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_was_not_kept_is_no_silence() {
+        let recorder = Recorder::new();
+        let mark = recorder.mark();
+        let keep = console(&recorder);
+        keep(Direction::Received, &vec![0; MAX_KEPT]);
+        assert!(recorder.since(mark).is_err());
+        recorder.clear();
+        assert!(recorder.since(mark).unwrap().is_empty());
     }
 
     #[test]

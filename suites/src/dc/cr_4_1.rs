@@ -94,7 +94,10 @@ pub fn stands_nowhere(
     what: &str,
     found: impl Fn(&[u8]) -> Option<&'static str>,
 ) {
-    let events = p.bench().recorder().since(mark);
+    let events = match p.bench().recorder().since(mark) {
+        Ok(events) => events,
+        Err(why) => return p.cannot_tell(what, "not there", why.to_string()),
+    };
     let mut lines: Vec<&str> = events.iter().map(Event::line).collect();
     lines.sort_unstable();
     lines.dedup();
@@ -165,7 +168,7 @@ async fn secrets_on_the_wire(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let password = p.bench().password(account)?;
     let mark = p.bench().recorder().mark();
     p.login(account).await?.close().await;
-    let events = p.bench().recorder().since(mark);
+    let events = p.bench().recorder().since(mark)?;
     // Under TLS the network sees the ciphertext; without it, the interface's own bytes.
     let wire = if p.interface()?.tls.is_some() {
         format!("{}.wire", p.name())

@@ -69,7 +69,7 @@ async fn stale_memory(p: &mut Procedure<'_>) -> Result<(), Stop> {
             InterfaceKind::Mqtt => read_all(p, &other).await?,
             _ => look_by_modbus(p, other).await?,
         };
-        let events = p.bench().recorder().since(mark);
+        let events = p.bench().recorder().since(mark)?;
         let received = bytes_of(&events, p.name(), Direction::Received);
         if answers == 0 || received.is_empty() {
             return Err(Stop::inconclusive(

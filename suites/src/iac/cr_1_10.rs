@@ -63,7 +63,7 @@ async fn echo(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let received: Vec<u8> = p
         .bench()
         .recorder()
-        .since(mark)
+        .since(mark)?
         .into_iter()
         .filter(|event| event.direction == Direction::Received && event.line() == p.name())
         .flat_map(|event| event.bytes)

@@ -38,7 +38,7 @@ async fn telling_errors(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let bytes: Vec<u8> = p
         .bench()
         .recorder()
-        .since(mark)
+        .since(mark)?
         .into_iter()
         .filter(|event| event.direction == Direction::Received && event.line() == p.name())
         .flat_map(|event| event.bytes)
