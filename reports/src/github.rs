@@ -53,7 +53,9 @@ fn command(kind: &str, title: &str, message: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    shorten(&one_line(text), LONGEST).replace('%', "%25")
+    let text = shorten(&one_line(text), LONGEST).replace('%', "%25");
+    // The old form of a command is found anywhere in a line.
+    text.replace("##[", "##\\x5b")
 }
 
 #[cfg(test)]

@@ -161,7 +161,8 @@ impl Reproducer {
 
     /// How many inputs or steps it has.
     pub fn size(&self) -> usize {
-        self.inputs.len() + self.steps.len()
+        let steps = self.steps.iter().filter(|step| **step != Step::PutBack);
+        self.inputs.len() + steps.count()
     }
 
     /// What is sent.

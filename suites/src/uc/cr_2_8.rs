@@ -4,26 +4,47 @@ use slcert_rigs::rig::{Category, Values};
 
 use crate::audit::{self, AuditEntry};
 use crate::case::{Case, Kind, Run, Scope, Svv};
+use crate::fuzz::history::{self, Property};
 use crate::password::fail;
 use crate::procedure::{Procedure, Stop};
 use crate::rights::by_whoever_may;
 
 /// The cases of this requirement.
-pub const CASES: &[Case] = &[Case {
-    id: "events",
-    title: "each category of event is in the audit log, with all its fields",
-    requirements: &["CR 2.8"],
-    kind: Kind::Conformance,
-    scope: Scope::Device,
-    needs: &[],
-    objective: "Provoke an event of each category, and find it in the audit log.",
-    criterion: "Each category that the bench can provoke has a new entry with timestamp, source, category, type, event id and result.",
-    svv: Svv::Requirements,
-    body: |p| -> Run<'_> { Box::pin(events(p)) },
-}];
+pub const CASES: &[Case] = &[
+    Case {
+        id: "events",
+        title: "each category of event is in the audit log, with all its fields",
+        requirements: &["CR 2.8"],
+        kind: Kind::Conformance,
+        scope: Scope::Device,
+        needs: &[],
+        objective: "Provoke an event of each category, and find it in the audit log.",
+        criterion: "Each category that the bench can provoke has a new entry with timestamp, source, category, type, event id and result.",
+        svv: Svv::Requirements,
+        body: |p| -> Run<'_> { Box::pin(events(p)) },
+    },
+    Case {
+        id: "fuzz-histories",
+        title: "in every order, each change is in the audit log under the name of who made it",
+        requirements: &["CR 2.8", "CR 2.12"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &["read_audit"],
+        objective: "Make generated changes as several users on all interfaces together, with logouts, new connections and restarts in between, and read the audit \
+                    log before and after.",
+        criterion: "Every change that came about has an entry of its own under the name of who made it.",
+        svv: Svv::Requirements,
+        body: |p| -> Run<'_> { Box::pin(histories(p)) },
+    },
+];
 
 /// The six fields, by the names that the rig file's pattern gives them.
 const FIELDS: [&str; 6] = ["time", "source", "category", "type", "id", "result"];
+
+async fn histories(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::trail(p)?;
+    history::hold(p, property).await
+}
 
 async fn events(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let format = audit::format(p)?;

@@ -4,10 +4,13 @@
 //! A history is one input of the fuzz engine, and each begins on a device that is as the rig file says.
 
 mod lockout;
+mod locks;
 mod model;
+mod owed;
 mod rights;
 mod stage;
 pub mod step;
+mod trail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +28,9 @@ use super::generate::Grammar;
 use super::input::Input;
 use super::target::{Delivered, Target};
 use crate::procedure::{Procedure, Stop};
-use model::Cast;
-use stage::{Event, Owed, Stage};
+use model::{Cast, Model};
+use owed::Owed;
+use stage::{Event, Stage};
 use step::Step;
 
 /// Part of the time of a suite that histories leave to the others: they wait more than they work.
@@ -58,6 +62,14 @@ impl Property {
         Ok(Self(Arc::new(rights::Changes::of(p, users)?)))
     }
 
+    /// CR 2.8 and CR 2.12: what was changed is in the audit log, under the right name.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn trail(p: &Procedure<'_>) -> Result<Self, Stop> {
+        Ok(Self(Arc::new(trail::Trail::of(p)?)))
+    }
+
     /// The property that a trial holds; none for one that plays no histories.
     ///
     /// # Errors
@@ -67,6 +79,7 @@ impl Property {
             "CR-1.11/fuzz-histories" => Self::lockout(p)?,
             "CR-2.1/fuzz-histories" => Self::rights(p, User::Human)?,
             "CR-2.1-RE-1/fuzz-histories" => Self::rights(p, User::Process)?,
+            "CR-2.8/fuzz-histories" => Self::trail(p)?,
             _ => return Ok(None),
         }))
     }
@@ -101,6 +114,7 @@ impl Grammar for Property {
 /// As [`hold`](super::hold); INCONCLUSIVE where the device could not be left as it was.
 pub async fn hold(p: &mut Procedure<'_>, property: Property) -> Result<(), Stop> {
     let histories = Histories::new(p, property);
+    histories.control().await?;
     let mut budget = p.fuzz_budget();
     budget.time = budget.time.saturating_sub(LEFT).max(budget.time / LEAST);
     super::hold_for(p, &histories, budget).await?;
@@ -149,6 +163,25 @@ impl<'b> Histories<'b> {
         }
     }
 
+    /// Plays a plain history, which shows that the device does what the others rest on.
+    async fn control(&self) -> Result<(), Stop> {
+        let mut owed = self.owed.lock().await;
+        let mut stage = Stage::new(&self.p, &mut owed);
+        let plain = Input::history(self.property.0.label(), self.property.0.control());
+        let mut model = self.property.0.model();
+        let mut seen = Seen::default();
+        let found = self
+            .play(&mut stage, &plain, &mut *model, &mut seen)
+            .await?;
+        stage.put_back().await?;
+        if found.is_none() && !model.judged() {
+            return Err(Stop::inconclusive(
+                "on this device a plain history shows nothing either: no silence counts",
+            ));
+        }
+        Ok(())
+    }
+
     async fn put_back(&self) -> Result<(), Stop> {
         let mut owed = self.owed.lock().await;
         Stage::new(&self.p, &mut owed).put_back().await
@@ -159,10 +192,10 @@ impl<'b> Histories<'b> {
         &self,
         stage: &mut Stage<'_, 'b>,
         input: &Input,
+        model: &mut dyn Model,
         seen: &mut Seen,
     ) -> Result<Option<Finding>, Stop> {
         stage.put_back().await?;
-        let mut model = self.property.0.model();
         for step in input.steps() {
             let began = Instant::now();
             let mut event = stage.take(step).await?;
@@ -231,13 +264,14 @@ impl Target for Histories<'_> {
         let mut owed = self.owed.lock().await;
         let mut stage = Stage::new(&self.p, &mut owed);
         let mut seen = Seen::default();
-        let played = self.play(&mut stage, input, &mut seen).await;
+        let mut model = self.property.0.model();
+        let played = self.play(&mut stage, input, &mut *model, &mut seen).await;
         let back = stage.put_back().await;
         let mut count = self.played.lock().await;
         let finding = match (played, back) {
             (Ok(found), Ok(())) => {
                 count.whole += 1;
-                seen.parsed = true;
+                seen.parsed = found.is_some() || model.judged();
                 found
             }
             (Ok(found @ Some(_)), Err(_)) => found,
@@ -309,6 +343,7 @@ fn kind(step: &Step, event: &Event) -> String {
         Step::Vanish { .. } => "a session left".to_owned(),
         Step::Grant { .. } => "a right given".to_owned(),
         Step::Revoke { .. } => "a right taken away".to_owned(),
+        Step::ReadAudit => "the audit log".to_owned(),
         Step::Pause { .. } => "a pause".to_owned(),
         Step::PowerCycle => "a power cycle".to_owned(),
         Step::PutBack => "all put back".to_owned(),
@@ -318,6 +353,7 @@ fn kind(step: &Step, event: &Event) -> String {
         Event::Refused(_) => "refused",
         Event::Asked { changed: true, .. } => "changed",
         Event::Asked { changed: false, .. } => "not changed",
+        Event::Log(_) => "read",
         Event::Done => "done",
         Event::Nothing => "nothing to do",
     };

@@ -18,6 +18,9 @@ pub trait Cast: Send + Sync {
     /// Any step, for a variation of a history.
     fn any_step(&self) -> BoxedStrategy<Step>;
 
+    /// A history that shows something on any device that works: without it, no silence would count.
+    fn control(&self) -> Vec<Step>;
+
     /// What a history may bring about, as it begins.
     fn model(&self) -> Box<dyn Model>;
 }
@@ -27,6 +30,9 @@ pub trait Cast: Send + Sync {
 pub trait Model: Send {
     /// What is wrong with what a step came to, which was begun at this moment.
     fn saw(&mut self, step: &Step, began: Instant, event: &Event) -> Option<Finding>;
+
+    /// Whether anything came about that the model could judge.
+    fn judged(&self) -> bool;
 
     /// Whether a finding has to be asked for again before it counts: it may be the bench's fault.
     fn doubts(&self, _finding: &Finding) -> bool {

@@ -9,10 +9,12 @@ use slcert_rigs::rig::{Rig, User};
 use tokio::time::Instant;
 
 use super::model::{Cast, Model};
-use super::stage::{Event, holds, permission};
+use super::owed::{holds, permission};
+use super::stage::Event;
 use super::step::Step;
 use crate::case::Fits;
 use crate::fuzz::finding::{Finding, Oracle};
+use crate::hands::hands;
 use crate::procedure::{Procedure, Stop};
 use crate::session::{revoked_within, watches};
 
@@ -55,15 +57,7 @@ impl Changes {
                 None => Stop::not_evaluated(why),
             });
         }
-        let changes = rig.operations.iter().filter(|(_, it)| it.changes_state());
-        let operations: Vec<&str> = changes
-            .map(|(name, _)| name.as_str())
-            .filter(|name| crate::hands::hands(p, name).is_ok())
-            .filter(|name| {
-                let read_back = rig.operations[*name].read_back.as_ref();
-                read_back.is_some_and(|it| crate::hands::hands(p, it.value.as_str()).is_ok())
-            })
-            .collect();
+        let operations = changes(p);
         let mut actors = Vec::new();
         for (name, account) in &rig.accounts {
             for place in &account.interfaces {
@@ -184,7 +178,7 @@ impl Changes {
             steps.push((1, Just(Step::Grant { role, operation }).boxed()));
             let (role, operation) = right;
             let held = if holds(&self.rig, &role, &operation) {
-                3
+                5
             } else {
                 1
             };
@@ -208,7 +202,12 @@ impl Cast for Changes {
         let about = self.two();
         let histories = about.prop_flat_map(move |(who, other)| {
             let steps = cast.step(&who, &other);
-            prop::collection::vec(steps, 3..=10)
+            // It begins in a session: what comes after is what may change it.
+            let steps = prop::collection::vec(steps, 2..=8);
+            steps.prop_map(move |mut steps| {
+                steps.insert(0, who.performs(1));
+                steps
+            })
         });
         histories.boxed()
     }
@@ -221,11 +220,27 @@ impl Cast for Changes {
             .boxed()
     }
 
+    fn control(&self) -> Vec<Step> {
+        let mut all = self.actors.iter().flat_map(|(account, place)| {
+            self.operations.iter().map(move |operation| Asks {
+                account: account.clone(),
+                interface: place.clone(),
+                operation: operation.clone(),
+            })
+        });
+        let may = all.find(|it| {
+            let bound = self.rig.binding(&it.operation, &it.interface).is_some();
+            bound && self.rig.may(&it.account, &it.operation)
+        });
+        may.map(|it| it.performs(1)).into_iter().collect()
+    }
+
     fn model(&self) -> Box<dyn Model> {
         Box::new(Rights {
             rig: self.rig.clone(),
             users: self.users,
             changed: BTreeMap::new(),
+            judged: false,
         })
     }
 }
@@ -257,10 +272,13 @@ pub struct Rights {
     users: User,
     /// By role and permission. Nothing is known of a right whose change the device did not acknowledge.
     changed: BTreeMap<(String, String), Option<bool>>,
+    /// Whether anybody has changed anything.
+    judged: bool,
 }
 
 impl Model for Rights {
     fn saw(&mut self, step: &Step, _began: Instant, event: &Event) -> Option<Finding> {
+        self.judged |= matches!(event, Event::Asked { changed: true, .. });
         match (step, event) {
             (Step::Grant { role, operation }, _) => {
                 self.set(role, operation, (*event == Event::Done).then_some(true));
@@ -297,6 +315,10 @@ impl Model for Rights {
             _ => None,
         }
     }
+
+    fn judged(&self) -> bool {
+        self.judged
+    }
 }
 
 impl Rights {
@@ -325,6 +347,20 @@ impl Rights {
     }
 }
 
+/// The operations of a rig whose change somebody may make and somebody may read back.
+pub fn changes<'r>(p: &Procedure<'r>) -> Vec<&'r str> {
+    let rig = p.rig();
+    let changes = rig.operations.iter().filter(|(_, it)| it.changes_state());
+    changes
+        .map(|(name, _)| name.as_str())
+        .filter(|name| hands(p, name).is_ok())
+        .filter(|name| {
+            let read_back = rig.operations[*name].read_back.as_ref();
+            read_back.is_some_and(|it| hands(p, it.value.as_str()).is_ok())
+        })
+        .collect()
+}
+
 /// Whether an interface is there for such users.
 fn is_of(rig: &Rig, interface: &str, users: User) -> bool {
     rig.interface(interface).is_some_and(|it| it.used_by(users))
@@ -342,6 +378,7 @@ mod tests {
             rig: Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap(),
             users: User::Process,
             changed: BTreeMap::new(),
+            judged: false,
         }
     }
 

@@ -1,15 +1,16 @@
 //! Where histories are played: the bench's verbs, the sessions that are open, and what has to be put back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use slcert_rigs::Secret;
 use slcert_rigs::bench::{BenchError, Entry, Session, Who};
-use slcert_rigs::rig::{Rig, Values};
-use slcert_rigs::{Attempt, Secret};
+use slcert_rigs::rig::Values;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::owed::{Owed, allot, permission};
 use super::step::{Shown, Spelling, Step};
-use crate::administrator::{administer, ask};
+use crate::audit::{self, AuditEntry};
 use crate::effect::other_value;
 use crate::fresh;
 use crate::hands::{Desk, reader};
@@ -20,8 +21,6 @@ use crate::session::revoked_within;
 const LOOKS: u32 = 4;
 /// The time between two looks.
 const BETWEEN: Duration = Duration::from_millis(60);
-/// How much longer than stated a lock is waited for.
-const GRACE: Duration = Duration::from_millis(300);
 /// How long the essential functions may take to be right after a restart.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The longest pause of a history.
@@ -41,19 +40,12 @@ pub enum Event {
         /// What was seen, in words.
         seen: String,
     },
+    /// The audit log was read.
+    Log(Vec<AuditEntry>),
     /// It was done.
     Done,
     /// There was nothing to do it with: no such session.
     Nothing,
-}
-
-/// What histories have changed about the device.
-#[derive(Debug, Default)]
-pub struct Owed {
-    /// Accounts that may be locked.
-    locks: BTreeSet<String>,
-    /// Rights that roles have or lack against the rig file.
-    rights: BTreeSet<(String, String)>,
 }
 
 /// A session that is open.
@@ -128,6 +120,10 @@ impl<'s, 'b> Stage<'s, 'b> {
             }),
             Step::Grant { role, operation } => self.allot(role, operation, true).await,
             Step::Revoke { role, operation } => self.allot(role, operation, false).await,
+            Step::ReadAudit => {
+                self.make_room_for("read_audit").await;
+                audit::read(self.p).await.map(Event::Log)
+            }
             Step::Pause { ms } => {
                 sleep(Duration::from_millis((*ms).min(LONGEST))).await;
                 Ok(Event::Done)
@@ -145,7 +141,7 @@ impl<'s, 'b> Stage<'s, 'b> {
         spelling: Spelling,
     ) -> Result<Event, Stop> {
         self.make_room(interface).await;
-        self.owed.locks.insert(account.to_owned());
+        self.owed.lock(account);
         let bench = self.p.bench();
         let password = match shown {
             Shown::Right => bench.password(account)?,
@@ -173,7 +169,7 @@ impl<'s, 'b> Stage<'s, 'b> {
     /// Gives a user name and goes.
     async fn abandon(&mut self, account: &str, interface: &str) -> Result<Event, Stop> {
         self.make_room(interface).await;
-        self.owed.locks.insert(account.to_owned());
+        self.owed.lock(account);
         let bench = self.p.bench();
         let serial = bench
             .rig()
@@ -295,12 +291,7 @@ impl<'s, 'b> Stage<'s, 'b> {
         if !asked.is_done() {
             return Ok(Event::Refused(asked.answer().text.clone()));
         }
-        let right = (role.to_owned(), operation.to_owned());
-        if give == holds(self.p.rig(), role, operation) {
-            self.owed.rights.remove(&right);
-        } else {
-            self.owed.rights.insert(right);
-        }
+        self.owed.right(self.p.rig(), role, operation, give);
         let until = Instant::now() + revoked_within(self.p);
         self.revoked.retain(|(of, _, _)| of != role);
         if !give {
@@ -352,22 +343,7 @@ impl<'s, 'b> Stage<'s, 'b> {
         while let Some((_, seat)) = self.seats.pop_first() {
             seat.session.close().await;
         }
-        while let Some((role, operation)) = self.owed.rights.first().cloned() {
-            let give = holds(self.p.rig(), &role, &operation);
-            let asked = allot(self.p, &role, &operation, give).await?;
-            if !asked.is_done() {
-                let said = slcert_reports::excerpt(&asked.answer().text, 200);
-                return Err(Stop::inconclusive(format!(
-                    "`{role}` does not have its rights again: {said}"
-                )));
-            }
-            self.owed.rights.pop_first();
-        }
-        while let Some(account) = self.owed.locks.first().cloned() {
-            unlock(self.p, &account).await?;
-            self.owed.locks.pop_first();
-        }
-        Ok(())
+        self.owed.put_back(self.p).await
     }
 
     /// A serial line has one user at a time: whoever comes next ends the session on it.
@@ -400,77 +376,6 @@ impl<'s, 'b> Stage<'s, 'b> {
         let described = self.p.rig().interface(interface);
         described.is_some_and(|it| it.kind.is_serial())
     }
-}
-
-/// What the device calls the right to an operation.
-pub fn permission(rig: &Rig, operation: &str) -> String {
-    let described = rig.operations.get(operation);
-    let named = described.and_then(|it| it.permission.clone());
-    named.unwrap_or_else(|| operation.to_owned())
-}
-
-/// Whether a role has a right by the rig file.
-pub fn holds(rig: &Rig, role: &str, operation: &str) -> bool {
-    let mut roles = rig.roles.iter();
-    roles.any(|(name, described)| name.as_str() == role && described.may(operation))
-}
-
-async fn allot(
-    p: &Procedure<'_>,
-    role: &str,
-    operation: &str,
-    give: bool,
-) -> Result<Attempt, Stop> {
-    let rig = p.rig();
-    let mut roles = rig.roles.iter();
-    let described = roles.find(|(name, _)| name.as_str() == role);
-    let called = described.and_then(|(_, described)| described.called.clone());
-    let values = Values::from([
-        ("role".to_owned(), called.unwrap_or_else(|| role.to_owned())),
-        ("permission".to_owned(), permission(rig, operation)),
-    ]);
-    ask(p, if give { "grant" } else { "revoke" }, &values).await
-}
-
-/// Makes an account usable again that may be locked: by an administrator where there is one, by waiting otherwise.
-async fn unlock(p: &Procedure<'_>, account: &str) -> Result<(), Stop> {
-    let bench = p.bench();
-    let Some(described) = p
-        .rig()
-        .accounts
-        .iter()
-        .find(|(name, _)| name.as_str() == account)
-    else {
-        return Ok(());
-    };
-    let serial = |name: &&str| {
-        p.rig()
-            .interface(name)
-            .is_some_and(|it| it.kind.is_serial())
-    };
-    let places = described.1.interfaces.iter().map(|name| name.as_str());
-    let Some(place) = places.min_by_key(serial) else {
-        return Ok(());
-    };
-    let lockout = p.rig().policy.lockout.map(|period| period.0);
-    for round in 0..3 {
-        match bench.enter(place, &Who::Account(account)).await? {
-            Entry::In(session) => {
-                session.close().await;
-                return Ok(());
-            }
-            Entry::Refused(_) if round == 0 && p.anywhere("unlock_account").is_ok() => {
-                let name = bench.user(account).to_owned();
-                let values = Values::from([("name".to_owned(), name)]);
-                // Where the administrator cannot, time can.
-                let _ = administer(p, &[("unlock_account", values)]).await;
-            }
-            Entry::Refused(_) => sleep(lockout.unwrap_or_default() + GRACE).await,
-        }
-    }
-    Err(Stop::inconclusive(format!(
-        "`{account}` is not let in any more: unlock it by hand"
-    )))
 }
 
 fn is_of_the_line(error: &BenchError) -> bool {

@@ -71,6 +71,8 @@ pub enum Step {
         /// The operation.
         operation: String,
     },
+    /// The audit log is read.
+    ReadAudit,
     /// Nothing, for a while.
     Pause {
         /// How long, in milliseconds.

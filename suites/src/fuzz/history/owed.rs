@@ -1,0 +1,139 @@
+//! What histories have changed about the device, and how that is put back.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use slcert_rigs::Attempt;
+use slcert_rigs::bench::{Entry, Who};
+use slcert_rigs::rig::{Rig, Values};
+use tokio::time::sleep;
+
+use crate::administrator::{administer, ask};
+use crate::procedure::{Procedure, Stop};
+
+/// How much longer than stated a lock is waited for.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// What histories have changed about the device.
+#[derive(Debug, Default)]
+pub struct Owed {
+    /// Accounts that may be locked.
+    locks: BTreeSet<String>,
+    /// Rights that roles have or lack against the rig file.
+    rights: BTreeSet<(String, String)>,
+}
+
+impl Owed {
+    /// An account may be locked from now on.
+    pub fn lock(&mut self, account: &str) {
+        self.locks.insert(account.to_owned());
+    }
+
+    /// A role was given a right, or it was taken away.
+    pub fn right(&mut self, rig: &Rig, role: &str, operation: &str, give: bool) {
+        let right = (role.to_owned(), operation.to_owned());
+        if give == holds(rig, role, operation) {
+            self.rights.remove(&right);
+        } else {
+            self.rights.insert(right);
+        }
+    }
+
+    /// Puts everything back. What cannot be is owed still.
+    ///
+    /// # Errors
+    /// The device is not as it was.
+    pub async fn put_back(&mut self, p: &Procedure<'_>) -> Result<(), Stop> {
+        while let Some((role, operation)) = self.rights.first().cloned() {
+            let give = holds(p.rig(), &role, &operation);
+            let asked = allot(p, &role, &operation, give).await?;
+            if !asked.is_done() {
+                let said = slcert_reports::excerpt(&asked.answer().text, 200);
+                return Err(Stop::inconclusive(format!(
+                    "`{role}` does not have its rights again: {said}"
+                )));
+            }
+            self.rights.pop_first();
+        }
+        while let Some(account) = self.locks.first().cloned() {
+            unlock(p, &account).await?;
+            self.locks.pop_first();
+        }
+        Ok(())
+    }
+}
+
+/// What the device calls the right to an operation.
+pub fn permission(rig: &Rig, operation: &str) -> String {
+    let described = rig.operations.get(operation);
+    let named = described.and_then(|it| it.permission.clone());
+    named.unwrap_or_else(|| operation.to_owned())
+}
+
+/// Whether a role has a right by the rig file.
+pub fn holds(rig: &Rig, role: &str, operation: &str) -> bool {
+    let mut roles = rig.roles.iter();
+    roles.any(|(name, described)| name.as_str() == role && described.may(operation))
+}
+
+/// Gives a role the right to an operation, or takes it away; what the device said.
+///
+/// # Errors
+/// The bench could not ask.
+pub async fn allot(
+    p: &Procedure<'_>,
+    role: &str,
+    operation: &str,
+    give: bool,
+) -> Result<Attempt, Stop> {
+    let rig = p.rig();
+    let mut roles = rig.roles.iter();
+    let described = roles.find(|(name, _)| name.as_str() == role);
+    let called = described.and_then(|(_, described)| described.called.clone());
+    let values = Values::from([
+        ("role".to_owned(), called.unwrap_or_else(|| role.to_owned())),
+        ("permission".to_owned(), permission(rig, operation)),
+    ]);
+    ask(p, if give { "grant" } else { "revoke" }, &values).await
+}
+
+/// Makes an account usable again that may be locked: by an administrator where there is one, by waiting otherwise.
+async fn unlock(p: &Procedure<'_>, account: &str) -> Result<(), Stop> {
+    let bench = p.bench();
+    let Some(described) = p
+        .rig()
+        .accounts
+        .iter()
+        .find(|(name, _)| name.as_str() == account)
+    else {
+        return Ok(());
+    };
+    let serial = |name: &&str| {
+        p.rig()
+            .interface(name)
+            .is_some_and(|it| it.kind.is_serial())
+    };
+    let places = described.1.interfaces.iter().map(|name| name.as_str());
+    let Some(place) = places.min_by_key(serial) else {
+        return Ok(());
+    };
+    let lockout = p.rig().policy.lockout.map(|period| period.0);
+    for round in 0..3 {
+        match bench.enter(place, &Who::Account(account)).await? {
+            Entry::In(session) => {
+                session.close().await;
+                return Ok(());
+            }
+            Entry::Refused(_) if round == 0 && p.anywhere("unlock_account").is_ok() => {
+                let name = bench.user(account).to_owned();
+                let values = Values::from([("name".to_owned(), name)]);
+                // Where the administrator cannot, time can.
+                let _ = administer(p, &[("unlock_account", values)]).await;
+            }
+            Entry::Refused(_) => sleep(lockout.unwrap_or_default() + GRACE).await,
+        }
+    }
+    Err(Stop::inconclusive(format!(
+        "`{account}` is not let in any more: unlock it by hand"
+    )))
+}
