@@ -77,29 +77,31 @@ fn a_finding_is_replayed_alone_and_looked_for_first_next_time() {
 }
 
 #[test]
-fn what_was_typed_on_a_console_is_shown_as_text_and_replayed() {
-    const FLAW: &str = "crash-on-erase";
+fn a_history_is_found_reduced_and_played_again() {
+    const FLAW: &str = "audit-drops-second";
     let folder = tempfile::tempdir().unwrap();
-    let arguments = [
-        "--flaw",
-        FLAW,
-        "--exact",
-        "CR-3.5/fuzz-console@console",
-        "--fuzz-first",
-        "--fuzz-time",
-        "60s",
-    ];
-    let (output, record) = common::campaign(folder.path(), &arguments).unwrap();
+    let out = folder.path().join("first");
+    let trial = "CR-2.8/fuzz-histories";
+    let mut arguments = vec!["--profile", "embedded-device-sl2", "--exact", trial];
+    arguments.extend(["--flaw", FLAW, "--fuzz-first", "--fuzz-time", "60s"]);
+    let (output, record) = common::campaign(&out, &arguments).unwrap();
     let record = record.unwrap_or_else(|| panic!("{}", common::said(&output)));
-    assert_eq!(record.trials[0].verdict, Verdict::Fail);
-    let evidence = folder.path().join("data/evidence");
-    let file = evidence.join("CR-3.5.fuzz-console@console.finding-1.toml");
+    let trial = &record.trials[0];
+    assert_eq!(trial.verdict, Verdict::Fail, "{}", trial.reason);
+    let file = out.join("data/evidence/CR-2.8.fuzz-histories.finding-1.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    assert!(text.contains("type = \"zzzz"), "{text}");
+    assert_eq!(text.matches("do = \"perform\"").count(), 2, "{text}");
+
     let (code, said) = replay(&file, &["--flaw", FLAW]);
     assert_eq!(code, Some(1), "{said}");
     let (code, said) = replay(&file, &[]);
     assert_eq!(code, Some(0), "{said}");
+
+    // A history for another device is not played.
+    std::fs::write(&file, text.replace("write_", "paint_")).unwrap();
+    let (code, said) = replay(&file, &[]);
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.contains("this rig file does not have"), "{said}");
 }
 
 #[test]

@@ -323,12 +323,15 @@ impl Controller {
         let nameless = actor.source == Source::ModbusTls
             && category == Category::System
             && self.flaws.enabled(Defect::AuditWithoutSubject);
+        let Some(name) = self.recorded_name(actor, category) else {
+            return;
+        };
         let user = if named_by_role {
             &actor.role
         } else if nameless {
             ""
         } else {
-            &actor.name
+            &name
         };
         self.audit.record(Event {
             source: actor.source,

@@ -5,13 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::audit::Source;
+use crate::audit::{Category, Source};
 use crate::controller::{Actor, Controller, State};
 use crate::flaw::{Defect, FlawSet};
 use crate::role::{Permission, Roles};
 
 /// How long the flaw `writer-lends-right` lends it.
 const LENT: Duration = Duration::from_secs(3);
+
+/// How long the flaw `audit-drops-second` takes two changes for one.
+const TWICE: Duration = Duration::from_secs(2);
 
 /// What the defects remember.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub(crate) struct Remembered(Mutex<Memory>);
 pub(crate) struct Memory {
     /// The rights of all roles when a user's newest session by MQTT began.
     roles: BTreeMap<String, Roles>,
+    /// Who made the last change that the audit log has, and when.
+    recorded: Option<(String, Instant)>,
     /// When a value was written on the console.
     written: Option<Instant>,
 }
@@ -62,6 +67,25 @@ impl Controller {
                 .roles
                 .insert(actor.name.clone(), roles);
         }
+    }
+
+    /// The name under which a change goes into the audit log; none where it does not.
+    pub(crate) fn recorded_name(&self, actor: &Actor, category: Category) -> Option<String> {
+        let own = Some(actor.name.clone());
+        let drops = self.flaws.enabled(Defect::AuditDropsSecond);
+        let names = self.flaws.enabled(Defect::AuditNamesTheLast) && actor.source == Source::Mqtt;
+        if category != Category::System || !(drops || names) {
+            return own;
+        }
+        let mut memory = self.remembered.lock();
+        let last = memory
+            .recorded
+            .replace((actor.name.clone(), Instant::now()));
+        let Some((name, at)) = last else { return own };
+        if drops {
+            return own.filter(|own| *own != name || at.elapsed() > TWICE);
+        }
+        if at.elapsed() < LENT { Some(name) } else { own }
     }
 
     /// A value was written.
