@@ -72,6 +72,8 @@ fn timeless(campaign: &Path) -> Record {
         trial.started = record.started;
         trial.duration_ms = 0;
         trial.waited_ms = 0;
+        // What is drawn of it is times and readings alone.
+        trial.timeline = None;
         trial
             .evidence
             .iter_mut()
