@@ -105,6 +105,32 @@ fn a_history_is_found_reduced_and_played_again() {
 }
 
 #[test]
+fn what_was_typed_on_a_console_is_shown_as_text_and_replayed() {
+    const FLAW: &str = "crash-on-erase";
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--flaw",
+        FLAW,
+        "--exact",
+        "CR-3.5/fuzz-console@console",
+        "--fuzz-first",
+        "--fuzz-time",
+        "60s",
+    ];
+    let (output, record) = common::campaign(folder.path(), &arguments).unwrap();
+    let record = record.unwrap_or_else(|| panic!("{}", common::said(&output)));
+    assert_eq!(record.trials[0].verdict, Verdict::Fail);
+    let evidence = folder.path().join("data/evidence");
+    let file = evidence.join("CR-3.5.fuzz-console@console.finding-1.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("type = \"zzzz"), "{text}");
+    let (code, said) = replay(&file, &["--flaw", FLAW]);
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = replay(&file, &[]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn what_is_no_reproducer_is_told_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("it.toml");

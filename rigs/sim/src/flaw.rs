@@ -209,14 +209,14 @@ flaws! {
     ForeignPubrec "foreign-pubrec" "CR 3.5" "a refused MQTT 3.1.1 publication of quality of service 2 is answered with a PUBREC of MQTT 5.0", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     DeclaredBlocksNewcomers "declared-blocks-newcomers" "CR 3.5" "once an MQTT client has declared a packet of a megabyte, no new one is served", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     CrashOnErase "crash-on-erase" "CR 3.5" "the process ends when a character of a console line is erased that the line had no room for", deep 1 "CR-3.5/fuzz-console@console";
-    CrashAfterGivenUpLogins "crash-after-given-up-logins" "CR 3.5" "the process ends at the console login after two that were given up at the password", deep 2 "CR-3.5/fuzz-console@console";
+    CrashAfterGivenUpLogins "crash-after-given-up-logins" "CR 3.5" "the process ends at the console login behind two in a row that were given up at the password", deep 2 "CR-3.5/fuzz-console@console";
     CrashOnFormatArgument "crash-on-format-argument" "CR 3.5" "the process ends at a console command with %n in its arguments", deep 1 "CR-3.5/fuzz-console@console";
     UnendedSequenceDeafens "unended-sequence-deafens" "CR 3.5" "an escape sequence for a title that does not end swallows all that is typed on the console", deep 1 "CR-3.5/fuzz-console@console";
     XoffDeafens "xoff-deafens" "CR 3.5" "after XOFF the console does not go on at XON", deep 1 "CR-3.5/fuzz-console@console";
     TabStallsControl "tab-stalls-control" "CR 3.5" "the control loop stalls for 3 s when a long console line is completed", deep 1 "CR-3.5/fuzz-console@console";
     FormFeedSlows "form-feed-slows" "CR 3.5" "after a form feed the console takes 300 ms longer for each line", deep 1 "CR-3.5/fuzz-console@console";
     ForgedLogLine "forged-log-line" "CR 3.5" "the audit log shows a line separator in a user name as the end of a line", deep 1 "CR-3.5/fuzz-console@console";
-    PasswordInHistory "password-in-history" "CR 3.5" "the console shows the last password that was refused when the line before is asked for", deep 2 "CR-3.5/fuzz-console@console";
+    PasswordInHistory "password-in-history" "CR 3.5" "the session after a refused login on the console shows what was typed as the password when the line before is asked for", deep 2 "CR-3.5/fuzz-console@console";
     LongNameOpensSession "long-name-opens-session" "CR 3.5" "a user name that is too long for the console opens a session of who was logged in last", deep 1 "CR-3.5/fuzz-console@console";
     CommandAsPassword "command-as-password" "CR 3.5" "a command that is typed as a password on the console is carried out", deep 1 "CR-3.5/fuzz-console@console";
     ParametersFlood "parameters-flood" "CR 3.5" "an escape sequence with many parameters makes the console print without an end", deep 1 "CR-3.5/fuzz-console@console";

@@ -371,3 +371,17 @@ impl Table for Hazard {
 }
 
 slcert_profiles::settings_table!(Dut, Start, Power, Essential, Hazard);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_never_typed_has_an_interface_and_a_pattern() {
+        let typed = Typed::parse("console: (?i)re(boot|set): now").unwrap();
+        assert_eq!(typed.interface.as_str(), "console");
+        assert!(typed.pattern.is_match("zz REBOOT: now"));
+        assert!(Typed::parse("reboot").is_none());
+        assert!(Typed::parse("console: (").is_none());
+    }
+}

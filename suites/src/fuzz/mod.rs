@@ -218,11 +218,11 @@ async fn replay_on<T: Target>(
     target: &T,
     inputs: &[Input],
 ) -> Result<Option<Finding>, String> {
+    let device = Device::find(bench, target).await?;
     for (number, input) in (1..).zip(inputs) {
         if let Some(why) = target.forbidden(input) {
             return Err(format!("input {number} must not be sent: it has {why}"));
         }
     }
-    let device = Device::find(bench, target).await?;
     isolate::replay(&device, inputs).await
 }

@@ -8,10 +8,10 @@ use crate::flaw::Defect;
 
 /// How long the flaw `tab-stalls-control` stalls, and from how long a line on.
 const STALL: Duration = Duration::from_secs(3);
-const COMPLETED: usize = 24;
+const COMPLETED: usize = 8;
 /// How much later a form feed makes what follows (flaw `form-feed-slows`).
 const LATER: Duration = Duration::from_millis(300);
-/// How many logins are given up before the flaw `crash-after-given-up-logins` shows.
+/// How many logins in a row are given up before the flaw `crash-after-given-up-logins` shows.
 const GIVEN_UP: u32 = 2;
 /// How many bytes an escape sequence leaves behind (flaw `escapes-leak`).
 const LEFT_BEHIND: usize = 256 << 10;
@@ -134,7 +134,8 @@ pub(super) fn given_up(deep: &mut Deep) {
 /// Somebody has logged in.
 pub(super) fn logged_in(controller: &Controller, deep: &mut Deep) {
     deep.spoilt = false;
-    if deep.given_up >= GIVEN_UP && controller.flaws.enabled(Defect::CrashAfterGivenUpLogins) {
+    let given_up = std::mem::take(&mut deep.given_up);
+    if given_up >= GIVEN_UP && controller.flaws.enabled(Defect::CrashAfterGivenUpLogins) {
         controller.crash.notify_one();
     }
 }
@@ -147,6 +148,7 @@ pub(super) fn refused(deep: &mut Deep, password: &str) {
 /// Somebody has left.
 pub(super) fn left(deep: &mut Deep, actor: &Actor) {
     deep.last = Some(actor.clone());
+    deep.refused.clear();
 }
 
 /// Whose session a name that is too long opens.

@@ -10,6 +10,7 @@ use slcert_rigs::rig::Values;
 use tokio::time::Instant;
 
 use super::terminal::Terminal;
+use super::words::NOISE;
 use crate::fuzz::finding::{Finding, Oracle};
 
 const INTERRUPT: &[u8] = b"\x03";
@@ -20,6 +21,8 @@ const AT_ONCE: usize = 1024;
 const SILENCE: (u32, Duration) = (4, Duration::from_millis(20));
 /// The time that an answer is waited for while inputs are made smaller.
 const HURRIED: (u32, Duration) = (10, Duration::from_millis(300));
+/// The bits on the line for each byte that is typed.
+const DRAWN: u64 = 40;
 /// How long one look for more output lasts.
 const LOOK: Duration = Duration::from_millis(100);
 /// The most output that is kept of one input.
@@ -32,6 +35,25 @@ pub(super) struct Held {
     pub session: ConsoleSession,
     pub place: Place,
     pub touched: Instant,
+    /// How many logins were refused since the last that was not.
+    pub refused: u32,
+}
+
+/// What came of what was typed so far.
+#[derive(Default)]
+pub(super) struct Typed {
+    /// What the device has said.
+    pub said: String,
+    /// Whether the bench's account is in.
+    pub logged_in: bool,
+    /// How many bytes were typed, and how many lines of them have ended.
+    pub bytes: u32,
+    /// See [`Typed::bytes`].
+    pub lines: u32,
+    /// Whether the last line has ended.
+    pub finished: bool,
+    /// Whether the device was told to stop.
+    pub stopped: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +161,7 @@ impl Terminal<'_> {
                 session: session.map_err(|error| error.to_string())?,
                 place: Place::Unknown,
                 touched: Instant::now(),
+                refused: 0,
             });
         }
         held.as_mut()
@@ -161,6 +184,7 @@ impl Terminal<'_> {
         let entered = held.session.log_in(self.bench, account).await?;
         entered.map_err(|said| Lacks::Right(format!("the login is refused: {said}")))?;
         held.place = Place::Prompt;
+        held.refused = 0;
         Ok(())
     }
 
@@ -247,12 +271,19 @@ impl Terminal<'_> {
     pub(super) async fn come_back(
         &self,
         held: &mut Held,
-        said: &mut String,
-        finished: bool,
-        stopped: bool,
+        typed: &mut Typed,
     ) -> Result<Place, Broke> {
+        let Typed {
+            said,
+            finished,
+            stopped,
+            ..
+        } = typed;
+        let (finished, stopped) = (*finished, *stopped);
         let began = Instant::now();
-        let limit = self.limit();
+        // Each line may take its time, and each byte is sent, echoed and perhaps drawn again.
+        let drawn = Duration::from_secs(u64::from(typed.bytes) * DRAWN) / self.baud.max(1);
+        let limit = self.limit() * typed.lines.max(1) + drawn;
         let (times, more) = SILENCE;
         let alone = self.pace.limit(times, more).unwrap_or(more);
         if stopped {
@@ -300,15 +331,38 @@ impl Terminal<'_> {
         }
     }
 
+    /// Whether the interrupt gives up what was typed of a line: else a key must not bring in what others have typed.
+    pub(super) async fn gives_up(&self, held: &mut Held) -> bool {
+        let mut said = String::new();
+        let half = [NOISE.as_bytes(), INTERRUPT].concat();
+        let typed = self.type_in(held, &half, &mut said).await;
+        let heard = self.hear(held, &mut said, LOOK).await;
+        typed.is_ok() && heard.is_ok() && self.read(held, self.right).await.is_ok()
+    }
+
     /// Waits, while nobody is logged in, until the device asks for more; whether it asks for a password.
     pub(super) async fn step(&self, held: &mut Held, said: &mut String) -> Result<bool, Broke> {
         let until = Instant::now() + self.limit().min(Duration::from_secs(2));
         loop {
             self.hear(held, said, LOOK).await?;
-            let asks = self.asks_password(said);
+            let asks = self.asks_password(said) && self.place(said).is_none();
             if asks || self.place(said).is_some() || Instant::now() >= until {
                 return Ok(asks);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_counts_at_the_end_alone() {
+        let prompt = Regex::new(r"dev> $").unwrap();
+        assert!(ends_with("zz\ndev> ", &prompt));
+        assert!(!ends_with("dev> zz", &prompt));
+        let long = "\u{e4}".repeat(TAIL) + "dev> ";
+        assert!(ends_with(&long, &prompt), "a character may be cut");
     }
 }

@@ -1,8 +1,9 @@
 //! What is typed on a console: lines that are nearly right, edited, too long, no text at all; and all states of a login.
 
+use memchr::memmem;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::{Index, select, subsequence};
 
 use super::keys::{edit, encoded, long, noise, sequence};
 use super::words::{FORGED, PLANTED, Words};
@@ -48,23 +49,36 @@ impl Grammar for ConsoleGrammar {
             anew: true,
             acts,
         });
-        prop_oneof![8 => in_session, 1 => before].boxed()
+        prop_oneof![6 => in_session, 1 => before].boxed()
     }
 
     fn variations(&self, base: &Input) -> BoxedStrategy<Input> {
-        let label = base.varied_label();
-        let login = base.acts.first() == Some(&Act::Login);
-        altered(base.bytes())
-            .prop_map(move |bytes| {
-                let mut acts = vec![Act::Send(bytes)];
-                if login {
-                    acts.insert(0, Act::Login);
-                }
-                Input {
-                    label: label.clone(),
-                    anew: !login,
-                    acts,
-                }
+        let base = Input {
+            label: base.varied_label(),
+            ..base.clone()
+        };
+        // What is planted as a password stays what it is: a part of it may well show elsewhere.
+        let whole = |act: &Act| match act {
+            Act::Send(bytes) => memmem::find(bytes, PLANTED.as_bytes()).is_none(),
+            _ => false,
+        };
+        let places = base.acts.iter().enumerate().filter(|(_, act)| whole(act));
+        let places: Vec<usize> = places.map(|(at, _)| at).collect();
+        if places.is_empty() {
+            return Just(base).boxed();
+        }
+        select(places)
+            .prop_flat_map(move |at| {
+                let base = base.clone();
+                let bytes = match &base.acts[at] {
+                    Act::Send(bytes) => bytes.clone(),
+                    _ => Vec::new(),
+                };
+                altered(bytes).prop_map(move |bytes| {
+                    let mut varied = base.clone();
+                    varied.acts[at] = Act::Send(bytes);
+                    varied
+                })
             })
             .boxed()
     }
@@ -91,8 +105,8 @@ impl ConsoleGrammar {
         ];
         // How a line ends: as it should, given up, or not at all.
         let end = prop_oneof![
-            8 => Just(self.words.newline.clone().into_bytes()),
-            3 => Just(vec![INTERRUPT]),
+            7 => Just(self.words.newline.clone().into_bytes()),
+            5 => Just(vec![INTERRUPT]),
             1 => Just(vec![END]),
             1 => Just(b"\r\n".to_vec()),
             2 => Just(Vec::new()),
@@ -202,7 +216,7 @@ impl ConsoleGrammar {
     fn before_login(&self) -> BoxedStrategy<(&'static str, Vec<Act>)> {
         let newline = self.words.newline.clone().into_bytes();
         let line = move |text: Vec<u8>| Act::Send([text, newline.clone()].concat());
-        let name = prop_oneof![3 => noise(), 2 => long(), 2 => vec(prop_oneof![noise(), encoded()], 1..=3).prop_map(|text| text.concat())];
+        let name = prop_oneof![3 => noise(), 3 => long(), 2 => vec(prop_oneof![noise(), encoded()], 1..=3).prop_map(|text| text.concat())];
         let given_up = select(vec![
             vec![INTERRUPT],
             vec![END],
@@ -212,14 +226,17 @@ impl ConsoleGrammar {
         ]);
         let planted =
             prop_oneof![3 => Just(PLANTED.as_bytes().to_vec()), 1 => long(), 1 => encoded()];
-        let drop = any::<bool>();
-        let abandoned = (name.clone(), given_up, drop, any::<bool>()).prop_map({
+        let dialogue = vec((name.clone(), given_up), 1..=3);
+        let abandoned = (dialogue, any::<bool>(), any::<bool>()).prop_map({
             let line = line.clone();
-            move |(name, given_up, drop, again)| {
-                let mut acts = vec![line(name), Act::Send(given_up)];
+            move |(dialogue, drop, again)| {
+                let steps = dialogue.into_iter();
+                let mut acts: Vec<_> = steps
+                    .flat_map(|(name, given_up)| [line(name), Act::Send(given_up)])
+                    .collect();
                 acts.extend(drop.then_some(Act::Shut));
                 acts.extend(again.then_some(Act::Login));
-                ("a login that is given up", acts)
+                ("logins that are given up", acts)
             }
         });
         let half = (name.clone(), any::<bool>()).prop_map(|(name, login)| {
@@ -227,11 +244,28 @@ impl ConsoleGrammar {
             acts.extend(login.then_some(Act::Login));
             ("half a name, and the line drops", acts)
         });
-        let refused = (name, planted).prop_map({
+        // Whether anything of it shows in the session that follows.
+        let before: Vec<&'static [u8]> = vec![
+            b"\x1b[A",
+            b"\x1bOA",
+            b"\x10",
+            b"\x1b[A\x1b[A",
+            b"\x12zz",
+            b"\x19",
+        ];
+        let follows = prop_oneof![2 => select(before).prop_map(<[u8]>::to_vec), 1 => edit()];
+        let follows = prop_oneof![1 => Just(None), 1 => follows.prop_map(Some)];
+        let refused = (name, planted, follows).prop_map({
             let line = line.clone();
-            move |(name, password)| ("a login that is refused", vec![line(name), line(password)])
+            move |(name, password, follows)| {
+                let mut acts = vec![line(name), line(password)];
+                if let Some(keys) = follows {
+                    acts.extend([Act::Login, Act::Send(keys), Act::Send(vec![INTERRUPT])]);
+                }
+                ("a login that is refused", acts)
+            }
         });
-        let forged = (noise(), vec(select(ENDS.to_vec()), 1..=3)).prop_map({
+        let forged = (noise(), subsequence(ENDS.to_vec(), 1..=ENDS.len())).prop_map({
             let line = line.clone();
             move |(name, ends)| {
                 let mut text = name;
@@ -248,17 +282,17 @@ impl ConsoleGrammar {
         let mut kinds = vec![
             (4, abandoned.boxed()),
             (1, half.boxed()),
-            (3, refused.boxed()),
+            (4, refused.boxed()),
         ];
         if self.log {
-            kinds.push((3, forged.boxed()));
+            kinds.push((4, forged.boxed()));
         }
         if !self.words.writes.is_empty() {
             let command = (
                 select(self.words.writes.clone()),
                 any::<Index>(),
                 noise(),
-                0..=2u8,
+                0..=3u8,
             );
             let command = command.prop_map(move |(write, at, name, place)| {
                 let span = usize::from(write.values.to - write.values.from) + 1;
@@ -266,10 +300,10 @@ impl ConsoleGrammar {
                 let command = line(write.line(value).into_bytes());
                 let acts = match place {
                     0 => vec![command],
-                    1 => vec![line(name), command],
+                    1 | 2 => vec![line(name), command],
                     _ => vec![line(name), Act::Send(vec![INTERRUPT]), command],
                 };
-                (COMMAND, acts)
+                ("a command before login", acts)
             });
             kinds.push((2, command.boxed()));
         }
@@ -277,11 +311,8 @@ impl ConsoleGrammar {
     }
 }
 
-/// The kind of input after which nothing may have been written.
-pub const COMMAND: &str = "a command before login";
-
 /// What some device or other takes for the end of a line.
-const ENDS: [&[u8]; 13] = [
+const ENDS: [&[u8]; 12] = [
     b"\x0b",
     b"\x0c",
     b"\x1e",
@@ -294,5 +325,4 @@ const ENDS: [&[u8]; 13] = [
     b"%0a",
     b"%0d%0a",
     b"\x16\x0b",
-    b"\x1bE",
 ];

@@ -14,10 +14,11 @@ use crate::fuzz::input::{Act, Input};
 
 const INTERRUPT: u8 = 0x03;
 const LITERAL: u8 = 0x16;
+pub const XOFF: u8 = 0x13;
 /// Keys that hand the line to another program, or carry it out and bring the next one of the history.
 const NEVER: [u8; 2] = [0x0F, 0x18];
 /// Keys that bring in text that the suite did not type: completion, history, search and what was cut.
-const RECALL: [u8; 6] = [b'\t', 0x0E, 0x10, 0x12, 0x13, 0x19];
+const RECALL: [u8; 6] = [b'\t', 0x0E, 0x10, 0x12, XOFF, 0x19];
 
 /// An escape sequence as far as its own characters go, also one that does not end.
 static SEQUENCE: LazyLock<Option<Regex>> =
@@ -72,7 +73,7 @@ impl Hazards {
         if self.never.iter().any(named) {
             return Some("what the rig file forbids (`hazard.never_send`)");
         }
-        if bytes.iter().any(|byte| NEVER.contains(byte)) || recalls(&bytes) {
+        if bytes.iter().any(|byte| NEVER.contains(byte)) || recalls(&bytes) || stops(&bytes) {
             return Some("a key that could bring a line of others to be carried out");
         }
         let mut before = Vec::new();
@@ -165,6 +166,21 @@ impl Hazards {
 fn letters(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphabetic())
         .filter(|run| !run.is_empty())
+}
+
+/// Whether a key brings in text which the suite did not type.
+pub fn brings_in(bytes: &[u8]) -> bool {
+    let mut bytes = bytes.to_vec();
+    bytes.retain(|byte| !matches!(*byte, b'\r' | b'\n' | INTERRUPT));
+    bytes.push(b'\r');
+    recalls(&bytes)
+}
+
+/// Whether a device is stopped while a key brings in text: an interrupt that it takes only when it goes on may give up nothing.
+fn stops(bytes: &[u8]) -> bool {
+    let mut keys = bytes.to_vec();
+    keys.retain(|byte| *byte != XOFF);
+    keys.len() < bytes.len() && brings_in(&keys)
 }
 
 /// Whether a line end may follow on a key that brings in text which the suite did not type, without an interrupt between.
@@ -283,6 +299,7 @@ mod tests {
             b"\x1b[A\x16\x03\r",
             b"\x1bP\r",
             b"\x18",
+            b"zz\x13\x1b[A\x11\x03",
             b"zzzz\x0f",
         ] {
             let why = why_not(line).unwrap_or("it goes out");

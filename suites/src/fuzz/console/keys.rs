@@ -30,9 +30,9 @@ pub fn long() -> BoxedStrategy<Vec<u8>> {
 pub fn edit() -> BoxedStrategy<Vec<u8>> {
     let keys: Vec<&'static [u8]> = vec![
         b"\x08", b"\x7f", b"\x15", b"\x17", b"\x01", b"\x05", b"\x0b", b"\x0c", b"\x14", b"\x02",
-        b"\x06", b"\t", b"\t\t", b"\x10", b"\x0e", b"\x12", b"\x19", b"\x16", b"\x1b[A", b"\x1b[B",
-        b"\x1b[C", b"\x1b[D", b"\x1bOA", b"\x1bOC", b"\x1b[H", b"\x1b[F", b"\x1b[3~", b"\x1b[5~",
-        b"\x1a", b"\x1c", b"\x07", b"\0",
+        b"\x06", b"\t", b"\t\t", b"\t\t\t", b"\x10", b"\x0e", b"\x12", b"\x19", b"\x16", b"\x1b[A",
+        b"\x1b[B", b"\x1b[C", b"\x1b[D", b"\x1bOA", b"\x1bOC", b"\x1b[H", b"\x1b[F", b"\x1b[3~",
+        b"\x1b[5~", b"\x1a", b"\x1c", b"\x07", b"\0",
     ];
     prop_oneof![2 => noise(), 4 => select(keys).prop_map(<[u8]>::to_vec), 1 => (1..=100usize).prop_map(|count| vec![b'z'; count])].boxed()
 }
@@ -55,13 +55,13 @@ pub fn sequence() -> BoxedStrategy<Vec<u8>> {
     let end = prop_oneof![2 => Just(&b"\x07"[..]), 1 => Just(&b"\x1b\\"[..]), 2 => Just(&b""[..])];
     let string = (
         select(vec![
-            "\x1b]0;", "\x1b]52;", "\x1bP", "\x1b_", "\x1b^", "\x1bX",
+            "\x1b]0;", "\x1b]52;", "\x1b]8;;", "\x1bP", "\x1b_", "\x1b^", "\x1bX",
         ]),
         text,
         end,
     )
         .prop_map(|(kind, text, end)| [kind.as_bytes(), &text, end].concat());
-    prop_oneof![4 => control, 2 => string, 1 => Just(b"\x1b".to_vec()), 1 => Just(b"\x1bO".to_vec())].boxed()
+    prop_oneof![4 => control, 4 => string, 1 => Just(b"\x1b".to_vec()), 1 => Just(b"\x1bO".to_vec())].boxed()
 }
 
 /// Characters beyond ASCII, and what only looks like them.

@@ -8,8 +8,8 @@ mod oracles;
 mod terminal;
 mod words;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use regex::Regex;
 use slcert_rigs::rig::{Binding, ConsoleManner, Meaning, Rig, Step, Values};
@@ -21,7 +21,7 @@ use grammar::ConsoleGrammar;
 use hazard::Hazards;
 pub use terminal::Terminal;
 use terminal::{Signs, State};
-use words::Words;
+use words::{Words, Write};
 
 /// The console under test.
 ///
@@ -49,12 +49,13 @@ pub fn terminal<'b>(p: &Procedure<'b>) -> Result<Terminal<'b>, Stop> {
     let rig = p.rig();
     let states = rig.operations.iter().filter_map(|(name, it)| {
         let read = it.read_back.as_ref()?.value.as_str();
-        let written = rig.binding(name.as_str(), p.name()).is_some() && it.values.is_some();
+        let line = Write::bound(rig, name.as_str(), p.name(), it.values?)?;
         let reads = rig.surely_reads(read, p.name()) && rig.may(account, read);
         let mut accounts = alone(rig, p.name());
-        (written && reads).then(|| State {
+        reads.then(|| State {
             read,
             write: name.as_str(),
+            line,
             by: accounts.find(|account| rig.may(account, name.as_str())),
         })
     });
@@ -81,7 +82,10 @@ pub fn terminal<'b>(p: &Procedure<'b>) -> Result<Terminal<'b>, Stop> {
         signs,
         patience: manner.patience.0,
         idle: rig.policy.session_lock.map(|it| it.0),
+        refusals: rig.policy.failed_logins.unwrap_or(u32::MAX),
+        interrupts: OnceLock::new(),
         quiet: manner.quiet.0,
+        baud: interface.serial.baud,
         held: Mutex::new(None),
         hurried: AtomicBool::new(false),
         pace: Pace::default(),
@@ -142,4 +146,73 @@ fn who_reads<'r>(rig: &'r Rig, interface: &'r str) -> Option<(&'r str, &'r str)>
         reads.sort_by_key(|name| (*name != "whoami", told(rig, interface, name).is_none()));
         Some((account, *reads.first()?))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use slcert_profiles::file::Source as File;
+    use slcert_rigs::rig::SIMULATED;
+
+    use super::*;
+    use crate::fuzz::generate::Source;
+    use crate::fuzz::input::Input;
+
+    const DEBIAN: &str = include_str!("../../../../rigs/devices/console/rig.toml");
+
+    /// What goes out of so many inputs, and how many were held back.
+    fn typed(rig: &str, count: usize) -> (Vec<Input>, usize) {
+        let rig = Rig::load(&File::new("rig.toml", rig)).unwrap();
+        let words = Words::of(&rig, "console");
+        let hazards = Hazards::of(&rig, "console", &words);
+        let grammar = ConsoleGrammar { words, log: true };
+        let mut source = Source::start(Arc::new(grammar), 7).unwrap();
+        let inputs = std::iter::from_fn(|| source.another()).take(count);
+        let (held, out): (Vec<_>, Vec<_>) = inputs
+            .map(|one| one.input)
+            .partition(|input| hazards.forbid(input).is_some());
+        (out, held.len())
+    }
+
+    #[test]
+    fn every_kind_goes_out_and_less_than_half_is_held_back() {
+        for rig in [SIMULATED, DEBIAN] {
+            let (out, held) = typed(rig, 3000);
+            assert!(held < 1500, "{held}");
+            let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+            for input in &out {
+                *kinds.entry(&input.label).or_default() += 1;
+            }
+            assert!(
+                kinds.len() == 13 && kinds.values().all(|count| *count > 10),
+                "{kinds:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_shell_gets_nothing_to_carry_out_but_what_its_rig_file_binds() {
+        let (out, _) = typed(DEBIAN, 3000);
+        let mut programs = BTreeSet::new();
+        for input in out {
+            let bytes = input.bytes();
+            let text = String::from_utf8_lossy(&bytes);
+            for line in text.split(['\r', '\n', ';', '|', '&', '(', '`']) {
+                let letters = |c: char| !c.is_ascii_lowercase();
+                let first = line.split(letters).find(|word| word.len() > 1);
+                // An escape sequence may end in the letter before text that means nothing.
+                let own = |word: &&str| !word[1..].chars().all(|c| words::NOISE.contains(c));
+                programs.extend(first.filter(own).map(str::to_owned));
+            }
+        }
+        let begins = |word: &String| {
+            let known = ["cat", "echo", "exit", "tail", "whoami"];
+            known
+                .iter()
+                .any(|program| program.starts_with(word.as_str()))
+        };
+        let others: Vec<_> = programs.iter().filter(|word| !begins(word)).collect();
+        assert!(others.is_empty(), "{others:?}");
+    }
 }

@@ -1,10 +1,11 @@
 //! What is judged after something was typed, beside that the console comes back.
 
 use memchr::memmem;
+use slcert_rigs::Attempt;
 use slcert_rigs::rig::Values;
 use tokio::time::timeout;
 
-use super::dialogue::{Broke, Held, Lacks, Place, end_of, silent, wrong};
+use super::dialogue::{Broke, Held, Lacks, Place, Typed, end_of, silent, wrong};
 use super::terminal::Terminal;
 use super::words::{FORGED, PLANTED};
 use crate::fuzz::coverage::Seen;
@@ -21,18 +22,34 @@ impl Terminal<'_> {
         Ok(values)
     }
 
-    /// Writes what was there before, so that the device is left as it was found, and the same can be seen again.
-    pub(super) async fn put_back(&self, held: &mut Held, before: &[String], after: &[String]) {
-        for (state, (before, after)) in self.states.iter().zip(before.iter().zip(after)) {
-            if before != after
-                && let Some(by) = state.by
+    /// Whether what a command writes, that was typed before a login, is not what is read back. A value may well change by
+    /// itself, to another one than was typed.
+    pub(super) async fn unchanged(
+        &self,
+        held: &mut Held,
+        typed: &[u8],
+        before: &[String],
+    ) -> Result<(), Broke> {
+        let after = self.state(held).await?;
+        let typed = String::from_utf8_lossy(typed);
+        for (state, (before, after)) in self.states.iter().zip(before.iter().zip(&after)) {
+            let line = after.parse().map(|value| state.line.line(value));
+            if before == after || !line.is_ok_and(|line| typed.contains(&line)) {
+                continue;
+            }
+            // The device is left as it was found, and the same can be seen again.
+            if let Some(by) = state.by
                 && self.enter(held, by).await.is_ok()
             {
                 let value = Values::from([("value".to_owned(), before.clone())]);
                 let _ = held.session.perform(state.write, &value).await;
                 held.place = Place::Unknown;
             }
+            let what = "a command before login is carried out";
+            let seen = format!("`{}` is {after}, and was {before}", state.read);
+            return Err(wrong(Oracle::State, what, seen));
         }
+        Ok(())
     }
 
     /// Whether the session answers a right command. What was typed may have left it in the middle of something, once.
@@ -46,9 +63,8 @@ impl Terminal<'_> {
                 Ok(Err(Lacks::Right(said))) => why = said,
                 Err(_) => why = format!("no answer within {} ms", limit.as_millis()),
             }
-            let mut said = String::new();
             held.place = Place::Unknown;
-            held.place = self.come_back(held, &mut said, false, false).await?;
+            held.place = self.come_back(held, &mut Typed::default()).await?;
             if held.place != Place::Prompt {
                 return Ok(());
             }
@@ -80,24 +96,22 @@ impl Terminal<'_> {
         }
     }
 
-    /// Whether a line of the audit log begins with what was typed as a name.
-    pub(super) async fn forged(&self, held: &mut Held, auditor: &str) -> Result<(), Broke> {
-        if self.enter(held, auditor).await.is_err() {
-            return Ok(());
-        }
+    /// How many lines of the audit log begin with what was typed as a name; none where it cannot be read.
+    pub(super) async fn forged(&self, held: &mut Held, auditor: &str) -> Option<usize> {
+        self.enter(held, auditor).await.ok()?;
         let read = held.session.perform("read_audit", &Values::new()).await;
         // Others' sessions are not the suite's.
         let _ = self.leave(held).await;
-        let Ok(read) = read else { return Ok(()) };
-        let text = &read.answer().text;
-        match text.lines().find(|line| line.starts_with(FORGED)) {
-            Some(line) if read.is_done() => Err(wrong(
-                Oracle::State,
-                "a line of the audit log begins with what was typed as a name",
-                line,
-            )),
-            _ => Ok(()),
-        }
+        let read = read.ok().filter(Attempt::is_done)?;
+        // An entry may well begin with the name of its user.
+        let audit = self.bench.rig().audit.as_ref();
+        let entry = |line: &str| audit.is_some_and(|audit| audit.entry.is_match(line));
+        let lines = read.answer().text.lines();
+        Some(
+            lines
+                .filter(|line| line.starts_with(FORGED) && !entry(line))
+                .count(),
+        )
     }
 
     /// Whether something shows that was typed as a password.

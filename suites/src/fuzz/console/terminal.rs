@@ -1,7 +1,7 @@
 //! A console under inputs of any kind.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use memchr::memmem;
@@ -11,16 +11,19 @@ use slcert_rigs::bench::Bench;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::dialogue::{Broke, Held, Place, XON, wrong};
-use super::grammar::{COMMAND, ConsoleGrammar};
-use super::hazard::Hazards;
-use super::words::{FORGED, PLANTED};
+use super::dialogue::{Broke, Held, Place, Typed, XON, wrong};
+use super::grammar::ConsoleGrammar;
+use super::hazard::{self, Hazards, XOFF};
+use super::words::{FORGED, PLANTED, Write};
 use crate::fuzz::coverage::Seen;
 use crate::fuzz::finding::Oracle;
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
 use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Target};
+
+/// What ends a line, or gives it up.
+const ENDS: [u8; 4] = [b'\r', b'\n', 0x03, 0x04];
 
 /// What an idle console shows, and where it asks for more.
 pub(super) struct Signs {
@@ -54,7 +57,12 @@ pub struct Terminal<'b> {
     /// How long a login or a command may take, and a session idle.
     pub(super) patience: Duration,
     pub(super) idle: Option<Duration>,
+    /// How many logins in a row are refused before somebody is locked out.
+    pub(super) refusals: u32,
+    /// Whether the interrupt gives a line up; not known before the first look.
+    pub(super) interrupts: OnceLock<bool>,
     pub(super) quiet: Duration,
+    pub(super) baud: u32,
     pub(super) held: Mutex<Option<Held>>,
     pub(super) hurried: AtomicBool,
     pub(super) pace: Pace,
@@ -66,6 +74,8 @@ pub(super) struct State<'b> {
     pub read: &'b str,
     /// Writes it.
     pub write: &'b str,
+    /// The command that does.
+    pub line: Write,
     /// Who writes it here.
     pub by: Option<&'b str>,
 }
@@ -79,69 +89,46 @@ impl Terminal<'_> {
         seen: &mut Seen,
     ) -> Result<(), Broke> {
         let held = self.line(holder).await.map_err(|_| Broke::Line)?;
-        if self
-            .idle
-            .is_some_and(|idle| held.touched.elapsed() > idle / 2)
-        {
+        let idle = self.idle.unwrap_or(Duration::MAX) / 2;
+        if held.touched.elapsed() > idle {
             held.place = Place::Unknown;
         }
-        let in_session = input.acts.first() == Some(&Act::Login);
-        let before = match input.label == COMMAND {
+        let bytes = input.bytes();
+        let holds = |text: &str| memmem::find(&bytes, text.as_bytes()).is_some();
+        let outside = input.acts.first() != Some(&Act::Login);
+        let mut writes = self.grammar.words.writes.iter();
+        let before = match outside && writes.any(|write| holds(&write.before)) {
             true => Some(self.state(held).await?),
             false => None,
         };
-        if !in_session && held.place != Place::Login {
-            self.leave(held).await?;
-        }
-        let mut said = String::new();
-        let mut logged_in = in_session;
-        let mut asked = false;
-        let (mut finished, mut stopped) = (true, false);
-        for (at, act) in input.acts.iter().enumerate() {
-            let held = self.line(holder).await.map_err(|_| Broke::Line)?;
-            match act {
-                Act::Step(_) => {}
-                Act::Login if at == 0 && held.place == Place::Prompt => {}
-                Act::Login => {
-                    if stopped {
-                        self.type_in(held, XON, &mut said).await?;
-                    }
-                    self.enter(held, self.account).await?;
-                    logged_in = true;
-                    (finished, stopped) = (true, false);
-                }
-                Act::Send(bytes) => {
-                    // What is planted as a password is typed where one is asked for, and nowhere else.
-                    if !asked && memmem::find(bytes, PLANTED.as_bytes()).is_some() {
-                        break;
-                    }
-                    held.place = Place::Unknown;
-                    self.type_in(held, bytes, &mut said).await?;
-                    finished = bytes
-                        .last()
-                        .is_some_and(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04));
-                    stopped |= bytes.contains(&0x13);
-                    if !logged_in && finished {
-                        asked = self.step(held, &mut said).await?;
-                    }
-                }
-                Act::Pause(time) => sleep(*time).await,
-                Act::Shut => {
-                    *holder = None;
-                    (finished, asked) = (false, false);
-                }
+        let auditor = self.auditor.filter(|_| holds(FORGED));
+        let forged = match auditor {
+            Some(auditor) => self.forged(held, auditor).await,
+            None => None,
+        };
+        if outside {
+            // One refusal more would lock somebody out.
+            if held.refused + 1 >= self.refusals {
+                self.enter(held, self.account).await?;
+            }
+            if held.place != Place::Login {
+                self.leave(held).await?;
             }
         }
-        let held = self.line(holder).await.map_err(|_| Broke::Line)?;
-        let place = match held.place {
-            Place::Unknown => self.come_back(held, &mut said, finished, stopped).await?,
-            place => place,
+        let mut typed = Typed {
+            logged_in: !outside,
+            finished: true,
+            ..Typed::default()
         };
-        held.place = place;
-        self.exposed(&said)?;
-        self.kinds(&said, place, seen);
-        match place {
-            Place::Prompt if logged_in => self.still_answers(held).await?,
+        self.carry_out(holder, input, &mut typed).await?;
+        let held = self.line(holder).await.map_err(|_| Broke::Line)?;
+        if held.place == Place::Unknown {
+            held.place = self.come_back(held, &mut typed).await?;
+        }
+        self.exposed(&typed.said)?;
+        self.kinds(&typed.said, held.place, seen);
+        match held.place {
+            Place::Prompt if typed.logged_in => self.still_answers(held).await?,
             Place::Prompt => {
                 held.place = Place::Unknown;
                 self.open_to_nobody(held).await?;
@@ -149,25 +136,62 @@ impl Terminal<'_> {
             Place::Login | Place::Unknown => {}
         }
         if let Some(before) = before {
-            let after = self.state(held).await?;
-            if before != after {
-                self.put_back(held, &before, &after).await;
-                let seen = format!(
-                    "{} before it, and {} behind it",
-                    before.join(", "),
-                    after.join(", ")
-                );
-                return Err(wrong(
-                    Oracle::State,
-                    "a command before login is carried out",
-                    seen,
-                ));
-            }
+            self.unchanged(held, &bytes, &before).await?;
         }
-        if let Some(auditor) = self.auditor
-            && memmem::find(&input.bytes(), FORGED.as_bytes()).is_some()
+        if let (Some(auditor), Some(before)) = (auditor, forged)
+            && let Some(after) = self.forged(held, auditor).await
+            && after > before
         {
-            self.forged(held, auditor).await?;
+            let seen = format!("{after} lines of it begin so, and {before} before");
+            let what = "a line of the audit log begins with what was typed as a name";
+            return Err(wrong(Oracle::State, what, seen));
+        }
+        Ok(())
+    }
+
+    /// Does the acts of an input, in order.
+    async fn carry_out(
+        &self,
+        holder: &mut Option<Held>,
+        input: &Input,
+        typed: &mut Typed,
+    ) -> Result<(), Broke> {
+        // Whether the device asks for a password.
+        let mut asked = false;
+        for (at, act) in input.acts.iter().enumerate() {
+            let held = self.line(holder).await.map_err(|_| Broke::Line)?;
+            match act {
+                Act::Step(_) => {}
+                Act::Login if at == 0 && held.place == Place::Prompt => {}
+                Act::Login => {
+                    if typed.stopped {
+                        self.type_in(held, XON, &mut typed.said).await?;
+                    }
+                    self.enter(held, self.account).await?;
+                    (typed.logged_in, typed.finished, typed.stopped) = (true, true, false);
+                }
+                Act::Send(bytes) => {
+                    // What is planted as a password is typed where one is asked for, and nowhere else.
+                    if !asked && memmem::find(bytes, PLANTED.as_bytes()).is_some() {
+                        return Ok(());
+                    }
+                    held.place = Place::Unknown;
+                    self.type_in(held, bytes, &mut typed.said).await?;
+                    typed.finished = bytes.last().is_some_and(|last| ENDS.contains(last));
+                    typed.stopped |= bytes.contains(&XOFF);
+                    typed.bytes += bytes.len() as u32;
+                    typed.lines += bytes.iter().filter(|byte| ENDS.contains(byte)).count() as u32;
+                    if !typed.logged_in && typed.finished {
+                        held.refused += u32::from(asked);
+                        asked = self.step(held, &mut typed.said).await?;
+                    }
+                }
+                Act::Pause(time) => sleep(*time).await,
+                Act::Shut => {
+                    *holder = None;
+                    (typed.finished, asked) = (false, false);
+                }
+            }
         }
         Ok(())
     }
@@ -182,6 +206,10 @@ impl Target for Terminal<'_> {
     }
 
     fn forbidden(&self, input: &Input) -> Option<&'static str> {
+        let keeps = self.interrupts.get() == Some(&false);
+        if keeps && hazard::brings_in(&input.bytes()) {
+            return Some("a key that brings in lines, where no interrupt gives them up");
+        }
         self.hazards.forbid(input)
     }
 
@@ -224,7 +252,12 @@ impl Target for Terminal<'_> {
         let asked = async {
             let held = self.line(&mut holder).await?;
             self.enter(held, self.account).await?;
-            Ok(self.read(held, self.right).await?)
+            self.read(held, self.right).await?;
+            if self.interrupts.get().is_none() {
+                let gives_up = self.gives_up(held).await;
+                let _ = self.interrupts.set(gives_up);
+            }
+            Ok(())
         };
         // The rig file says how long a login may take.
         let patience = match self.hurried.load(Ordering::Relaxed) {
@@ -237,7 +270,7 @@ impl Target for Terminal<'_> {
             .map_err(late)
             .and_then(|served| served);
         match served {
-            Ok(_) => Ok(began.elapsed()),
+            Ok(()) => Ok(began.elapsed()),
             Err(why) => {
                 // The port may be another one after a restart.
                 *holder = None;

@@ -37,6 +37,17 @@ impl Write {
         })
     }
 
+    /// The command of an operation on a console, where one line does it.
+    pub fn bound(rig: &Rig, operation: &str, interface: &str, values: Range) -> Option<Self> {
+        match rig.binding(operation, interface)? {
+            Binding::Console(binding) => match binding.steps.as_slice() {
+                [Step::Send(template)] => Self::of(template, values),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The command that writes a value.
     pub fn line(&self, value: u16) -> String {
         format!("{}{value}{}", self.before, self.after)
@@ -65,16 +76,19 @@ impl Words {
             words.newline.clone_from(&manner.newline);
         }
         for (name, operation) in &rig.operations {
-            let Some(Binding::Console(binding)) = rig.binding(name.as_str(), interface) else {
+            let name = name.as_str();
+            if let (Some(values), Some(_)) = (operation.values, &operation.read_back) {
+                words
+                    .writes
+                    .extend(Write::bound(rig, name, interface, values));
+            }
+            let Some(Binding::Console(binding)) = rig.binding(name, interface) else {
                 continue;
             };
-            let [Step::Send(template)] = binding.steps.as_slice() else {
-                continue;
-            };
-            if rig.surely_reads(name.as_str(), interface) {
+            if let [Step::Send(template)] = binding.steps.as_slice()
+                && rig.surely_reads(name, interface)
+            {
                 words.reads.extend(template.fill(&Values::new()));
-            } else if let (Some(values), Some(_)) = (operation.values, &operation.read_back) {
-                words.writes.extend(Write::of(template, values));
             }
         }
         words.reads.sort_unstable();
