@@ -21,8 +21,9 @@ const NEVER: [u8; 2] = [0x0F, 0x18];
 const RECALL: [u8; 6] = [b'\t', 0x0E, 0x10, 0x12, XOFF, 0x19];
 
 /// An escape sequence as far as its own characters go, also one that does not end.
-static SEQUENCE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\x1B(?:\[[0-?]*[ -/]*[@-~]?|[NOP\]_^X][A-Z]?|.)?").ok());
+static SEQUENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"\x1B(?:\[[0-?]*[ -/]*[@-~]?|\](?:[0-9]+;+)?|[NOP_^X][A-Z]?|.)?").ok()
+});
 /// What carries out the text that a command prints, or a file's.
 static CARRIES_OUT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?:^|[\x00-\x1F;|&(`{])[\s"']*(?:\$[({]|`|\.(?:[\s/]|$)|/)|[<>!=]"#).ok()
@@ -259,6 +260,7 @@ mod tests {
     fn what_is_bound_for_reading_goes_out_and_what_is_not_does_not() {
         assert!(goes_out(b"cat /srv/output\r"));
         assert!(goes_out(b"cat /srv/output zzzz;show audit 61\r"));
+        assert!(goes_out(b"\x1b]0;zzzz\r"));
         assert!(goes_out(b"show audit %n%s\r"));
         assert!(goes_out(b"zzzz $(cat /srv/output)\r"));
         assert!(goes_out(b"show audi\r\n"));
