@@ -185,7 +185,7 @@ impl Changes {
             steps.push((held, Just(Step::Revoke { role, operation }).boxed()));
         }
         if self.cycles {
-            steps.push((1, Just(Step::PowerCycle).boxed()));
+            steps.push((2, Just(Step::PowerCycle).boxed()));
         }
         proptest::strategy::Union::new_weighted(steps).boxed()
     }
