@@ -271,7 +271,7 @@ impl Target for Histories<'_> {
         let finding = match (played, back) {
             (Ok(found), Ok(())) => {
                 count.whole += 1;
-                seen.parsed = found.is_some() || model.judged();
+                seen.parsed = true;
                 found
             }
             (Ok(found @ Some(_)), Err(_)) => found,
