@@ -28,7 +28,7 @@ fn is_address(token: &str) -> bool {
     is_mac || token.parse::<Ipv4Addr>().is_ok() || (is_v6 && token.parse::<Ipv6Addr>().is_ok())
 }
 
-/// What stands behind the word `serial` and an equals sign or a colon.
+/// What stands behind the word `serial` and an equals sign or a colon, and has a digit: `null` and `unknown` are none.
 pub(super) fn serials(text: &str) -> impl Iterator<Item = &str> {
     let lower = text.to_ascii_lowercase();
     let places: Vec<usize> = lower.match_indices("serial").map(|(at, _)| at).collect();
@@ -42,7 +42,8 @@ pub(super) fn serials(text: &str) -> impl Iterator<Item = &str> {
         let end =
             value.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')));
         let value = value[..end.unwrap_or(value.len())].trim_end_matches(['.', '-']);
-        (named && value.len() >= SHORTEST).then_some(value)
+        let numbered = value.contains(|c: char| c.is_ascii_digit());
+        (named && numbered && value.len() >= SHORTEST).then_some(value)
     })
 }
 
@@ -59,7 +60,7 @@ mod tests {
 
     #[test]
     fn serial_numbers_are_found_behind_their_name() {
-        let text = "serial=TC-0042 Serial number: \"AB123\", serial line, {\"serial\": \"X99-1\"} serial=1";
+        let text = "serial=TC-0042 Serial number: \"AB123\", serial line, {\"serial\": \"X99-1\"} serial=1, {\"serial\":null}";
         let found: Vec<_> = serials(text).collect();
         assert_eq!(found, ["TC-0042", "AB123", "X99-1"]);
     }
