@@ -11,11 +11,14 @@
 /// The words that CI servers act on when they stand in a test's output as `[[WORD|`.
 const DIRECTIVES: [&str; 2] = ["[[ATTACHMENT", "[[PROPERTY"];
 
+/// The longest word of a command between `##` and its bracket.
+const LONGEST_COMMAND: usize = 16;
+
 /// Text from a device, made harmless for XML, CDATA, CI directives and terminals.
 ///
 /// `\` becomes `\\`; C0 controls other than tab and newline, and DEL, become `\xNN`; C1 controls, bidirectional and
 /// invisible characters, line separators and U+FFFE, U+FFFF become `\u{..}`; `]]>` becomes `]]\x3e`, and
-/// `[[ATTACHMENT|` becomes `[\x5bATTACHMENT|`. What HTML or Markdown want beyond that is theirs to add.
+/// `[[ATTACHMENT|` becomes `[\x5bATTACHMENT|`, and `##vso[` becomes `##vso\x5b`. What HTML or Markdown want beyond that is theirs to add.
 ///
 /// Not idempotent, on purpose: call it once, where the text enters a record.
 ///
@@ -166,11 +169,20 @@ impl Harmless {
                 self.break_directive();
                 self.text.push('|');
             }
+            '[' if self.ends_in_command() => self.text.push_str("\\x5b"),
             c => match replacement(c) {
                 Some(text) => self.text.push_str(&text),
                 None => self.text.push(c),
             },
         }
+    }
+
+    /// Whether a bracket would make a command of it that CI servers find anywhere in a line: `##[`, `##vso[`, `##teamcity[`.
+    fn ends_in_command(&self) -> bool {
+        let word = self
+            .text
+            .trim_end_matches(|c: char| c.is_ascii_alphanumeric());
+        self.text.len() - word.len() <= LONGEST_COMMAND && word.ends_with("##")
     }
 
     /// Breaks a directive that the next character would complete. The case of its letters does not matter, as a
@@ -241,6 +253,9 @@ mod tests {
                 "ATTACHMENT",
                 "PROPERTY",
                 "|",
+                "##",
+                "vso",
+                "teamcity",
                 "\\",
                 "\\x3e",
                 "\u{202e}",
@@ -272,6 +287,9 @@ mod tests {
         let upper = text.to_ascii_uppercase();
         assert!(!upper.contains("[[ATTACHMENT|"), "{text:?}");
         assert!(!upper.contains("[[PROPERTY|"), "{text:?}");
+        for command in ["##[", "##VSO[", "##TEAMCITY["] {
+            assert!(!upper.contains(command), "{text:?}");
+        }
     }
 
     /// What [`escape`] promises to be undone by: it is lossless.
@@ -347,6 +365,11 @@ mod tests {
                 r"[[\x5bATTACHMENT|/etc/passwd]]",
             ),
             ("[[PROPERTY|verdict=PASS]]", r"[\x5bPROPERTY|verdict=PASS]]"),
+            (
+                "##[error] ##vso[x] ###[",
+                r"##\x5berror] ##vso\x5bx] ###\x5b",
+            ),
+            ("# a [link] ## b [x] #[", "# a [link] ## b [x] #["),
             ("<&\"'> grüß 漢字", "<&\"'> grüß 漢字"),
         ] {
             assert_eq!(escape(text), escaped);

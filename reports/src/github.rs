@@ -53,9 +53,7 @@ fn command(kind: &str, title: &str, message: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    let text = shorten(&one_line(text), LONGEST).replace('%', "%25");
-    // The old form of a command is found anywhere in a line.
-    text.replace("##[", "##\\x5b")
+    shorten(&one_line(text), LONGEST).replace('%', "%25")
 }
 
 #[cfg(test)]

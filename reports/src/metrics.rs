@@ -2,6 +2,7 @@
 //!
 //! A figure that has nothing to count is none, and never 100 %: a campaign that ran nothing has no good figures.
 
+mod essential;
 mod figures;
 mod step;
 mod zone;
@@ -13,7 +14,8 @@ use crate::assess::{Assessment, RequirementResult};
 use crate::escape::{one_line, shorten};
 use crate::record::Record;
 use crate::verdict::Verdict;
-pub use figures::{Essential, Figures, Rows, Share};
+pub use essential::Essential;
+pub use figures::{Figures, Rows, Share};
 pub use step::{Step, Unlock};
 pub use zone::{Against, ZoneResult};
 

@@ -340,7 +340,7 @@ impl Runner {
         }
         let took = began.elapsed();
         let stem = self.free_stem(&id);
-        let recording = self.bench.recorder().recording();
+        let recording = self.bench.recorder().take();
         let curves = self.bench.curves();
         let from = Instant::from_std(began);
         let timeline = timeline::timeline(&recording, &curves, from, took);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use slcert_reports::csv;
+use slcert_reports::excerpt;
 use slcert_reports::timeline::{FunctionRecord, RemarkRecord, SentRecord, Series, TimelineRecord};
-use slcert_reports::{escape, excerpt};
 use slcert_rigs::bench::Curve;
 use slcert_rigs::line::Recording;
 use tokio::time::Instant;
@@ -164,9 +164,13 @@ fn remarks(recording: &Recording) -> Vec<RemarkRecord> {
     let more = all.len().saturating_sub(MOST_REMARKS);
     let remarks = all.into_iter().take(MOST_REMARKS);
     let mut remarks: Vec<_> = remarks
-        .map(|(at, line, text)| RemarkRecord {
-            at_ms: at.as_millis() as u64,
-            what: format!("{}: {}", escape(&line), excerpt(&text, LONGEST)),
+        .map(|(at, line, text)| {
+            // It is escaped already.
+            let text: String = text.chars().take(LONGEST).collect();
+            RemarkRecord {
+                at_ms: at.as_millis() as u64,
+                what: format!("{line}: {text}"),
+            }
         })
         .collect();
     if let Some(last) = remarks.last_mut().filter(|_| more > 0) {

@@ -72,8 +72,8 @@ impl Measures {
     }
 
     /// A figure that the record may not have.
-    pub fn recorded(&self, figure: &Option<impl std::fmt::Display>, unit: &str) -> String {
-        figure.as_ref().map_or("not recorded".to_owned(), |figure| {
+    pub fn recorded(&self, figure: &Option<u64>, unit: &str) -> String {
+        figure.map_or("not recorded".to_owned(), |figure| {
             format!("{figure} {unit}")
         })
     }

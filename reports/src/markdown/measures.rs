@@ -15,6 +15,13 @@ pub(super) fn measures(text: &mut String, metrics: &Metrics) {
         "Coverage {}; by tests alone {}; decisive {}; with evidence {}.\n",
         whole.coverage, whole.automation, whole.decisiveness, whole.evidence
     );
+    let essential = whole.essential;
+    if let (Some(margin), Some(recovery)) = (essential.margin_percent, essential.recovery_ms) {
+        let _ = writeln!(
+            text,
+            "Essential functions came to {margin} % of what is allowed, and were right again within {recovery} ms in 95 of 100 cases.\n"
+        );
+    }
     zone(text, metrics);
     step(text, metrics);
 }

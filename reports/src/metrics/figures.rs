@@ -5,6 +5,7 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use slcert_profiles::RequirementId;
 
+use super::Essential;
 use crate::assess::Assessment;
 use crate::record::{FileRecord, Record, is_inside};
 use crate::verdict::Verdict;
@@ -37,15 +38,6 @@ pub struct Rows {
     pub not_evaluated: usize,
     /// All of them.
     pub total: usize,
-}
-
-/// How the essential functions held while the device was tested. None is: the record does not have it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Essential {
-    /// The worst deviation seen, in percent of what the rig file allows.
-    pub margin_percent: Option<u32>,
-    /// How long nineteen of twenty recoveries took at most, in milliseconds.
-    pub recovery_ms: Option<u64>,
 }
 
 /// A part of a whole.
@@ -144,7 +136,7 @@ impl Figures {
                 part: with_evidence.count() + with_files.count(),
                 whole: judged().count() + people().count(),
             },
-            essential: Essential::default(),
+            essential: Essential::of(trials()),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::assess::assess;
 use crate::example::{bare, file, id, record, trial};
 use crate::record::{AttestationRecord, Found};
+use crate::timeline::{FunctionRecord, Series, TimelineRecord};
 
 fn of(record: &Record) -> Metrics {
     metrics(record, &assess(record))
@@ -161,6 +162,56 @@ fn a_zone_is_reached_or_names_what_is_short() {
     let shortfalls: Vec<u8> = zone.frs.iter().map(|one| one.shortfall).collect();
     assert_eq!(shortfalls, [3, 2, 2, 2, 3, 3, 0]);
     assert!(!zone.is_met);
+}
+
+/// A timeline of one function, by its longest times without a right reading and its distances.
+fn timeline(longest: &[Option<u64>], farthest: &[Option<u64>]) -> TimelineRecord {
+    TimelineRecord {
+        step_us: 1000,
+        steps: longest.len(),
+        sent: Vec::new(),
+        functions: vec![FunctionRecord {
+            function: "level".to_owned(),
+            allowed_ms: 1000,
+            longest_ms: Series(longest.to_vec()),
+            tolerance: Some(20),
+            farthest: Some(Series(farthest.to_vec())),
+        }],
+        remarks: Vec::new(),
+    }
+}
+
+#[test]
+fn the_margin_is_the_worst_that_was_seen_and_none_where_nothing_was() {
+    let mut record = met(1);
+    assert_eq!(of(&record).whole.essential, Essential::default());
+    // A function that was never read says nothing.
+    record.trials[0].timeline = Some(timeline(&[None, None], &[None, None]));
+    assert_eq!(of(&record).whole.essential, Essential::default());
+    for trial in &mut record.trials {
+        trial.timeline = Some(timeline(&[Some(100), None], &[Some(1), None]));
+    }
+    let calm = of(&record).whole.essential;
+    let expected = (Some(10), Some(100), record.trials.len());
+    assert_eq!(
+        (calm.margin_percent, calm.recovery_ms, calm.watched),
+        expected
+    );
+    // One outage of forty is the worst, and no time that is usual.
+    record.trials[3].timeline = Some(timeline(&[Some(100), Some(1201)], &[Some(1), Some(1)]));
+    let bad = of(&record).whole.essential;
+    assert_eq!(
+        (bad.margin_percent, bad.recovery_ms),
+        (Some(121), Some(100))
+    );
+    record.trials[3].timeline = Some(timeline(&[Some(100)], &[Some(19)]));
+    assert_eq!(of(&record).whole.essential.margin_percent, Some(95));
+    // In its own group alone.
+    let groups = of(&record).groups;
+    let worst = groups
+        .iter()
+        .filter(|one| one.figures.essential.margin_percent == Some(95));
+    assert_eq!(worst.count(), 1);
 }
 
 #[test]

@@ -63,26 +63,22 @@ impl Recording {
     }
 
     fn file(&self, most: usize, keys: Option<&str>) -> Option<Vec<u8>> {
-        let events = self.filled();
-        let (lines, mut packets) = self.packets(&events);
+        let events = self.events();
+        // Packets that are left out are never made.
+        let sizes: Vec<usize> = events.iter().map(size).collect();
+        let cut = middle(&sizes, most);
+        let (lines, mut packets) = self.packets(&events[..cut.start], &events[cut.end..]);
         if packets.is_empty() {
             return None;
         }
-        remark(&mut packets, &events);
-        let sizes: Vec<usize> = packets
-            .iter()
-            .map(|packet| packet.bytes.len() + 48)
-            .collect();
-        let cut = middle(&sizes, most);
-        if !cut.is_empty()
-            && let Some(next) = packets.get_mut(cut.end)
-        {
-            next.comment = Some(format!(
-                "{} packets are left out before this one",
-                cut.len()
-            ));
+        if !cut.is_empty() {
+            let after = events.get(cut.end).map_or(Duration::MAX, |event| event.at);
+            let next = packets.partition_point(|packet| packet.at < after);
+            if let Some(next) = packets.get_mut(next) {
+                next.comment = Some(format!("{} events are left out before this one", cut.len()));
+            }
         }
-        packets.drain(cut);
+        remark(&mut packets, events);
         let left_out = self.left_out();
         let left_out = (left_out > 0).then(|| format!("{left_out} bytes more were not kept"));
         let application = concat!("slcert ", env!("CARGO_PKG_VERSION"));
@@ -118,9 +114,9 @@ impl Recording {
     }
 
     /// The lines that analysers can read, and their packets in the order of time.
-    fn packets(&self, events: &[Event]) -> (Vec<(String, Carrier)>, Vec<Packet>) {
+    fn packets(&self, begin: &[Event], end: &[Event]) -> (Vec<(String, Carrier)>, Vec<Packet>) {
         let mut of_channel: HashMap<u64, Vec<&Event>> = HashMap::new();
-        for event in events {
+        for event in begin.iter().chain(end) {
             of_channel
                 .entry(event.channel.number)
                 .or_default()
@@ -146,6 +142,14 @@ impl Recording {
         }
         packets.sort_by_key(|packet: &Packet| packet.at);
         (lines, packets)
+    }
+}
+
+/// About how long the packets of an event are; a console's event has none.
+fn size(event: &Event) -> usize {
+    match event.channel.carrier {
+        Some(_) => event.bytes.len() + 100 * (1 + event.bytes.len() / tcp::SEGMENT),
+        None => 0,
     }
 }
 

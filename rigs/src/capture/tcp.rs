@@ -13,7 +13,7 @@ const FIRST_PORT: u16 = 0xC000;
 const PORTS: u64 = 0x4000;
 
 /// The most bytes of a segment: what Ethernet takes of one.
-const SEGMENT: usize = 1460;
+pub const SEGMENT: usize = 1460;
 /// Headers without options, of IPv4 and of TCP, have as many words of four bytes.
 const HEADER_WORDS: u8 = 5;
 const HEADER: usize = 4 * HEADER_WORDS as usize;

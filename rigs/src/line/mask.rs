@@ -11,76 +11,81 @@ use crate::secret::{MASK, Secret};
 /// What stands for a byte of a secret where its length has to stay.
 const FILLER: u8 = b'*';
 
-/// Masks the secrets in the bytes of each line and direction, taken together: a secret may be spread over events.
-pub(super) fn mask(events: &mut [Event], secrets: &[Secret]) {
-    for (places, bytes) in streams(events) {
-        let hits = hits(&bytes, secrets);
-        if hits.is_empty() {
-            continue;
-        }
-        let mut hits = hits.into_iter().peekable();
+/// Where secrets were, by the event that they were in.
+#[derive(Debug, Default)]
+pub(super) struct Hidden(HashMap<usize, Vec<Part>>);
+
+/// A part of a secret in an event.
+#[derive(Clone, Debug)]
+struct Part {
+    place: Range<usize>,
+    /// Whether the secret begins there.
+    first: bool,
+}
+
+/// Overwrites the secrets in the bytes of each connection and direction, taken together: a secret may be spread over
+/// events. As many other bytes stand in its place, so that whatever says a length stays right.
+pub(super) fn hide(events: &mut [Event], secrets: &[Secret]) -> Hidden {
+    let mut hidden = Hidden::default();
+    for places in streams(events) {
+        let bytes: Vec<u8> = places
+            .iter()
+            .flat_map(|place| events[*place].bytes.iter().copied())
+            .collect();
+        let mut hits = hits(&bytes, secrets).into_iter().peekable();
         let mut begin = 0;
         for place in places {
-            let event = &mut events[place];
-            let end = begin + event.bytes.len();
-            let mut kept = Vec::new();
-            let mut at = begin;
-            while at < end {
-                match hits.peek() {
-                    Some(hit) if hit.contains(&at) => {
-                        if at == hit.start {
-                            kept.extend(MASK.bytes());
-                        }
-                        let over = hit.end;
-                        at = over.min(end);
-                        if at == over {
-                            hits.next();
-                        }
-                    }
-                    _ => {
-                        kept.push(bytes[at]);
-                        at += 1;
-                    }
+            let end = begin + events[place].bytes.len();
+            while let Some(hit) = hits.peek().filter(|hit| hit.start < end) {
+                let part = Part {
+                    place: hit.start.max(begin) - begin..hit.end.min(end) - begin,
+                    first: hit.start >= begin,
+                };
+                events[place].bytes[part.place.clone()].fill(FILLER);
+                hidden.0.entry(place).or_default().push(part);
+                if hit.end > end {
+                    break;
                 }
+                hits.next();
             }
-            event.bytes = kept;
             begin = end;
         }
     }
+    hidden
 }
 
-/// As [`mask`], with as many bytes in a secret's place as it has, so that whatever says a length stays right.
-pub(super) fn fill(events: &mut [Event], secrets: &[Secret]) {
-    for (places, mut bytes) in streams(events) {
-        let hits = hits(&bytes, secrets);
-        if hits.is_empty() {
-            continue;
+impl Hidden {
+    /// The bytes of an event as text, with everything that is not printable escaped, and one mask for each secret.
+    pub(super) fn shown(&self, place: usize, event: &Event) -> String {
+        let mut text = String::new();
+        let mut from = 0;
+        for part in self.0.get(&place).into_iter().flatten() {
+            text.push_str(
+                &event.bytes[from..part.place.start]
+                    .escape_ascii()
+                    .to_string(),
+            );
+            if part.first {
+                text.push_str(MASK);
+            }
+            from = part.place.end;
         }
-        for hit in hits {
-            bytes[hit].fill(FILLER);
-        }
-        let mut rest = bytes.as_slice();
-        for place in places {
-            let (own, behind) = rest.split_at(events[place].bytes.len());
-            events[place].bytes.copy_from_slice(own);
-            rest = behind;
-        }
+        text.push_str(&event.bytes[from..].escape_ascii().to_string());
+        text
     }
 }
 
-/// The bytes of each connection and direction, with the places of the events that they are from.
-fn streams(events: &[Event]) -> Vec<(Vec<usize>, Vec<u8>)> {
-    let mut streams: Vec<(Vec<usize>, Vec<u8>)> = Vec::new();
+/// The places of the events of each connection and direction.
+fn streams(events: &[Event]) -> Vec<Vec<usize>> {
+    let mut streams: Vec<Vec<usize>> = Vec::new();
     let mut known: HashMap<(u64, Direction), usize> = HashMap::new();
     for (place, event) in events.iter().enumerate() {
         let key = (event.channel.number, event.direction);
         let at = *known.entry(key).or_insert_with(|| {
-            streams.push(Default::default());
+            streams.push(Vec::new());
             streams.len() - 1
         });
-        let (places, bytes) = &mut streams[at];
-        places.push(place);
-        bytes.extend_from_slice(&event.bytes);
+        streams[at].push(place);
     }
     streams
 }

@@ -10,10 +10,11 @@ use thiserror::Error;
 use super::activity::Activity;
 use super::channel::{Carrier, Channel, Direction, Event};
 use super::keys::Keys;
+use super::mask;
 use super::recording::Recording;
 use crate::secret::{MASK, Secret};
 
-/// The most bytes that a recorder keeps. What comes later is counted, not kept.
+/// The most memory that a recorder takes. What comes later is counted, not kept.
 pub const MAX_KEPT: usize = 64 << 20;
 /// The most connections that are kept where nothing went over them.
 const MAX_CHANNELS: usize = 16 << 10;
@@ -214,20 +215,21 @@ impl Recorder {
         masked
     }
 
-    /// The recording since it began, to be written: in the order of time.
-    pub fn recording(&self) -> Recording {
-        let inner = self.lock();
-        let mut events = inner.events.clone();
+    /// The recording since it began, to be written: in the order of time, and without secrets. The recorder keeps no event.
+    pub fn take(&self) -> Recording {
+        let mut inner = self.lock();
+        let mut events = std::mem::take(&mut inner.events);
         // A window is kept once something has come of it.
         events.sort_by_key(|event| event.at);
+        let hidden = mask::hide(&mut events, &inner.secrets);
         Recording {
             began: inner.began,
             began_at: inner.began_at,
             events,
+            hidden,
             channels: inner.channels.clone(),
             left_out: inner.left_out,
             activity: inner.activity.clone(),
-            secrets: inner.secrets.clone(),
             keys: inner.keys.as_ref().map(Keys::text),
         }
     }
@@ -235,11 +237,12 @@ impl Recorder {
 
 impl Inner {
     fn keep(&mut self, event: Event) {
-        if self.kept + event.bytes.len() > MAX_KEPT {
+        let size = event.bytes.len() + size_of::<Event>();
+        if self.kept + size > MAX_KEPT {
             self.left_out += event.bytes.len();
             return;
         }
-        self.kept += event.bytes.len();
+        self.kept += size;
         self.events.push(event);
     }
 
@@ -284,7 +287,7 @@ mod tests {
         for byte in b"a hunter2 hunter2\x1b" {
             keep(Direction::Received, &[*byte]);
         }
-        let transcript = recorder.recording().transcript(usize::MAX);
+        let transcript = recorder.take().transcript(usize::MAX);
         assert!(!transcript.contains("hunter2"), "{transcript}");
         assert_eq!(transcript.matches("[secret]").count(), 3, "{transcript}");
         assert!(transcript.contains(r"\x1b"), "{transcript}");
@@ -300,8 +303,12 @@ mod tests {
         keep(Direction::Sent, b"hunter2");
         keep(Direction::Received, b"er");
         keep(Direction::Received, b"2 b");
-        let filled = recorder.recording().filled();
-        let bytes: Vec<_> = filled.iter().map(|event| &event.bytes[..]).collect();
+        let filled = recorder.take();
+        let bytes: Vec<_> = filled
+            .events()
+            .iter()
+            .map(|event| &event.bytes[..])
+            .collect();
         assert_eq!(bytes, [&b"a ****"[..], b"*******", b"**", b"* b"]);
     }
 
@@ -315,7 +322,7 @@ mod tests {
         keep(Direction::Received, b"1 alpha-beta-");
         keep(Direction::Received, b"gamma 2 deltadel");
         keep(Direction::Received, b"ta 3 del");
-        let transcript = recorder.recording().transcript(usize::MAX);
+        let transcript = recorder.take().transcript(usize::MAX);
         let texts: Vec<_> = transcript
             .lines()
             .filter_map(|line| line.split_once("< "))
@@ -352,10 +359,11 @@ mod tests {
             let bytes = number.to_be_bytes();
             recorder.keep(&channel, Direction::Sent, &bytes, Keep::Window);
         }
-        assert!(recorder.recording().filled().is_empty());
+        assert!(recorder.take().events().is_empty());
         recorder.keep_window();
         recorder.keep_window();
-        let kept = recorder.recording().filled();
+        let recording = recorder.take();
+        let kept = recording.events();
         assert_eq!(kept.len(), WINDOW_EVENTS);
         assert_eq!(kept[WINDOW_EVENTS - 1].bytes, 4999_u16.to_be_bytes());
         assert_eq!(kept[0].offset, 2 * (5000 - WINDOW_EVENTS as u64));

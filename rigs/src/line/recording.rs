@@ -6,19 +6,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::activity::Activity;
 use super::channel::{Channel, Direction, Event};
-use super::mask;
-use crate::secret::Secret;
+use super::mask::Hidden;
 
-/// What a recorder kept, in the order of time. It has secrets in it: what is made of it masks them.
+/// What a recorder kept, in the order of time. No secret is in it, but for the keys where they were asked for.
 pub struct Recording {
     pub(super) began: Instant,
     pub(super) began_at: SystemTime,
     pub(super) events: Vec<Event>,
+    pub(super) hidden: Hidden,
     /// The connections that are known beside those of the events.
     pub(super) channels: Vec<Arc<Channel>>,
     pub(super) left_out: usize,
     pub(super) activity: Activity,
-    pub(super) secrets: Vec<Secret>,
     pub(super) keys: Option<String>,
 }
 
@@ -43,30 +42,27 @@ impl Recording {
         self.keys.as_deref().filter(|keys| !keys.is_empty())
     }
 
+    /// The events. In a secret's place stand as many other bytes.
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
     /// When something was sent over which line, by whoever is not the monitor.
     pub fn activity(&self) -> &Activity {
         &self.activity
     }
 
-    /// What the bench did beside the lines: when, which part of it, and what. Secrets are masked.
+    /// What the bench did beside the lines: when, which part of it, and what, with everything that is not printable escaped.
     pub fn remarks(&self) -> Vec<(Duration, String, String)> {
-        let of_bench = |event: &&Event| {
+        let of_bench = |(_, event): &(usize, &Event)| {
             event.direction == Direction::Note && matches!(event.line(), "bench" | "power")
         };
-        let mut events: Vec<Event> = self.events.iter().filter(of_bench).cloned().collect();
-        mask::mask(&mut events, &self.secrets);
-        let remarks = events.into_iter().map(|event| {
-            let text = String::from_utf8_lossy(&event.bytes).into_owned();
+        let events = self.events.iter().enumerate().filter(of_bench);
+        let remarks = events.map(|(place, event)| {
+            let text = self.hidden.shown(place, event);
             (event.at, event.line().to_owned(), text)
         });
         remarks.collect()
-    }
-
-    /// The events with as many bytes in a secret's place as it has.
-    pub(crate) fn filled(&self) -> Vec<Event> {
-        let mut events = self.events.clone();
-        mask::fill(&mut events, &self.secrets);
-        events
     }
 
     /// Every connection that it knows, each once, in the order in which they were opened.
@@ -82,16 +78,19 @@ impl Recording {
     /// escaped. Secrets are masked, also where they are spread over several events. Of one that is longer than `most`
     /// bytes, the beginning and the end stay.
     pub fn transcript(&self, most: usize) -> String {
-        let mut events = self.events.clone();
-        mask::mask(&mut events, &self.secrets);
-        let lines: Vec<String> = events.iter().map(line).collect();
-        let sizes: Vec<usize> = lines.iter().map(String::len).collect();
+        // Lines that are left out are never made: there may be far more of them than fit into memory.
+        let sizes: Vec<usize> = self.events.iter().map(size).collect();
         let cut = middle(&sizes, most);
-        let mut text = lines[..cut.start].concat();
-        if !cut.is_empty() {
-            text.push_str(&format!("# {} lines are left out here\n", cut.len()));
+        let mut text = String::new();
+        for (place, event) in self.events.iter().enumerate() {
+            if place == cut.start && !cut.is_empty() {
+                text.push_str(&format!("# {} lines are left out here\n", cut.len()));
+            }
+            if !cut.contains(&place) {
+                let bytes = self.hidden.shown(place, event);
+                text.push_str(&line(event, &bytes));
+            }
         }
-        text.push_str(&lines[cut.end..].concat());
         if self.left_out > 0 {
             text.push_str(&format!("# {} bytes more were not kept\n", self.left_out));
         }
@@ -99,14 +98,18 @@ impl Recording {
     }
 }
 
-fn line(event: &Event) -> String {
+/// About how long a line is.
+fn size(event: &Event) -> usize {
+    16 + event.line().len() + event.bytes.escape_ascii().count()
+}
+
+fn line(event: &Event, bytes: &str) -> String {
     let arrow = match event.direction {
         Direction::Sent => ">",
         Direction::Received => "<",
         Direction::Note => "#",
     };
     let at = event.at.as_secs_f64();
-    let bytes = event.bytes.escape_ascii();
     format!("{at:11.6} {} {arrow} {bytes}\n", event.line())
 }
 
@@ -133,6 +136,31 @@ pub(crate) fn middle(sizes: &[usize], most: usize) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::middle;
+    use crate::line::{Carrier, Direction, Keep, MAX_KEPT, Recorder};
+
+    #[test]
+    fn what_is_written_is_no_longer_than_asked_whatever_came() {
+        let recorder = Recorder::new();
+        let channel = recorder.open("plc", Some(Carrier::Tcp(502)), Keep::All);
+        // A device that sends bytes one by one, more of them than are kept.
+        for _ in 0..MAX_KEPT / 64 {
+            recorder.keep(&channel, Direction::Received, b"\0", Keep::All);
+        }
+        let recording = recorder.take();
+        assert!(recording.left_out() > 0);
+        let most = 1 << 20;
+        let written = [
+            recording.transcript(most).into_bytes(),
+            recording.pcapng(most).unwrap(),
+        ];
+        for written in written {
+            assert!(
+                (most * 3 / 4..most * 5 / 4).contains(&written.len()),
+                "{}",
+                written.len()
+            );
+        }
+    }
 
     #[test]
     fn what_is_too_long_keeps_its_beginning_and_its_end() {
