@@ -162,7 +162,7 @@ flaws! {
     ImplausibleTimeTaken "implausible-time-taken" "CR 2.11 RE(2)" "the time server is followed however far it jumps";
     ImplausibleTimeUnlogged "implausible-time-unlogged" "CR 2.11 RE(2)" "an implausible time is not taken, and not in the audit log";
     AuditNamesTheRole "audit-names-the-role" "CR 2.12" "audit entries name the role instead of the user";
-    AuditNamesTheLast "audit-names-the-last" "CR 2.12" "a change by MQTT is in the audit log under the name of who made one by MQTT within 3 s before", deep 4 "CR-2.8/fuzz-histories";
+    AuditNamesTheLast "audit-names-the-last" "CR 2.8" "a change by MQTT is in the audit log under the name of who made one by MQTT within 3 s before", deep 4 "CR-2.8/fuzz-histories";
     AuditNamesTheClientId "audit-names-the-client-id" "CR 2.12 RE(1)" "what a process did by MQTT is in the audit log under its client id";
     AuditWithoutSubject "audit-without-subject" "CR 2.12 RE(1)" "what was done by Modbus/TLS is in the audit log without the certificate's subject";
     AcceptsBadCrc "accepts-bad-crc" "CR 3.1" "Modbus RTU frames with a wrong CRC are answered";

@@ -26,7 +26,7 @@ pub const CASES: &[Case] = &[
     Case {
         id: "fuzz-histories",
         title: "in every order, each change is in the audit log under the name of who made it",
-        requirements: &["CR 2.8", "CR 2.12"],
+        requirements: &["CR 2.8"],
         kind: Kind::Fuzz,
         scope: Scope::Device,
         needs: &["read_audit"],

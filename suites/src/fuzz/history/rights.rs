@@ -147,6 +147,45 @@ impl Changes {
         two.boxed()
     }
 
+    /// Takes somebody's right, where they have it and it can be taken.
+    fn taken(&self, who: &Asks) -> Option<Step> {
+        let role = self.rig.accounts.get(who.account.as_str())?;
+        let role = role.role.value.as_str().to_owned();
+        let operation = who.operation.clone();
+        let taken = holds(&self.rig, &role, &operation)
+            && self.rights.contains(&(role.clone(), operation.clone()));
+        taken.then_some(Step::Revoke { role, operation })
+    }
+
+    /// Whether a right that was taken stays so, through whatever ends a session.
+    fn stays(
+        &self,
+        who: &Asks,
+        revoke: Step,
+        any: BoxedStrategy<Step>,
+    ) -> BoxedStrategy<Vec<Step>> {
+        let mut ends = vec![Step::Logout { session: 1 }, Step::Vanish { session: 1 }];
+        ends.extend(self.cycles.then_some(Step::PowerCycle));
+        let ends = prop::sample::select(ends);
+        let (some, more) = (
+            prop::collection::vec(any.clone(), 0..=1),
+            prop::collection::vec(any, 0..=1),
+        );
+        let asks = who.performs(1);
+        (some, ends, more)
+            .prop_map(move |(some, end, more)| {
+                let begun = [asks.clone(), revoke.clone()];
+                let ended = [end, asks.clone()];
+                begun
+                    .into_iter()
+                    .chain(some)
+                    .chain(more)
+                    .chain(ended)
+                    .collect()
+            })
+            .boxed()
+    }
+
     /// A step of one of the two, or of an administrator.
     fn step(&self, who: &Asks, other: &Asks) -> BoxedStrategy<Step> {
         let session = || 1..=2u8;
@@ -201,13 +240,17 @@ impl Cast for Changes {
         let cast = self.clone();
         let about = self.two();
         let histories = about.prop_flat_map(move |(who, other)| {
-            let steps = cast.step(&who, &other);
+            let any = cast.step(&who, &other);
             // It begins in a session: what comes after is what may change it.
-            let steps = prop::collection::vec(steps, 2..=8);
-            steps.prop_map(move |mut steps| {
-                steps.insert(0, who.performs(1));
+            let begun = who.clone();
+            let free = prop::collection::vec(any.clone(), 2..=8).prop_map(move |mut steps| {
+                steps.insert(0, begun.performs(1));
                 steps
-            })
+            });
+            match cast.taken(&who) {
+                Some(revoke) => prop_oneof![2 => free, 1 => cast.stays(&who, revoke, any)].boxed(),
+                None => free.boxed(),
+            }
         });
         histories.boxed()
     }

@@ -1,4 +1,4 @@
-//! CR 2.8 and CR 2.12 over histories: every accepted change is in the audit log under the name of who made it. What else names
+//! CR 2.8 over histories: every accepted change is in the audit log under the name of who made it. What else names
 //! them is the device's affair: it may tell later that a session ran out, or that a master is gone.
 
 use std::collections::BTreeMap;
