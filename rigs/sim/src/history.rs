@@ -11,10 +11,10 @@ use crate::flaw::{Defect, FlawSet};
 use crate::role::{Permission, Roles};
 
 /// How long the flaw `writer-lends-right` lends it.
-const LENT: Duration = Duration::from_secs(3);
+const LENT: Duration = Duration::from_secs(8);
 
 /// How long the flaw `audit-drops-second` takes two changes for one.
-const TWICE: Duration = Duration::from_secs(2);
+const TWICE: Duration = Duration::from_secs(6);
 
 /// What the defects remember.
 #[derive(Debug, Default)]

@@ -230,6 +230,20 @@ impl Changes {
     }
 }
 
+/// Two who ask for what each wants, one after the other: what one may do is no right of the other's.
+fn in_turn(who: &Asks, other: &Asks, any: BoxedStrategy<Step>) -> BoxedStrategy<Vec<Step>> {
+    let (asks, theirs) = (who.performs(1), other.performs(2));
+    (1..=3usize, prop::collection::vec(any, 0..=1))
+        .prop_map(move |(turns, some)| {
+            let turns = (0..turns).flat_map(|_| [theirs.clone(), asks.clone()]);
+            std::iter::once(asks.clone())
+                .chain(some)
+                .chain(turns)
+                .collect()
+        })
+        .boxed()
+}
+
 impl Cast for Changes {
     fn label(&self) -> &'static str {
         "a history of sessions and rights"
@@ -249,7 +263,7 @@ impl Cast for Changes {
             });
             match cast.taken(&who) {
                 Some(revoke) => prop_oneof![2 => free, 1 => cast.stays(&who, revoke, any)].boxed(),
-                None => free.boxed(),
+                None => prop_oneof![2 => free, 1 => in_turn(&who, &other, any)].boxed(),
             }
         });
         histories.boxed()
