@@ -101,7 +101,8 @@ pub struct Finding {
     pub what: String,
     /// What was seen this time. It may hold the device's words: whoever shows it escapes it.
     pub seen: String,
-    /// Whether it rests on an answer that did not come in time: a bench may be late, too.
+    /// Whether it rests on an answer that did not come in time, or on the silence that parts one frame from the next: a
+    /// bench may be late, too.
     pub by_silence: bool,
     /// When it began, where that is known: what was sent later is not its cause.
     pub since: Option<Instant>,
