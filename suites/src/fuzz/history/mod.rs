@@ -125,6 +125,10 @@ pub async fn hold(p: &mut Procedure<'_>, property: Property) -> Result<(), Stop>
             false,
         );
     }
+    // What the plain history has left in the device is in no history that could be played again.
+    if p.bench().can_power_cycle() {
+        p.bench().power_cycle().await?;
+    }
     let mut budget = p.fuzz_budget();
     budget.time = budget.time.saturating_sub(LEFT).max(budget.time / LEAST);
     super::hold_for(p, &histories, budget).await?;
