@@ -4,11 +4,11 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use common::{files, slcert};
 use slcert_reports::{Journal, Record};
 
 /// A short campaign with a FAIL in it, run once for all tests of this file.
@@ -42,38 +42,8 @@ fn campaign() -> &'static Path {
 fn copy() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("campaign");
-    for (name, bytes) in files(campaign()) {
-        let path = copy.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
+    common::copy(campaign(), &copy);
     (folder, copy)
-}
-
-/// Every file of a folder, by its path in it.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(one) = folders.pop() {
-        for entry in std::fs::read_dir(one).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().display().to_string();
-                files.insert(name, std::fs::read(path).unwrap());
-            }
-        }
-    }
-    files
-}
-
-fn slcert(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .args(arguments)
-        .env_remove("GITHUB_ACTIONS")
-        .output()
-        .unwrap()
 }
 
 #[test]

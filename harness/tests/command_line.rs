@@ -5,14 +5,9 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-fn slcert(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
+use common::slcert;
 
 /// Runs slcert, which has to end with `code` and say all of `words`.
 fn says(arguments: &[&str], code: i32, words: &[&str]) {

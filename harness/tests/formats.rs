@@ -5,18 +5,10 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
 
+use common::slcert;
 use serde_json::{Value, json};
 use slcert_reports::{Record, Verdict};
-
-fn slcert(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .args(arguments)
-        .env_remove("GITHUB_ACTIONS")
-        .output()
-        .unwrap()
-}
 
 /// Runs a short campaign with a flaw; what it put on standard output, its exit code and its record.
 fn campaign(folder: &Path, arguments: &[&str]) -> (String, i32, Record) {
@@ -25,7 +17,7 @@ fn campaign(folder: &Path, arguments: &[&str]) -> (String, i32, Record) {
     let path = out.display().to_string();
     let filter = [path.as_str(), "CR-1.1"];
     let output = slcert(&[&run[..], &filter, arguments].concat());
-    let record = Record::read(&out.join("data/result.json")).unwrap();
+    let record = common::record(&out);
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("SL-C demonstrated"),

@@ -6,19 +6,12 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use slcert_reports::{Journal, Record};
+use common::{record, slcert};
+use slcert_reports::{Journal, Record, bag};
 
 const FILTER: &str = "CR-7.8";
-
-fn slcert(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
 
 fn run(out: &str) -> Output {
     slcert(&["run", "--headless", "--seed", "7", "--out", out, FILTER])
@@ -29,10 +22,6 @@ fn verdicts(record: &Record) -> Vec<(String, slcert_reports::Verdict)> {
     trials
         .map(|trial| (trial.id.clone(), trial.verdict))
         .collect()
-}
-
-fn record(campaign: &Path) -> Record {
-    Record::read(&campaign.join("data/result.json")).unwrap()
 }
 
 /// The trials that a journal has verdicts of, whatever became of its last line.
@@ -201,14 +190,7 @@ fn a_campaign_that_runs_is_not_resumed() {
     run(&out);
     let before = std::fs::read(campaign.join("data/journal.jsonl")).unwrap();
     // As one that was killed, whose journal another campaign now has.
-    for name in [
-        "bagit.txt",
-        "bag-info.txt",
-        "manifest-sha256.txt",
-        "tagmanifest-sha256.txt",
-    ] {
-        std::fs::remove_file(campaign.join(name)).unwrap();
-    }
+    bag::unseal(&campaign).unwrap();
     let journal = std::fs::File::open(campaign.join("data/journal.jsonl")).unwrap();
     journal.lock().unwrap();
     let output = slcert(&["run", "--headless", "--resume", &out, "CR-1.12"]);

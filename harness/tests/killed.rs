@@ -173,11 +173,7 @@ fn is_the_same(campaign: &Path, whole: &Record, seed: u64) {
     let (this, that) = (lines(&timeless(campaign)), lines(whole));
     let differ = this.lines().zip(that.lines()).find(|(a, b)| a != b);
     assert!(this == that, "seed {seed}: {differ:?}");
-    let verified = Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .arg("verify")
-        .arg(campaign)
-        .output()
-        .unwrap();
+    let verified = common::verify(campaign);
     assert!(
         verified.status.success(),
         "seed {seed}: {}",

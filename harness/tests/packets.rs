@@ -201,11 +201,7 @@ fn keys() {
     let file = keys.join("CR-4.1.secrets-on-the-wire@gateway.pcapng");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&keys), mode(&file)), (0o700, 0o600));
-    let verified = Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .arg("verify")
-        .arg(&out)
-        .output();
-    assert!(verified.unwrap().status.success());
+    assert!(common::verify(&out).status.success());
     // In the campaign's own folder they would be handed on.
     let out = folder.path().join("another");
     let inside = out.join("data/keys").display().to_string();

@@ -6,9 +6,10 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::verify;
 use slcert_reports::{Event, Journal, Record, Verdict};
 
 /// The trials of these tests: on several interfaces, and short.
@@ -34,14 +35,6 @@ fn verdicts(record: &Record) -> BTreeMap<String, Verdict> {
         .iter()
         .map(|trial| (trial.id.clone(), trial.verdict));
     trials.collect()
-}
-
-fn verify(campaign: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .arg("verify")
-        .arg(campaign)
-        .output()
-        .unwrap()
 }
 
 /// How many lines the journal has.

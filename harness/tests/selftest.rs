@@ -6,22 +6,11 @@ mod common;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
+use common::{record, slcert};
+use slcert_reports::Verdict;
 use slcert_reports::selftest::When;
-use slcert_reports::{Record, Verdict};
 use slcert_rigs::rig::SIMULATED;
-
-fn slcert(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn record(campaign: &Path) -> Record {
-    Record::read(&campaign.join("data/result.json")).unwrap()
-}
 
 /// The simulated device's rig file, changed.
 fn rig(folder: &Path, change: impl Fn(String) -> String) -> PathBuf {

@@ -4,6 +4,8 @@
 // A panic is how these tests fail.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::future::{Ready, ready};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -37,7 +39,7 @@ fn main() {
                 format!("pymodbus_{name}_{what}"),
                 move || match Python::start(framing)? {
                     Ok(server) => test(server.address, framing).map(|()| Completion::Completed),
-                    Err(why) => leave_out(&why.to_string()),
+                    Err(why) => common::leave_out(&why.to_string()),
                 },
             ));
         };
@@ -55,14 +57,6 @@ fn main() {
         run(async { pipelining(serve_tokio_modbus(Framing::Tcp).await).await })
     }));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
-}
-
-/// Leaves a test out, with the reason; where everything has to be there (`SLCERT_REQUIRE`), that is a failure.
-fn leave_out(why: &str) -> Result<Completion, Failed> {
-    match std::env::var_os("SLCERT_REQUIRE") {
-        Some(_) => Err(format!("left out, though everything has to be here: {why}").into()),
-        None => Ok(Completion::ignored_with(why)),
-    }
 }
 
 fn run(test: impl Future<Output = ()>) -> Result<(), Failed> {

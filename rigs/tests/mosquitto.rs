@@ -5,6 +5,8 @@
 // A panic is how these tests fail.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -33,7 +35,7 @@ fn main() {
             let name = unique(what, version);
             trials.push(Trial::ignorable_test(name, move || match &broker {
                 Ok(broker) => test(broker, version).map(|()| Completion::Completed),
-                Err(why) => leave_out(why),
+                Err(why) => common::leave_out(why),
             }));
         };
         add("a_message_comes_back", |broker, version| {
@@ -155,15 +157,6 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-/// Debian puts it where only root looks.
-/// Leaves a test out, with the reason; where everything has to be there (`SLCERT_REQUIRE`), that is a failure.
-fn leave_out(why: &str) -> Result<Completion, Failed> {
-    match std::env::var_os("SLCERT_REQUIRE") {
-        Some(_) => Err(format!("left out, though everything has to be here: {why}").into()),
-        None => Ok(Completion::ignored_with(why)),
     }
 }
 

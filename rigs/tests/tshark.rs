@@ -3,14 +3,16 @@
 // A panic is how these tests fail.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
 use slcert_rigs::Secret;
 use slcert_rigs::line::{Carrier, Direction, Keep, Recorded, Recorder};
-use slcert_rigs::modbus::wire::mbap::lie;
+use slcert_rigs::modbus::wire::mbap;
 use slcert_rigs::modbus::wire::rtu::seal;
 use slcert_rigs::mqtt::wire::{ClientPacket, Connect, Publish, Version};
 use slcert_rigs::tls::{TlsSettings, open_tls};
@@ -44,19 +46,11 @@ fn main() {
                     test();
                     Ok(Completion::Completed)
                 }
-                Err(_) => leave_out("tshark is not installed"),
+                Err(_) => common::leave_out("tshark is not installed"),
             }
         })
     });
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit();
-}
-
-/// Leaves a test out, with the reason; where everything has to be there (`SLCERT_REQUIRE`), that is a failure.
-fn leave_out(why: &str) -> Result<Completion, Failed> {
-    match std::env::var_os("SLCERT_REQUIRE") {
-        Some(_) => Err(format!("left out, though everything has to be here: {why}").into()),
-        None => Ok(Completion::ignored_with(why)),
-    }
 }
 
 /// What tshark finds in a file, one line a packet that fits the filter, the fields apart by `|`.
@@ -96,7 +90,12 @@ fn say(recorder: &Recorder, line: &str, carrier: Carrier, said: &Said<'_>) {
 }
 
 fn mbap(transaction: u16, unit: u8, pdu: &[u8]) -> Vec<u8> {
-    lie(transaction, 0, pdu.len() as u16 + 1, unit, pdu)
+    let frame = mbap::Repr {
+        transaction,
+        unit,
+        pdu,
+    };
+    frame.emit().unwrap()
 }
 
 fn rtu() {

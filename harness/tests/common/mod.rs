@@ -1,10 +1,63 @@
 //! Running the program as a user would, and reading what it left.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use libtest_mimic::{Completion, Failed};
 use slcert_reports::Record;
+
+/// Runs the program to its end, as somebody who is no step of GitHub's.
+#[allow(dead_code, clippy::unwrap_used)]
+pub fn slcert(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_slcert"))
+        .args(arguments)
+        .env_remove("GITHUB_ACTIONS")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// Whether a campaign's folder is whole.
+#[allow(dead_code)]
+pub fn verify(campaign: &Path) -> Output {
+    slcert(&["verify", &campaign.display().to_string()])
+}
+
+/// Every file of a folder, by its path in it.
+#[allow(dead_code, clippy::unwrap_used)]
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(one) = folders.pop() {
+        for entry in std::fs::read_dir(one).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().display().to_string();
+                files.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// Copies a folder to a place that has nothing yet.
+#[allow(dead_code, clippy::unwrap_used)]
+pub fn copy(folder: &Path, to: &Path) {
+    for (name, bytes) in files(folder) {
+        let path = to.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+/// The record of a campaign that has ended.
+#[allow(dead_code, clippy::unwrap_used)]
+pub fn record(campaign: &Path) -> Record {
+    Record::read(&campaign.join("data/result.json")).unwrap()
+}
 
 /// Runs a campaign into a folder.
 #[allow(dead_code)]

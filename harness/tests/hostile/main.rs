@@ -3,14 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod peer;
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use slcert_reports::{Record, Verdict};
+use slcert_reports::Verdict;
 
 /// The most memory that the harness may hold, in KiB.
 const MEMORY: u64 = 300 * 1024;
@@ -236,21 +237,6 @@ fn held(process: u32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Every file of a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(one) = folders.pop() {
-        for entry in std::fs::read_dir(one).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => files.push(path),
-            }
-        }
-    }
-    files
-}
-
 /// No command that a CI server finds in what is printed.
 fn assert_no_command(text: &str, name: &str) {
     for (number, line) in text.split('\n').enumerate() {
@@ -297,7 +283,7 @@ fn a_campaign_against_a_hostile_device_leaves_text_alone_and_stays_small() {
     let whole = std::env::var_os("SLCERT_REQUIRE").is_some();
     let left = campaign(if whole { &[] } else { &SHORTER });
     let root = left.folder.path().join("campaign");
-    let record = Record::read(&root.join("data/result.json")).unwrap();
+    let record = common::record(&root);
     assert!(
         record.trials.len() > 100 && !record.interrupted,
         "{}",
@@ -323,14 +309,13 @@ fn a_campaign_against_a_hostile_device_leaves_text_alone_and_stays_small() {
         ("gateway", false),
         ("plc", false),
     ];
-    for path in files(&root) {
-        let name = path.strip_prefix(&root).unwrap().display().to_string();
-        assert!(path.metadata().unwrap().len() < 64 * 1024 * 1024, "{name}");
+    for (name, bytes) in common::files(&root) {
+        assert!(bytes.len() < 64 * 1024 * 1024, "{name}");
         // Packets are bytes, for tools that read packets.
         if name.ends_with(".pcapng") {
             continue;
         }
-        let text = String::from_utf8(std::fs::read(&path).unwrap());
+        let text = String::from_utf8(bytes);
         let text = text.unwrap_or_else(|_| panic!("{name} is no text"));
         assert_harmless(&text, &name);
         // What was recorded is read in an editor, and printed by nobody.
@@ -381,11 +366,7 @@ fn a_campaign_against_a_hostile_device_leaves_text_alone_and_stays_small() {
     let spent = left.stdout.find("\ntime  ").unwrap_or(0);
     println!("peak memory {} KiB{}", left.peak, &left.stdout[spent..]);
     assert!(left.peak > 0 && left.peak < MEMORY, "{} KiB", left.peak);
-    let verified = Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .arg("verify")
-        .arg(&root)
-        .output()
-        .unwrap();
+    let verified = common::verify(&root);
     assert!(verified.status.success());
 }
 
