@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use libtest_mimic::{Completion, Failed};
@@ -56,7 +56,7 @@ pub struct Runner {
     /// The device's state: it holds secrets, so it is no part of the campaign's folder.
     _work: TempDir,
     /// The clocks when the bench tested itself.
-    clocks: Mutex<Option<Clocks>>,
+    clocks: OnceLock<Clocks>,
     /// Where what is recorded is told of.
     output: Option<Output>,
     /// A folder that goes when the runner does.
@@ -171,7 +171,7 @@ impl Runner {
             asking,
             cancel,
             _work: work,
-            clocks: Mutex::new(None),
+            clocks: OnceLock::new(),
             output: None,
             _scratch: None,
         })
@@ -193,7 +193,7 @@ impl Runner {
     pub fn self_test(&self) {
         let testing = selftest::before(&self.bench, self.folder.root());
         let (test, clocks) = self.runtime.block_on(testing);
-        *self.clocks.lock().unwrap_or_else(PoisonError::into_inner) = Some(clocks);
+        let _ = self.clocks.set(clocks);
         self.told_of_itself(test);
     }
 
@@ -292,8 +292,7 @@ impl Runner {
     /// Ends the device, and hands back the whole record.
     pub fn end(&self) -> Record {
         let interrupted = self.interrupted.load(Ordering::SeqCst);
-        let clocks = *self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(clocks), false) = (clocks, interrupted) {
+        if let (Some(clocks), false) = (self.clocks.get().copied(), interrupted) {
             let test = self.runtime.block_on(selftest::after(&self.bench, clocks));
             self.told_of_itself(test);
         }
@@ -349,7 +348,6 @@ impl Runner {
         if timeline.is_some()
             && let Some(readings) = timeline::readings(&curves, from)
         {
-            let readings = self.bench.conceal(&readings);
             judged.kept.push(("monitor.csv".to_owned(), readings));
         }
         let kept = evidence::keep(&self.folder, &stem, &recording, judged.kept, &self.evidence);

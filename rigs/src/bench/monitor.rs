@@ -273,10 +273,15 @@ impl Watch {
             let next = Instant::now() + self.essential.period.0;
             let down = bench.is_down();
             let read = self.read(&bench, &mut session).await;
+            // Masked before anything is cut or quoted: half a secret is found by nobody.
+            let shown = match &read {
+                Ok(value) => Ok(bench.conceal(value)),
+                Err(why) => Err(bench.conceal(why)),
+            };
             let mut reading = Reading {
                 asked: began,
                 took: began.elapsed(),
-                seen: read.clone(),
+                seen: shown,
                 off: None,
                 right: false,
                 without: last_right.elapsed(),
@@ -285,8 +290,8 @@ impl Watch {
             };
             let seen = match read {
                 Ok(value) => {
-                    let right = self.is_right(&value, before.as_deref());
-                    (reading.right, reading.off) = (right, self.off(&value));
+                    let right = is_right(&self.essential.expect, &value, before.as_deref());
+                    (reading.right, reading.off) = (right, off(&self.essential.expect, &value));
                     self.note_reading(&bench, &reading);
                     let since = read_before;
                     read_before = began;
@@ -321,7 +326,7 @@ impl Watch {
             } else if let Some(seen) = seen
                 && last_right.elapsed() > self.essential.within.0
             {
-                self.note_wrong(last_right, seen);
+                self.note_wrong(last_right, bench.conceal(&seen));
             }
             tokio::time::sleep_until(next).await;
         }
@@ -380,29 +385,6 @@ impl Watch {
         }
     }
 
-    /// How far a value is from the one that it has to stay near.
-    fn off(&self, value: &str) -> Option<u64> {
-        let Expectation::Near { value: near, .. } = self.essential.expect else {
-            return None;
-        };
-        let read = value.trim().parse::<i64>().ok()?;
-        Some(read.abs_diff(near))
-    }
-
-    fn is_right(&self, value: &str, before: Option<&str>) -> bool {
-        match self.essential.expect {
-            Expectation::Answers => true,
-            Expectation::Moves => before.is_some_and(|before| before != value),
-            Expectation::Near {
-                value: near,
-                tolerance,
-            } => value
-                .trim()
-                .parse::<i64>()
-                .is_ok_and(|read| (read - near).abs() <= tolerance),
-        }
-    }
-
     fn note_right(&self, at: Instant) {
         let mut state = lock(&self.state);
         if let Some((_, right)) = state.right.get_mut(self.at) {
@@ -428,6 +410,26 @@ impl Watch {
                 until: None,
                 seen,
             });
+        }
+    }
+}
+
+/// How far a value is from the one that it has to stay near.
+fn off(expect: &Expectation, value: &str) -> Option<u64> {
+    let Expectation::Near { value: near, .. } = expect else {
+        return None;
+    };
+    let read = value.trim().parse::<i64>().ok()?;
+    Some(read.abs_diff(*near))
+}
+
+fn is_right(expect: &Expectation, value: &str, before: Option<&str>) -> bool {
+    match expect {
+        Expectation::Answers => true,
+        Expectation::Moves => before.is_some_and(|before| before != value),
+        Expectation::Near { tolerance, .. } => {
+            let most = u64::try_from(*tolerance);
+            off(expect, value).is_some_and(|off| most.is_ok_and(|most| off <= most))
         }
     }
 }
@@ -467,5 +469,19 @@ mod tests {
         // The time since the last right reading counts, also where none came after it.
         let before = now - Duration::from_secs(2);
         assert!(!notes(before, Duration::ZERO, 9).read()[0].held());
+    }
+
+    #[test]
+    fn no_value_is_so_far_off_that_it_is_right_again() {
+        let near = Expectation::Near {
+            value: 500,
+            tolerance: 20,
+        };
+        assert!(is_right(&near, "480", None) && is_right(&near, " 520 ", None));
+        // Its distance is more than a signed number holds.
+        let far = (i64::MIN + 500).to_string();
+        for value in ["479", "521", "nothing", &far, &i64::MAX.to_string()] {
+            assert!(!is_right(&near, value, None), "{value}");
+        }
     }
 }

@@ -28,10 +28,11 @@ struct Part {
 pub(super) fn hide(events: &mut [Event], secrets: &[Secret]) -> Hidden {
     let mut hidden = Hidden::default();
     for places in streams(events) {
-        let bytes: Vec<u8> = places
+        let parts: Vec<&[u8]> = places
             .iter()
-            .flat_map(|place| events[*place].bytes.iter().copied())
+            .map(|place| &events[*place].bytes[..])
             .collect();
+        let bytes = parts.concat();
         let mut hits = hits(&bytes, secrets).into_iter().peekable();
         let mut begin = 0;
         for place in places {

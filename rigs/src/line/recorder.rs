@@ -217,21 +217,24 @@ impl Recorder {
 
     /// The recording since it began, to be written: in the order of time, and without secrets. The recorder keeps no event.
     pub fn take(&self) -> Recording {
-        let mut inner = self.lock();
-        let mut events = std::mem::take(&mut inner.events);
-        // A window is kept once something has come of it.
-        events.sort_by_key(|event| event.at);
-        let hidden = mask::hide(&mut events, &inner.secrets);
-        Recording {
-            began: inner.began,
-            began_at: inner.began_at,
-            events,
-            hidden,
-            channels: inner.channels.clone(),
-            left_out: inner.left_out,
-            activity: inner.activity.clone(),
-            keys: inner.keys.as_ref().map(Keys::text),
-        }
+        let (mut recording, secrets) = {
+            let mut inner = self.lock();
+            let recording = Recording {
+                began: inner.began,
+                began_at: inner.began_at,
+                events: std::mem::take(&mut inner.events),
+                hidden: mask::Hidden::default(),
+                channels: inner.channels.clone(),
+                left_out: inner.left_out,
+                activity: inner.activity.clone(),
+                keys: inner.keys.as_ref().map(Keys::text),
+            };
+            (recording, inner.secrets.clone())
+        };
+        // The lines go on meanwhile: the essential functions are read on them. A window is kept once something has come of it.
+        recording.events.sort_by_key(|event| event.at);
+        recording.hidden = mask::hide(&mut recording.events, &secrets);
+        recording
     }
 }
 

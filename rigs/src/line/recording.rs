@@ -163,6 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn connections_of_which_nothing_is_written_have_no_packets() {
+        let recorder = Recorder::new();
+        for _ in 0..20_000 {
+            let channel = recorder.open("plc", Some(Carrier::Tcp(502)), Keep::All);
+            recorder.keep(&channel, Direction::Received, b"\0", Keep::All);
+        }
+        let most = 1 << 20;
+        let written = recorder.take().pcapng(most).unwrap().len();
+        assert!((most / 2..most * 5 / 4).contains(&written), "{written}");
+    }
+
+    #[test]
     fn what_is_too_long_keeps_its_beginning_and_its_end() {
         assert_eq!(middle(&[4, 4, 4], 12), 3..3);
         assert_eq!(middle(&[4, 4, 4, 4, 4], 12), 1..4);
