@@ -5,7 +5,8 @@ mod block;
 mod rtu;
 mod tcp;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::line::{Carrier, Direction, Event, Recording, middle};
@@ -67,7 +68,7 @@ impl Recording {
         // Packets that are left out are never made.
         let sizes: Vec<usize> = events.iter().map(size).collect();
         let cut = middle(&sizes, most);
-        let (lines, mut packets) = self.packets(&events[..cut.start], &events[cut.end..]);
+        let (lines, mut packets) = self.packets(cut.clone());
         if packets.is_empty() {
             return None;
         }
@@ -114,9 +115,14 @@ impl Recording {
     }
 
     /// The lines that analysers can read, and their packets in the order of time.
-    fn packets(&self, begin: &[Event], end: &[Event]) -> (Vec<(String, Carrier)>, Vec<Packet>) {
+    fn packets(&self, cut: Range<usize>) -> (Vec<(String, Carrier)>, Vec<Packet>) {
+        let all = self.events();
+        let cut_out: HashSet<u64> = all[cut.clone()]
+            .iter()
+            .map(|event| event.channel.number)
+            .collect();
         let mut of_channel: HashMap<u64, Vec<&Event>> = HashMap::new();
-        for event in begin.iter().chain(end) {
+        for event in all[..cut.start].iter().chain(&all[cut.end..]) {
             of_channel
                 .entry(event.channel.number)
                 .or_default()
@@ -128,13 +134,16 @@ impl Recording {
             let Some(carrier) = channel.carrier else {
                 continue;
             };
+            let events = of_channel.remove(&channel.number).unwrap_or_default();
+            if events.is_empty() && cut_out.contains(&channel.number) {
+                continue;
+            }
             let line = (channel.line.to_string(), carrier);
             let place = lines.iter().position(|known| *known == line);
             let place = place.unwrap_or_else(|| {
                 lines.push(line);
                 lines.len() - 1
             });
-            let events = of_channel.remove(&channel.number).unwrap_or_default();
             packets.extend(match carrier {
                 Carrier::Tcp(port) => tcp::packets(self, &channel, port, place, &events),
                 Carrier::Rtu => rtu::packets(place, &events),
@@ -148,7 +157,11 @@ impl Recording {
 /// About how long the packets of an event are; a console's event has none.
 fn size(event: &Event) -> usize {
     match event.channel.carrier {
-        Some(_) => event.bytes.len() + 100 * (1 + event.bytes.len() / tcp::SEGMENT),
+        Some(_) => {
+            // The first one of each way stands for the packets that begin and end the connection.
+            let ends = if event.offset == 0 { 250 } else { 0 };
+            event.bytes.len() + 100 * (1 + event.bytes.len() / tcp::SEGMENT) + ends
+        }
         None => 0,
     }
 }
