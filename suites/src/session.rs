@@ -130,14 +130,20 @@ async fn say(
 ) -> Result<Result<Attempt, String>, Stop> {
     match session.perform(operation, values).await {
         Ok(attempt) => Ok(Ok(attempt)),
-        Err(
-            error @ (BenchError::Line { .. }
-            | BenchError::Mqtt { .. }
-            | BenchError::Modbus { .. }
-            | BenchError::Console { .. }),
-        ) => Ok(Err(format!("the session is over: {error}"))),
+        Err(error) if is_of_the_line(&error) => Ok(Err(format!("the session is over: {error}"))),
         Err(other) => Err(other.into()),
     }
+}
+
+/// Whether a line is gone, or nothing came on it: that is how a session is over.
+pub fn is_of_the_line(error: &BenchError) -> bool {
+    matches!(
+        error,
+        BenchError::Line { .. }
+            | BenchError::Mqtt { .. }
+            | BenchError::Modbus { .. }
+            | BenchError::Console { .. }
+    )
 }
 
 /// How long what was revoked may go on.

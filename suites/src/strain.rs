@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slcert_rigs::bench::Strain;
+use slcert_rigs::bench::{Bench, Strain};
 use tokio::time::{Instant, sleep};
 
 use crate::procedure::{Procedure, Stop};
@@ -28,6 +28,19 @@ pub fn needs_essential(p: &Procedure<'_>) -> Result<(), Stop> {
 /// Begins to note how the functions bear up.
 pub fn begin(p: &Procedure<'_>) {
     p.bench().note_strain();
+}
+
+/// Measures the functions anew once each has been right again, at the latest from a moment on: the bench itself had stopped
+/// them.
+pub async fn anew(bench: &Bench, latest: Instant) {
+    loop {
+        bench.note_strain();
+        sleep(SETTLE / 2).await;
+        if Instant::now() >= latest || bench.strain().iter().all(|one| one.right > 0) {
+            break;
+        }
+    }
+    bench.note_strain();
 }
 
 /// Writes down how the functions have borne up since [`begin`]; `what` was done to the device, and `came` of it.

@@ -67,17 +67,12 @@ pub(super) async fn enter(
         )));
     }
     let mut session = bench.console(interface).await?;
-    let Some(given) = bench.given(who).await? else {
-        return Ok(Entry::In(Session {
+    Ok(match session.log_in(bench, who).await? {
+        Ok(()) => Entry::In(Session {
             kind: Kind::Console(Box::new(session)),
-        }));
-    };
-    match session.login(&given).await? {
-        Ok(()) => Ok(Entry::In(Session {
-            kind: Kind::Console(Box::new(session)),
-        })),
-        Err(said) => Ok(Entry::Refused(Answer::of(said))),
-    }
+        }),
+        Err(said) => Entry::Refused(Answer::of(said)),
+    })
 }
 
 impl Bench {
@@ -276,16 +271,16 @@ impl ConsoleSession {
         }
     }
 
-    /// Logs in with an account of the rig, from the login. The inner error is the device's refusal.
+    /// Logs in from the login; nobody stays there. The inner error is the device's refusal.
     ///
     /// # Errors
-    /// What the account shows cannot be had, or the console did not behave as the rig file says.
+    /// What they show cannot be had, or the console did not behave as the rig file says.
     pub async fn log_in(
         &mut self,
         bench: &Bench,
-        account: &str,
+        who: &Who<'_>,
     ) -> Result<Result<(), String>, BenchError> {
-        match bench.given(&Who::Account(account)).await? {
+        match bench.given(who).await? {
             Some(given) => self.login(&given).await,
             None => Ok(Ok(())),
         }

@@ -471,15 +471,9 @@ impl Bench {
     /// # Errors
     /// The line cannot be opened, or the device refuses the handshake.
     pub async fn open_fuzzed(&self, interface: &str, who: &Who<'_>) -> Result<Line, BenchError> {
-        let line = self.open_bare(interface, Leave::Torn).await?;
-        let described = self.interface(interface)?;
-        let carrier = described.carrier();
-        if described.tls.is_none() {
-            return Ok(self.recorded(line, interface, carrier, Keep::Window));
-        }
-        let wire = format!("{interface}.wire");
-        let line = self.recorded(line, &wire, carrier, Keep::Window);
+        let has_tls = self.interface(interface)?.tls.is_some();
         let identity = match who {
+            _ if !has_tls => None,
             Who::Account(account)
                 if self
                     .rig
@@ -492,9 +486,28 @@ impl Bench {
             Who::Certificate(identity) => Some((*identity).clone()),
             _ => None,
         };
+        let kept = self.open_kept(interface, identity, Leave::Torn, Keep::Window);
+        Ok(kept.await?.0)
+    }
+
+    /// Opens the line of an interface, with TLS where it has it; what is under TLS is on the wire.
+    async fn open_kept(
+        &self,
+        interface: &str,
+        identity: Option<Identity>,
+        leave: Leave,
+        keep: Keep,
+    ) -> Result<(Line, Option<TlsFacts>), BenchError> {
+        let described = self.interface(interface)?;
+        let (has_tls, carrier) = (described.tls.is_some(), described.carrier());
+        let line = self.open_bare(interface, leave).await?;
+        if !has_tls {
+            return Ok((self.recorded(line, interface, carrier, keep), None));
+        }
+        let wire = self.recorded(line, &format!("{interface}.wire"), carrier, keep);
         let settings = self.tls_settings(interface, identity)?;
-        let (tls, _) = self.open_tls_over(interface, line, &settings).await?;
-        Ok(self.recorded(tls, interface, None, Keep::Window))
+        let (tls, facts) = self.open_tls_over(interface, wire, &settings).await?;
+        Ok((self.recorded(tls, interface, None, keep), Some(facts)))
     }
 
     /// How TLS is opened on an interface. The device's certificate is not verified: that is a case of its own, and a
@@ -544,19 +557,14 @@ impl Bench {
         interface: &str,
         identity: Option<Identity>,
     ) -> Result<Line, BenchError> {
-        if self.interface(interface)?.tls.is_none() {
-            return self.open_line(interface, interface).await;
+        let kept = self.open_kept(interface, identity, Leave::InOrder, Keep::All);
+        let (line, facts) = kept.await?;
+        if let Some(facts) = facts {
+            let label = format!("{}{interface}", self.label);
+            self.recorder
+                .note(&label, &format!("{} {}", facts.version, facts.suite));
         }
-        let settings = self.tls_settings(interface, identity)?;
-        let wire = self
-            .open_line(interface, &format!("{interface}.wire"))
-            .await?;
-        let (tls, facts) = self.open_tls_over(interface, wire, &settings).await?;
-        let label = format!("{}{interface}", self.label);
-        self.recorder
-            .note(&label, &format!("{} {}", facts.version, facts.suite));
-        // What is under TLS is on the wire.
-        Ok(self.recorded(tls, interface, None, Keep::All))
+        Ok(line)
     }
 
     /// Comes to an interface.

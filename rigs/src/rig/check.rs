@@ -75,6 +75,26 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
     for operation in &rig.hazard.never_perform {
         known("operation", operation, &operations);
     }
+    let hazard = &rig.hazard;
+    let writes = hazard
+        .never_write
+        .iter()
+        .map(|it| (&it.value.interface, &it.span));
+    let calls = hazard
+        .never_call
+        .iter()
+        .map(|it| (&it.value.interface, &it.span));
+    let sends = hazard
+        .never_send
+        .iter()
+        .map(|it| (&it.value.interface, &it.span));
+    for (interface, span) in writes.chain(calls).chain(sends) {
+        let name = Located {
+            value: interface.clone(),
+            span: span.clone(),
+        };
+        known("interface", &name, &interfaces);
+    }
     let networks: Vec<&str> = rig.networks.keys().map(Name::as_str).collect();
     for flow in rig.flows.values() {
         known("network", &flow.from, &networks);

@@ -84,13 +84,13 @@ pub enum Expectation {
 #[derive(Clone, Debug, Default)]
 pub struct Hazard {
     /// Modbus items that are never written.
-    pub never_write: Vec<Items>,
+    pub never_write: Vec<Located<Items>>,
     /// Operations that are never performed.
     pub never_perform: Vec<Located<Name>>,
     /// Modbus functions that no fuzz suite calls.
-    pub never_call: Vec<Function>,
+    pub never_call: Vec<Located<Function>>,
     /// What no fuzz suite types on a console.
-    pub never_send: Vec<Typed>,
+    pub never_send: Vec<Located<Typed>>,
 }
 
 /// What is typed on a console: `console: (?i)reboot`.
@@ -306,9 +306,30 @@ impl Table for Essential {
     }
 }
 
+/// Reads each text of a list; those that cannot be read are refused with their reason and what to write instead.
+fn each<T>(
+    f: &mut impl Fields,
+    (key, texts): (&str, Vec<Located<String>>),
+    parse: impl Fn(&str) -> Option<T>,
+    what: &str,
+    help: &str,
+) -> Vec<Located<T>> {
+    let mut read = Vec::new();
+    for text in texts {
+        match parse(&text.value) {
+            Some(value) => read.push(Located {
+                span: text.span,
+                value,
+            }),
+            None => f.refuse(key, format!("`{}` {what}", text.value), help),
+        }
+    }
+    read
+}
+
 impl Table for Hazard {
     fn fields(f: &mut impl Fields) -> Option<Self> {
-        let never_write = f.or::<Vec<String>>(
+        let never_write = f.or(
             "never_write",
             "Modbus items that are never written: \"plc.holding[100..199]\".",
             Vec::new(),
@@ -318,49 +339,37 @@ impl Table for Hazard {
             "Operations that are never performed.",
             Vec::new(),
         );
-        let never_call = f.or::<Vec<String>>(
+        let never_call = f.or(
             "never_call",
             "Modbus functions that no fuzz suite calls: \"plc.21\".",
             Vec::new(),
         );
-        let never_send = f.or::<Vec<String>>(
+        let never_send = f.or(
             "never_send",
             "Patterns that no fuzz suite types on a console, wherever they match: 'console: (?i)reboot'.",
             Vec::new(),
         );
-        let mut items = Vec::new();
-        for text in never_write? {
-            match Items::parse(&text) {
-                Some(one) => items.push(one),
-                None => f.refuse(
-                    "never_write",
-                    format!("`{text}` names no Modbus items"),
-                    "write an interface, `holding` or `coil`, and addresses: \"plc.holding[100..199]\"",
-                ),
-            }
-        }
-        let mut functions = Vec::new();
-        for text in never_call? {
-            match Function::parse(&text) {
-                Some(one) => functions.push(one),
-                None => f.refuse(
-                    "never_call",
-                    format!("`{text}` names no Modbus function"),
-                    "write an interface and a function code: \"plc.21\"",
-                ),
-            }
-        }
-        let mut typed = Vec::new();
-        for text in never_send? {
-            match Typed::parse(&text) {
-                Some(one) => typed.push(one),
-                None => f.refuse(
-                    "never_send",
-                    format!("`{text}` is no interface with a pattern"),
-                    "write an interface, a colon and a regular expression: 'console: (?i)reboot'",
-                ),
-            }
-        }
+        let items = each(
+            f,
+            ("never_write", never_write?),
+            Items::parse,
+            "names no Modbus items",
+            "write an interface, `holding` or `coil`, and addresses: \"plc.holding[100..199]\"",
+        );
+        let functions = each(
+            f,
+            ("never_call", never_call?),
+            Function::parse,
+            "names no Modbus function",
+            "write an interface and a function code: \"plc.21\"",
+        );
+        let typed = each(
+            f,
+            ("never_send", never_send?),
+            Typed::parse,
+            "is no interface with a pattern",
+            "write an interface, a colon and a regular expression: 'console: (?i)reboot'",
+        );
         Some(Self {
             never_write: items,
             never_perform: never_perform?,

@@ -199,7 +199,7 @@ impl Rig {
     /// Whether writing this Modbus item is forbidden.
     pub fn is_hazard(&self, interface: &str, area: Area, address: u16) -> bool {
         self.hazard.never_write.iter().any(|items| {
-            items.interface.as_str() == interface && items.span.contains(area, address)
+            items.interface.as_str() == interface && items.value.span.contains(area, address)
         })
     }
 

@@ -468,30 +468,8 @@ slcert_profiles::settings_table!(Operation, BenchCommand, Range, Binding);
 /// What an operation on a file may use: its bytes in base64, its text, where it is on this machine, its length in bytes.
 const FILE: &[&str] = &["data", "text", "file", "size"];
 
-/// Operations of the vocabulary that take no value and read nothing: they act, or wait for what may not come.
-const ACT_OR_WAIT: [&str; 21] = [
-    "alerts",
-    "break_audit",
-    "break_erasure",
-    "break_filter",
-    "clear_audit",
-    "clear_rules",
-    "decommission",
-    "island_off",
-    "island_on",
-    "mend_audit",
-    "mend_erasure",
-    "mend_filter",
-    "restore_rules",
-    "recommission",
-    "remove_certificate",
-    "remove_code",
-    "remove_trust",
-    "request_certificate",
-    "roll_back_update",
-    "run_code",
-    "verify_erasure",
-];
+/// What takes a value and acts also where a binding does not use it.
+const ACT_WITHOUT_VALUE: [&str; 2] = ["remove_trust", "roll_back_update"];
 
 /// The operations that read, and do nothing else on any device.
 const READ: [&str; 11] = [
@@ -515,7 +493,8 @@ pub(super) fn reads(operation: &str) -> bool {
 
 /// Whether an operation acts, or waits for what may not come, though it takes no value.
 pub(super) fn acts_or_waits(operation: &str) -> bool {
-    ACT_OR_WAIT.contains(&operation)
+    let plain = |(name, _, values): &(&str, &str, &[&str])| *name == operation && values.is_empty();
+    ACT_WITHOUT_VALUE.contains(&operation) || !reads(operation) && KNOWN.iter().any(plain)
 }
 
 /// The operations that cases ask for by name, and what each is. A rig may have others: they are part of the rights matrix.

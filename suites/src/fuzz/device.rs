@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::finding::{Finding, Oracle};
 use super::target::Target;
+use crate::strain;
 
 /// How many times its usual time a right request may take, with [`LEAST`] at least.
 const PATIENCE: u32 = 20;
@@ -170,18 +171,12 @@ impl<'d, T: Target> Device<'d, T> {
                 Err(_) => sleep(AGAIN).await,
             }
         }
-        // The functions are measured anew once each has been right again.
-        while control && Instant::now() < deadline && !self.is_controlling().await {
-            sleep(AGAIN).await;
+        if control {
+            strain::anew(self.bench, deadline).await;
+        } else {
+            self.bench.note_strain();
         }
-        self.bench.note_strain();
         Ok(())
-    }
-
-    async fn is_controlling(&self) -> bool {
-        self.bench.note_strain();
-        sleep(AGAIN * 2).await;
-        self.bench.strain().iter().all(|one| one.right > 0)
     }
 }
 

@@ -163,7 +163,7 @@ impl<T: Target> Engine<'_, T> {
         }
         let found = self.device.look_later().await;
         if found.is_none() && !self.leaked {
-            self.leaks(self.outcome.time);
+            self.leaks();
         }
         found
     }
@@ -262,8 +262,8 @@ impl<T: Target> Engine<'_, T> {
     }
 
     /// Writes down a leak. It belongs to all inputs, so that there is none to isolate.
-    fn leaks(&mut self, time: Duration) {
-        if let Some(finding) = self.outcome.memory.grows(time) {
+    fn leaks(&mut self) {
+        if let Some(finding) = self.outcome.memory.grows(self.outcome.time) {
             self.leaked = true;
             self.report(Isolated::unclear(finding));
         }

@@ -220,11 +220,7 @@ impl<T: Target> Isolation<'_, T> {
             if self.is_over() {
                 break;
             }
-            part = match part {
-                1 if !left_out => 0,
-                1 => 1,
-                more => more.div_ceil(2),
-            };
+            part = next_part(part, left_out);
         }
         inputs
     }
@@ -284,11 +280,7 @@ impl<T: Target> Isolation<'_, T> {
             if self.is_over() {
                 return;
             }
-            part = match part {
-                1 if !left_out => 0,
-                1 => 1,
-                more => more.div_ceil(2),
-            };
+            part = next_part(part, left_out);
         }
     }
 
@@ -396,6 +388,15 @@ async fn run<T: Target>(
         whole = device.look(false).await;
     }
     whole.or(other)
+}
+
+/// How large a part is left out next; 0 once parts of one have been tried in vain.
+fn next_part(part: usize, left_out: bool) -> usize {
+    match part {
+        1 if !left_out => 0,
+        1 => 1,
+        more => more.div_ceil(2),
+    }
 }
 
 #[cfg(test)]

@@ -224,5 +224,9 @@ async fn replay_on<T: Target>(
             return Err(format!("input {number} must not be sent: it has {why}"));
         }
     }
-    isolate::replay(&device, inputs).await
+    let found = isolate::replay(&device, inputs).await?;
+    Ok(found.map(|found| Finding {
+        seen: bench.conceal(&found.seen),
+        ..found
+    }))
 }

@@ -171,7 +171,11 @@ impl Reproducer {
     /// [`ReproducerError::Bytes`].
     pub fn inputs(&self) -> Result<Vec<Input>, ReproducerError> {
         if !self.steps.is_empty() {
-            return Ok(vec![Input::history(&self.what, self.steps.clone())]);
+            let histories = self.steps.split(|step| *step == Step::PutBack);
+            let histories = histories.filter(|steps| !steps.is_empty());
+            return Ok(histories
+                .map(|steps| Input::history(&self.what, steps.to_vec()))
+                .collect());
         }
         let numbered = self.inputs.iter().zip(1..);
         numbered.map(|(text, number)| text.input(number)).collect()

@@ -6,6 +6,7 @@ use slcert_rigs::line::{Direction, find};
 use slcert_rigs::rig::InterfaceKind;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::dc::cr_4_1::bytes_of;
 use crate::fresh;
 use crate::password::account_with_password;
 use crate::procedure::{Procedure, Stop};
@@ -60,14 +61,8 @@ async fn echo(p: &mut Procedure<'_>) -> Result<(), Stop> {
             "a wrong password was let in: see CR 1.1",
         ));
     }
-    let received: Vec<u8> = p
-        .bench()
-        .recorder()
-        .since(mark)?
-        .into_iter()
-        .filter(|event| event.direction == Direction::Received && event.line() == p.name())
-        .flat_map(|event| event.bytes)
-        .collect();
+    let events = p.bench().recorder().since(mark)?;
+    let received = bytes_of(&events, p.name(), Direction::Received);
     let shown = typed
         .as_bytes()
         .windows(TELLING)

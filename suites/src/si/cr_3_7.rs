@@ -8,6 +8,7 @@ use slcert_rigs::line::Direction;
 use slcert_rigs::rig::{InterfaceKind, Values};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::dc::cr_4_1::bytes_of;
 use crate::fresh;
 use crate::leak;
 use crate::procedure::{Procedure, Stop};
@@ -35,14 +36,8 @@ async fn telling_errors(p: &mut Procedure<'_>) -> Result<(), Stop> {
         _ => modbus(p).await?,
     };
     // All that came over the line meanwhile counts as well: a device may tell on its own.
-    let bytes: Vec<u8> = p
-        .bench()
-        .recorder()
-        .since(mark)?
-        .into_iter()
-        .filter(|event| event.direction == Direction::Received && event.line() == p.name())
-        .flat_map(|event| event.bytes)
-        .collect();
+    let events = p.bench().recorder().since(mark)?;
+    let bytes = bytes_of(&events, p.name(), Direction::Received);
     provoked.push((
         "all that came over the line".to_owned(),
         String::from_utf8_lossy(&bytes).into_owned(),

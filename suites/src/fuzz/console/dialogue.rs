@@ -4,17 +4,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use regex::Regex;
-use slcert_rigs::bench::{BenchError, ConsoleSession};
+use slcert_rigs::bench::{BenchError, ConsoleSession, Who};
 use slcert_rigs::console::ConsoleError;
 use slcert_rigs::rig::Values;
 use tokio::time::Instant;
 
+use super::keys::{INTERRUPT, XON};
 use super::terminal::Terminal;
 use super::words::NOISE;
 use crate::fuzz::finding::{Finding, Oracle};
 
-const INTERRUPT: &[u8] = b"\x03";
-pub(super) const XON: &[u8] = b"\x11";
 /// So many bytes are typed before what the device says is taken: it may echo each of them.
 const AT_ONCE: usize = 1024;
 /// How long a console that says nothing is left alone: its usual time so many times, and more.
@@ -181,7 +180,8 @@ impl Terminal<'_> {
     pub(super) async fn enter(&self, held: &mut Held, account: &str) -> Result<(), Lacks> {
         self.leave(held).await?;
         held.place = Place::Unknown;
-        let entered = held.session.log_in(self.bench, account).await?;
+        let who = Who::Account(account);
+        let entered = held.session.log_in(self.bench, &who).await?;
         entered.map_err(|said| Lacks::Right(format!("the login is refused: {said}")))?;
         held.place = Place::Prompt;
         held.refused = 0;
@@ -287,11 +287,11 @@ impl Terminal<'_> {
         let (times, more) = SILENCE;
         let alone = self.pace.limit(times, more).unwrap_or(more);
         if stopped {
-            self.type_in(held, XON, said).await?;
+            self.type_in(held, &[XON], said).await?;
         }
         let newline = held.session.manner().newline.clone().into_bytes();
         let reset = held.session.manner().reset.clone().into_bytes();
-        let keys: [&[u8]; 5] = [INTERRUPT, &newline, &reset, XON, &newline];
+        let keys: [&[u8]; 5] = [&[INTERRUPT], &newline, &reset, &[XON], &newline];
         let mut keys = keys.into_iter().cycle().skip(usize::from(finished));
         let mut heard = Instant::now();
         let mut wait = if finished { alone } else { self.quiet };
@@ -322,7 +322,7 @@ impl Terminal<'_> {
                 let key = match asks {
                     // An empty line would be a wrong password.
                     true => &reset,
-                    false => keys.next().unwrap_or(INTERRUPT),
+                    false => keys.next().unwrap_or(&[INTERRUPT]),
                 };
                 self.type_in(held, key, said).await?;
                 heard = Instant::now();
@@ -334,7 +334,7 @@ impl Terminal<'_> {
     /// Whether the interrupt gives up what was typed of a line: else a key must not bring in what others have typed.
     pub(super) async fn gives_up(&self, held: &mut Held) -> bool {
         let mut said = String::new();
-        let half = [NOISE.as_bytes(), INTERRUPT].concat();
+        let half = [NOISE.as_bytes(), &[INTERRUPT]].concat();
         let typed = self.type_in(held, &half, &mut said).await;
         let heard = self.hear(held, &mut said, LOOK).await;
         typed.is_ok() && heard.is_ok() && self.read(held, self.right).await.is_ok()

@@ -5,14 +5,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-use super::keys::{edit, encoded, long, noise, sequence};
+use super::keys::{END, INTERRUPT, XOFF, XON, edit, encoded, long, noise, sequence};
 use super::words::{FORGED, PLANTED, Words};
 use crate::fuzz::alter::{altered, in_pieces};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
-
-const INTERRUPT: u8 = 0x03;
-const END: u8 = 0x04;
 
 /// Inputs for one console.
 #[derive(Clone, Debug)]
@@ -99,8 +96,8 @@ impl ConsoleGrammar {
             4 => vec(prop_oneof![2 => sequence(), 1 => noise()], 1..=3).prop_map(|keys| ("escape sequences", keys.concat())),
             2 => vec(prop_oneof![2 => encoded(), 1 => noise()], 1..=4).prop_map(|text| ("text in no good encoding", text.concat())),
             2 => (noise(), noise(), any::<bool>()).prop_map(|(before, after, resumes)| {
-                let resume: &[u8] = if resumes { &[0x11] } else { &[] };
-                ("flow control", [&before, &[0x13][..], &after, resume].concat())
+                let resume: &[u8] = if resumes { &[XON] } else { &[] };
+                ("flow control", [&before, &[XOFF][..], &after, resume].concat())
             }),
         ];
         // How a line ends: as it should, given up, or not at all.

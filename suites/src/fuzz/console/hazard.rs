@@ -9,12 +9,11 @@ use std::sync::LazyLock;
 use regex::Regex;
 use slcert_rigs::rig::Rig;
 
+use super::keys::{INTERRUPT, XOFF};
 use super::words::{NOISE, Words, Write};
 use crate::fuzz::input::{Act, Input};
 
-const INTERRUPT: u8 = 0x03;
 const LITERAL: u8 = 0x16;
-pub const XOFF: u8 = 0x13;
 /// Keys that hand the line to another program, or carry it out and bring the next one of the history.
 const NEVER: [u8; 2] = [0x0F, 0x18];
 /// Keys that bring in text that the suite did not type: completion, history, search and what was cut.

@@ -4,6 +4,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+/// Gives up a line, or a login.
+pub const INTERRUPT: u8 = 0x03;
+/// Ends the input.
+pub const END: u8 = 0x04;
+/// Lets a console that was stopped go on.
+pub const XON: u8 = 0x11;
+/// Stops a console.
+pub const XOFF: u8 = 0x13;
+
 /// The longest line.
 const LONGEST: usize = 16 * 1024;
 

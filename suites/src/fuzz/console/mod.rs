@@ -69,7 +69,7 @@ pub fn terminal<'b>(p: &Procedure<'b>) -> Result<Terminal<'b>, Stop> {
         bench: p.bench(),
         interface: p.name(),
         account,
-        password: Some(p.bench().password(account)?),
+        password: p.bench().password(account)?,
         right,
         told: told(rig, p.name(), right),
         states,

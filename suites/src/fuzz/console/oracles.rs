@@ -116,14 +116,14 @@ impl Terminal<'_> {
 
     /// Whether something shows that was typed as a password.
     pub(super) fn exposed(&self, said: &str) -> Result<(), Broke> {
-        let own = self.password.as_ref().map(|it| it.reveal());
-        let secrets = own.into_iter().filter(|it| it.len() > 3).chain([PLANTED]);
+        let own = Some(self.password.reveal()).filter(|it| it.len() > 3);
+        let secrets = own.into_iter().chain([PLANTED]);
         for secret in secrets {
             if memmem::find(said.as_bytes(), secret.as_bytes()).is_some() {
                 return Err(wrong(
                     Oracle::Exposure,
                     "what was typed as a password shows",
-                    end_of(said),
+                    end_of(&self.bench.conceal(said)),
                 ));
             }
         }

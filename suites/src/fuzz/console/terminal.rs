@@ -11,9 +11,10 @@ use slcert_rigs::bench::Bench;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::dialogue::{Broke, Held, Place, Typed, XON, wrong};
+use super::dialogue::{Broke, Held, Place, Typed, wrong};
 use super::grammar::ConsoleGrammar;
-use super::hazard::{self, Hazards, XOFF};
+use super::hazard::{self, Hazards};
+use super::keys::{END, INTERRUPT, XOFF, XON};
 use super::words::{FORGED, PLANTED, Write};
 use crate::fuzz::coverage::Seen;
 use crate::fuzz::finding::Oracle;
@@ -23,7 +24,7 @@ use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Target};
 
 /// What ends a line, or gives it up.
-const ENDS: [u8; 4] = [b'\r', b'\n', 0x03, 0x04];
+const ENDS: [u8; 4] = [b'\r', b'\n', INTERRUPT, END];
 
 /// What an idle console shows, and where it asks for more.
 pub(super) struct Signs {
@@ -42,7 +43,7 @@ pub struct Terminal<'b> {
     pub(super) bench: &'b Bench,
     pub(super) interface: &'b str,
     pub(super) account: &'b str,
-    pub(super) password: Option<Secret>,
+    pub(super) password: Secret,
     /// A right command: an operation that reads.
     pub(super) right: &'b str,
     /// Its line, and what its answer has in it.
@@ -96,8 +97,8 @@ impl Terminal<'_> {
         let bytes = input.bytes();
         let holds = |text: &str| memmem::find(&bytes, text.as_bytes()).is_some();
         let outside = input.acts.first() != Some(&Act::Login);
-        let mut writes = self.grammar.words.writes.iter();
-        let before = match outside && writes.any(|write| holds(&write.before)) {
+        let writes = self.states.iter().any(|state| holds(&state.line.before));
+        let before = match outside && writes {
             true => Some(self.state(held).await?),
             false => None,
         };
@@ -165,7 +166,7 @@ impl Terminal<'_> {
                 Act::Login if at == 0 && held.place == Place::Prompt => {}
                 Act::Login => {
                     if typed.stopped {
-                        self.type_in(held, XON, &mut typed.said).await?;
+                        self.type_in(held, &[XON], &mut typed.said).await?;
                     }
                     self.enter(held, self.account).await?;
                     (typed.logged_in, typed.finished, typed.stopped) = (true, true, false);
@@ -226,20 +227,14 @@ impl Target for Terminal<'_> {
     async fn deliver(&self, (): (), input: &Input) -> Delivered<()> {
         let mut seen = Seen::default();
         let mut holder = self.held.lock().await;
-        let broke = match self.exchange(&mut holder, input, &mut seen).await {
+        let finding = match self.exchange(&mut holder, input, &mut seen).await {
             Ok(()) => return Delivered::fine(Some(()), seen),
-            Err(broke) => broke,
-        };
-        let finding = match broke {
-            Broke::Found(finding) => Some(finding),
-            Broke::Line => {
+            Err(Broke::Found(finding)) => Some(finding),
+            Err(Broke::Line) => {
                 *holder = None;
                 None
             }
         };
-        if let Some(held) = holder.as_mut() {
-            held.place = Place::Unknown;
-        }
         Delivered {
             finding,
             ..Delivered::fine(None, seen)

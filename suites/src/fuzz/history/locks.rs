@@ -126,10 +126,6 @@ impl Model for Locks {
                 }
                 None
             }
-            (Step::PutBack, _) => {
-                self.accounts.clear();
-                None
-            }
             _ => None,
         }
     }

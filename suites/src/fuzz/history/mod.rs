@@ -131,8 +131,9 @@ pub async fn hold(p: &mut Procedure<'_>, property: Property) -> Result<(), Stop>
     }
     let mut budget = p.fuzz_budget();
     budget.time = budget.time.saturating_sub(LEFT).max(budget.time / LEAST);
-    super::hold_for(p, &histories, budget).await?;
-    histories.put_back().await?;
+    let held = super::hold_for(p, &histories, budget).await;
+    let back = histories.put_back().await;
+    held.and(back)?;
     histories.played.lock().await.sum()
 }
 
@@ -186,10 +187,10 @@ impl<'b> Histories<'b> {
         let mut last = None;
         for _ in 0..TWICE {
             let mut model = self.property.0.model();
-            let found = self
-                .play(&mut stage, &plain, &mut *model, &mut seen)
-                .await?;
-            stage.put_back().await?;
+            let played = self.play(&mut stage, &plain, &mut *model, &mut seen).await;
+            let back = stage.put_back().await;
+            let found = played?;
+            back?;
             if found.is_none() && !model.judged() {
                 return Err(Stop::inconclusive(
                     "on this device a plain history shows nothing either: no silence counts",
@@ -268,7 +269,7 @@ impl Target for Histories<'_> {
                     || rig.binding(operation, interface).is_none()
             }
             Step::Grant { role, operation } | Step::Revoke { role, operation } => {
-                rig.roles.keys().all(|name| name.as_str() != role)
+                !rig.roles.contains_key(role.as_str())
                     || !rig.operations.contains_key(operation.as_str())
             }
             _ => false,

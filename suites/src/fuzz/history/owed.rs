@@ -72,8 +72,9 @@ pub fn permission(rig: &Rig, operation: &str) -> String {
 
 /// Whether a role has a right by the rig file.
 pub fn holds(rig: &Rig, role: &str, operation: &str) -> bool {
-    let mut roles = rig.roles.iter();
-    roles.any(|(name, described)| name.as_str() == role && described.may(operation))
+    rig.roles
+        .get(role)
+        .is_some_and(|described| described.may(operation))
 }
 
 /// Gives a role the right to an operation, or takes it away; what the device said.
@@ -87,9 +88,10 @@ pub async fn allot(
     give: bool,
 ) -> Result<Attempt, Stop> {
     let rig = p.rig();
-    let mut roles = rig.roles.iter();
-    let described = roles.find(|(name, _)| name.as_str() == role);
-    let called = described.and_then(|(_, described)| described.called.clone());
+    let called = rig
+        .roles
+        .get(role)
+        .and_then(|described| described.called.clone());
     let values = Values::from([
         ("role".to_owned(), called.unwrap_or_else(|| role.to_owned())),
         ("permission".to_owned(), permission(rig, operation)),
@@ -100,12 +102,7 @@ pub async fn allot(
 /// Makes an account usable again that may be locked: by an administrator where there is one, by waiting otherwise.
 async fn unlock(p: &Procedure<'_>, account: &str) -> Result<(), Stop> {
     let bench = p.bench();
-    let Some(described) = p
-        .rig()
-        .accounts
-        .iter()
-        .find(|(name, _)| name.as_str() == account)
-    else {
+    let Some(described) = p.rig().accounts.get(account) else {
         return Ok(());
     };
     let serial = |name: &&str| {
@@ -113,7 +110,7 @@ async fn unlock(p: &Procedure<'_>, account: &str) -> Result<(), Stop> {
             .interface(name)
             .is_some_and(|it| it.kind.is_serial())
     };
-    let places = described.1.interfaces.iter().map(|name| name.as_str());
+    let places = described.interfaces.iter().map(|name| name.as_str());
     let Some(place) = places.min_by_key(serial) else {
         return Ok(());
     };

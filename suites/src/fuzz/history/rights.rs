@@ -1,7 +1,8 @@
 //! CR 2.1 and its RE(1) over histories: nobody without the right ever changes protected state, in no order of logins, role changes,
 //! logouts, new connections and restarts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -24,13 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Who comes, and what can be asked for.
 #[derive(Clone, Debug)]
 pub struct Changes {
-    rig: Rig,
+    rig: Arc<Rig>,
     /// Whose interfaces are judged.
     users: User,
-    /// Accounts, each on an interface.
-    actors: Vec<(String, String)>,
-    /// Operations that change what can be read back.
-    operations: Vec<String>,
+    /// All that anybody can ask for.
+    asks: Vec<Asks>,
     /// Rights that can be given and taken away, by role and operation.
     rights: Vec<(String, String)>,
     cycles: bool,
@@ -57,46 +56,31 @@ impl Changes {
                 None => Stop::not_evaluated(why),
             });
         }
-        let operations = changes(p);
-        let mut actors = Vec::new();
-        for (name, account) in &rig.accounts {
-            for place in &account.interfaces {
-                let bound = |operation: &&str| rig.binding(operation, place.as_str()).is_some();
-                if !watches(rig, name.as_str()) && operations.iter().any(bound) {
-                    actors.push((name.as_str().to_owned(), place.as_str().to_owned()));
-                }
-            }
-        }
-        let lacks = |(account, place): &(String, String)| {
-            let bound = |operation: &&&str| rig.binding(operation, place).is_some();
-            let mut asked = operations.iter().filter(bound);
-            is_of(rig, place, users) && asked.any(|operation| !rig.may(account, operation))
-        };
-        if !actors.iter().any(lacks) {
+        let mut asks = asks(p);
+        asks.retain(|it| !watches(rig, &it.account));
+        let lacks =
+            |it: &Asks| is_of(rig, &it.interface, users) && !rig.may(&it.account, &it.operation);
+        if !asks.iter().any(lacks) {
             return Err(Stop::not_evaluated(
                 "no account of these users lacks a right to a change that can be read back",
             ));
         }
         let change = ["grant", "revoke"].iter().all(|it| p.anywhere(it).is_ok());
         let soon = revoked_within(p) <= PATIENCE;
-        let mut rights: Vec<_> = actors
+        let mut rights: Vec<_> = asks
             .iter()
-            .flat_map(|(account, place)| {
-                let role = rig.accounts[account.as_str()].role.value.as_str();
-                let bound = operations
-                    .iter()
-                    .filter(|it| rig.binding(it, place).is_some());
-                bound.map(move |operation| (role.to_owned(), (*operation).to_owned()))
+            .map(|it| {
+                let role = rig.accounts[it.account.as_str()].role.value.as_str();
+                (role.to_owned(), it.operation.clone())
             })
             .filter(|_| change && soon)
             .collect();
         rights.sort();
         rights.dedup();
         Ok(Self {
-            rig: rig.clone(),
+            rig: Arc::new(rig.clone()),
             users,
-            actors,
-            operations: operations.into_iter().map(str::to_owned).collect(),
+            asks,
             rights,
             cycles: p.bench().can_power_cycle(),
         })
@@ -104,21 +88,14 @@ impl Changes {
 
     /// Who asks for what: an interface, an account there, and an operation.
     fn anybody(&self, judged: bool) -> BoxedStrategy<Asks> {
-        let places = self.actors.iter().map(|(_, place)| place);
-        let places = places.filter(|it| !judged || is_of(&self.rig, it, self.users));
-        let places: BTreeSet<&String> = places.collect();
-        let asks = places.into_iter().map(|place| {
-            let there = self.actors.iter().filter(|(_, it)| it == place);
-            let asks = there.flat_map(|(account, place)| {
-                let bound = |it: &&String| self.rig.binding(it, place).is_some();
-                self.operations.iter().filter(bound).map(|operation| Asks {
-                    account: account.clone(),
-                    interface: place.clone(),
-                    operation: operation.clone(),
-                })
-            });
-            prop::sample::select(asks.collect::<Vec<_>>())
-        });
+        let mut there: BTreeMap<&str, Vec<Asks>> = BTreeMap::new();
+        for asks in &self.asks {
+            if !judged || is_of(&self.rig, &asks.interface, self.users) {
+                let here = there.entry(&asks.interface).or_default();
+                here.push(asks.clone());
+            }
+        }
+        let asks = there.into_values().map(prop::sample::select);
         proptest::strategy::Union::new(asks).boxed()
     }
 
@@ -126,16 +103,10 @@ impl Changes {
     fn two(&self) -> BoxedStrategy<(Asks, Asks)> {
         let cast = self.clone();
         let two = self.anybody(true).prop_flat_map(move |who| {
-            let may = cast.actors.iter().filter(|(account, place)| {
-                cast.rig.may(account, &who.operation)
-                    && cast.rig.binding(&who.operation, place).is_some()
+            let same = cast.asks.iter().filter(|it| {
+                it.operation == who.operation && cast.rig.may(&it.account, &it.operation)
             });
-            let same = may.map(|(account, place)| Asks {
-                account: account.clone(),
-                interface: place.clone(),
-                operation: who.operation.clone(),
-            });
-            let same: Vec<_> = same.collect();
+            let same: Vec<_> = same.cloned().collect();
             let other = match same.is_empty() {
                 true => cast.anybody(false),
                 false => {
@@ -205,12 +176,8 @@ impl Changes {
                     .boxed(),
             ),
         ];
-        let role = self
-            .rig
-            .accounts
-            .iter()
-            .find(|(name, _)| name.as_str() == who.account);
-        let role = role.map(|(_, it)| it.role.value.as_str().to_owned());
+        let role = self.rig.accounts.get(who.account.as_str());
+        let role = role.map(|it| it.role.value.as_str().to_owned());
         let right = (role.unwrap_or_default(), who.operation.clone());
         if self.rights.contains(&right) {
             let (role, operation) = right.clone();
@@ -278,23 +245,14 @@ impl Cast for Changes {
     }
 
     fn control(&self) -> Vec<Step> {
-        let mut all = self.actors.iter().flat_map(|(account, place)| {
-            self.operations.iter().map(move |operation| Asks {
-                account: account.clone(),
-                interface: place.clone(),
-                operation: operation.clone(),
-            })
-        });
-        let may = all.find(|it| {
-            let bound = self.rig.binding(&it.operation, &it.interface).is_some();
-            bound && self.rig.may(&it.account, &it.operation)
-        });
+        let mut asks = self.asks.iter();
+        let may = asks.find(|it| self.rig.may(&it.account, &it.operation));
         may.map(|it| it.performs(1)).into_iter().collect()
     }
 
     fn model(&self) -> Box<dyn Model> {
         Box::new(Rights {
-            rig: self.rig.clone(),
+            rig: Arc::clone(&self.rig),
             users: self.users,
             changed: BTreeMap::new(),
             judged: false,
@@ -304,14 +262,18 @@ impl Cast for Changes {
 
 /// Somebody, and what they ask for.
 #[derive(Clone, Debug)]
-struct Asks {
-    account: String,
-    interface: String,
-    operation: String,
+pub struct Asks {
+    /// The account.
+    pub account: String,
+    /// Where.
+    pub interface: String,
+    /// The operation.
+    pub operation: String,
 }
 
 impl Asks {
-    fn performs(&self, session: u8) -> Step {
+    /// Asks for it in a session.
+    pub fn performs(&self, session: u8) -> Step {
         Step::Perform {
             session,
             account: self.account.clone(),
@@ -324,7 +286,7 @@ impl Asks {
 /// Which role has which rights now, where that is not what the rig file says.
 #[derive(Debug)]
 pub struct Rights {
-    rig: Rig,
+    rig: Arc<Rig>,
     /// Whose interfaces are judged.
     users: User,
     /// By role and permission. Nothing is known of a right whose change the device did not acknowledge.
@@ -343,10 +305,6 @@ impl Model for Rights {
             }
             (Step::Revoke { role, operation }, _) => {
                 self.set(role, operation, (*event == Event::Done).then_some(false));
-                None
-            }
-            (Step::PutBack, _) => {
-                self.changed.clear();
                 None
             }
             (
@@ -404,8 +362,27 @@ impl Rights {
     }
 }
 
+/// All changes that can be read back, and all who can ask for them, where that is bound.
+pub fn asks(p: &Procedure<'_>) -> Vec<Asks> {
+    let (rig, operations) = (p.rig(), changes(p));
+    let mut all = Vec::new();
+    for (name, account) in &rig.accounts {
+        for place in &account.interfaces {
+            let bound = operations
+                .iter()
+                .filter(|it| rig.binding(it, place.as_str()).is_some());
+            all.extend(bound.map(|it| Asks {
+                account: name.as_str().to_owned(),
+                interface: place.as_str().to_owned(),
+                operation: (*it).to_owned(),
+            }));
+        }
+    }
+    all
+}
+
 /// The operations of a rig whose change somebody may make and somebody may read back.
-pub fn changes<'r>(p: &Procedure<'r>) -> Vec<&'r str> {
+fn changes<'r>(p: &Procedure<'r>) -> Vec<&'r str> {
     let rig = p.rig();
     let changes = rig.operations.iter().filter(|(_, it)| it.changes_state());
     changes
@@ -432,7 +409,7 @@ mod tests {
 
     fn rights() -> Rights {
         Rights {
-            rig: Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap(),
+            rig: Arc::new(Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap()),
             users: User::Process,
             changed: BTreeMap::new(),
             judged: false,

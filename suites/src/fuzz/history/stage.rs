@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use slcert_rigs::Secret;
-use slcert_rigs::bench::{BenchError, Entry, Session, Who};
+use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::Values;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -15,7 +15,8 @@ use crate::effect::other_value;
 use crate::fresh;
 use crate::hands::{Desk, reader};
 use crate::procedure::{Procedure, Stop};
-use crate::session::revoked_within;
+use crate::session::{is_of_the_line, revoked_within};
+use crate::strain;
 
 /// How often a change that was not refused is looked for before it counts as not made.
 const LOOKS: u32 = 4;
@@ -277,7 +278,10 @@ impl<'s, 'b> Stage<'s, 'b> {
         if let Some(interface) = serial {
             self.leave(interface).await;
         }
-        let read = self.desk.read(self.p, operation).await;
+        let read = self
+            .desk
+            .must(self.p, hand, operation, &Values::new())
+            .await;
         if let Some(interface) = serial {
             self.desk.leave(interface).await;
         }
@@ -293,7 +297,10 @@ impl<'s, 'b> Stage<'s, 'b> {
         }
         self.owed.right(self.p.rig(), role, operation, give);
         let until = Instant::now() + revoked_within(self.p);
-        self.revoked.retain(|(of, _, _)| of != role);
+        let rig = self.p.rig();
+        self.revoked.retain(|(of, right, _)| {
+            of != role || permission(rig, right) != permission(rig, operation)
+        });
         if !give {
             self.revoked
                 .push((role.to_owned(), operation.to_owned(), until));
@@ -304,9 +311,7 @@ impl<'s, 'b> Stage<'s, 'b> {
     /// When what was revoked of an account's right is in force: until then it may go on.
     fn in_force(&self, account: &str, operation: &str) -> Option<Instant> {
         let rig = self.p.rig();
-        let mut accounts = rig.accounts.iter();
-        let (_, described) = accounts.find(|(name, _)| name.as_str() == account)?;
-        let role = described.role.value.as_str();
+        let role = rig.accounts.get(account)?.role.value.as_str();
         let own = self.revoked.iter().filter(|(of, right, _)| {
             of == role && permission(rig, right) == permission(rig, operation)
         });
@@ -321,16 +326,7 @@ impl<'s, 'b> Stage<'s, 'b> {
         self.seats.clear();
         self.desk.forget();
         bench.power_cycle().await?;
-        // The essential functions are measured anew: the bench itself has stopped them.
-        let until = Instant::now() + SETTLED;
-        loop {
-            bench.note_strain();
-            sleep(BETWEEN * 2).await;
-            if Instant::now() > until || bench.strain().iter().all(|one| one.right > 0) {
-                break;
-            }
-        }
-        bench.note_strain();
+        strain::anew(bench, Instant::now() + SETTLED).await;
         Ok(Event::Done)
     }
 
@@ -376,14 +372,4 @@ impl<'s, 'b> Stage<'s, 'b> {
         let described = self.p.rig().interface(interface);
         described.is_some_and(|it| it.kind.is_serial())
     }
-}
-
-fn is_of_the_line(error: &BenchError) -> bool {
-    matches!(
-        error,
-        BenchError::Line { .. }
-            | BenchError::Mqtt { .. }
-            | BenchError::Modbus { .. }
-            | BenchError::Console { .. }
-    )
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use regex::Regex;
-use slcert_rigs::rig::{Category, Rig};
+use slcert_rigs::rig::Category;
 use tokio::time::Instant;
 
 use super::model::{Cast, Model};
-use super::rights::changes;
+use super::rights::{Asks, asks};
 use super::stage::Event;
 use super::step::Step;
 use crate::audit::{self, AuditEntry, new_entries};
@@ -23,12 +23,12 @@ const MISSING: &str = "an accepted change is not in the audit log under the name
 /// Who makes changes, and how the log reads.
 #[derive(Clone)]
 pub struct Trail {
-    /// Who may make which change: account, interface, operation.
-    doers: Vec<(String, String, String)>,
+    /// Who may make which change.
+    doers: Vec<Asks>,
     /// The names that the device has for the accounts of the rig which the bench itself does not use here.
     names: BTreeMap<String, String>,
     /// What the log calls logins and the like.
-    access: Option<Regex>,
+    access: Regex,
     cycles: bool,
 }
 
@@ -39,16 +39,29 @@ impl Trail {
     /// NOT EVALUATED where the log cannot be read, tells no user or no category, or nobody may change anything.
     pub fn of(p: &Procedure<'_>) -> Result<Self, Stop> {
         let format = audit::format(p)?;
-        let mut groups = format.entry.capture_names().flatten();
-        if !groups.any(|name| name == "user") {
+        let named = |group: &str| {
+            let mut groups = format.entry.capture_names().flatten();
+            groups.any(|name| name == group)
+        };
+        if !named("user") {
             return Err(Stop::not_evaluated(
                 "the rig file's pattern of an audit entry has no group `user`",
             ));
         }
+        let access = format
+            .categories
+            .get(&Category::AccessControl)
+            .filter(|_| named("category"))
+            .ok_or_else(|| {
+                Stop::not_evaluated(
+                    "the rig file does not say which entries of the audit log are logins (group `category`, `audit.categories`)",
+                )
+            })?;
         let (_, reader) = p.anywhere("read_audit")?;
         let rig = p.rig();
         let spared = |account: &str| account == reader || watches(rig, account);
-        let doers = doers(rig, &changes(p), spared);
+        let mut doers = asks(p);
+        doers.retain(|it| rig.may(&it.account, &it.operation) && !spared(&it.account));
         if doers.is_empty() {
             return Err(Stop::not_evaluated(
                 "no account may make a change that can be read back",
@@ -61,43 +74,16 @@ impl Trail {
             names: names
                 .map(|name| (p.bench().user(name).to_owned(), name.to_owned()))
                 .collect(),
-            access: format
-                .categories
-                .get(&Category::AccessControl)
-                .map(|it| (**it).clone()),
+            access: (**access).clone(),
             cycles: p.bench().can_power_cycle(),
         })
     }
 
     fn done(&self) -> BoxedStrategy<Step> {
         let done = (1..=2u8, prop::sample::select(self.doers.clone()));
-        done.prop_map(|(session, (account, interface, operation))| Step::Perform {
-            session,
-            account,
-            interface,
-            operation,
-        })
-        .boxed()
+        done.prop_map(|(session, asks)| asks.performs(session))
+            .boxed()
     }
-}
-
-/// Who may do what, but for those that are spared.
-fn doers(
-    rig: &Rig,
-    operations: &[&str],
-    spared: impl Fn(&str) -> bool,
-) -> Vec<(String, String, String)> {
-    let mut doers = Vec::new();
-    for (name, account) in &rig.accounts {
-        for place in &account.interfaces {
-            let (name, place) = (name.as_str(), place.as_str());
-            let may = operations.iter().filter(|it| {
-                rig.binding(it, place).is_some() && rig.may(name, it) && !spared(name)
-            });
-            doers.extend(may.map(|it| (name.to_owned(), place.to_owned(), (*it).to_owned())));
-        }
-    }
-    doers
 }
 
 impl Cast for Trail {
@@ -138,15 +124,7 @@ impl Cast for Trail {
     }
 
     fn control(&self) -> Vec<Step> {
-        let done = self
-            .doers
-            .first()
-            .map(|(account, interface, operation)| Step::Perform {
-                session: 1,
-                account: account.clone(),
-                interface: interface.clone(),
-                operation: operation.clone(),
-            });
+        let done = self.doers.first().map(|it| it.performs(1));
         let read = || std::iter::once(Step::ReadAudit);
         read().chain(done).chain(read()).collect()
     }
@@ -165,7 +143,7 @@ impl Cast for Trail {
 /// What has to be in the log since it was read first.
 struct Entries {
     names: BTreeMap<String, String>,
-    access: Option<Regex>,
+    access: Regex,
     before: Option<Vec<AuditEntry>>,
     /// How many changes each account has made.
     changes: BTreeMap<String, usize>,
@@ -229,7 +207,7 @@ impl Entries {
 
     fn is_access(&self, entry: &AuditEntry) -> bool {
         let category = entry.field("category").unwrap_or_default();
-        self.access.as_ref().is_some_and(|it| it.is_match(category))
+        self.access.is_match(category)
     }
 }
 
@@ -252,7 +230,7 @@ mod tests {
             names: ["olga", "otto"]
                 .map(|it| (it.to_owned(), it.to_owned()))
                 .into(),
-            access: Some(Regex::new("^access$").unwrap()),
+            access: Regex::new("^access$").unwrap(),
             before: None,
             changes: BTreeMap::new(),
             judged: false,

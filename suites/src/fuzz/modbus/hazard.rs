@@ -46,7 +46,7 @@ impl Hazards {
             framing: Some(framing),
             items: items
                 .filter(|items| here(items.interface.as_str()))
-                .map(|items| items.span)
+                .map(|items| items.value.span)
                 .collect(),
             bounded: bounded(rig, interface),
             functions: functions
