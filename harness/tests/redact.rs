@@ -6,9 +6,9 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use common::{files, slcert};
 use sha2::{Digest, Sha256};
 use slcert_reports::record::Record;
 use slcert_reports::redact::RedactionRecord;
@@ -42,13 +42,6 @@ fn original() -> &'static Path {
     })
 }
 
-fn slcert(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slcert"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
 /// Redacts a campaign into a new folder, which has to end with a code.
 fn redact(campaign: &Path, out: &Path, arguments: &[&str], code: i32) -> String {
     let (campaign, out) = (campaign.display().to_string(), out.display().to_string());
@@ -58,32 +51,10 @@ fn redact(campaign: &Path, out: &Path, arguments: &[&str], code: i32) -> String 
     said
 }
 
-/// Every file of a folder, by its path in it.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(one) = folders.pop() {
-        for entry in std::fs::read_dir(one).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().display().to_string();
-                files.insert(name, std::fs::read(path).unwrap());
-            }
-        }
-    }
-    files
-}
-
 /// A copy of the original that a test may change.
 fn changeable(folder: &Path) -> PathBuf {
     let copy = folder.join("changeable");
-    for (name, bytes) in files(original()) {
-        let path = copy.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
+    common::copy(original(), &copy);
     copy
 }
 
@@ -156,19 +127,15 @@ fn what_was_cut_is_listed_so_that_the_original_explains_it() {
     let before = files(original());
     let cut = redaction(&copy);
     assert_eq!(cut.what, ["keys", "serials", "texts"]);
-    assert_eq!(
-        cut.original,
-        sha256::of_bytes(&before["tagmanifest-sha256.txt"])
-    );
     // By the words of the schema, without a function of ours.
-    let key = Sha256::new()
-        .chain_update("slcert-redact\n")
-        .chain_update(&before["data/journal.jsonl"])
-        .finalize();
+    let key = std::fs::read_to_string(folder.path().join("copy.key")).unwrap();
+    let key: Vec<u8> = (0..32)
+        .map(|at| u8::from_str_radix(&key[2 * at..][..2], 16).unwrap())
+        .collect();
     let hash = |value: &str| {
         sha256::hex(
             &Sha256::new()
-                .chain_update(key)
+                .chain_update(&key)
                 .chain_update(value)
                 .finalize(),
         )
@@ -182,8 +149,23 @@ fn what_was_cut_is_listed_so_that_the_original_explains_it() {
     assert!(!cut.files.is_empty());
     for file in &cut.files {
         let name = format!("data/{}", file.path);
-        assert_eq!(file.sha256, sha256::of_bytes(&before[&name]), "{name}");
+        let own = sha256::of_bytes(&before[&name]);
+        assert_eq!(file.sha256, hash(&own), "{name}");
     }
+    let sealed = sha256::of_bytes(&before["tagmanifest-sha256.txt"]);
+    assert_eq!(cut.original, hash(&sealed));
+    // Nothing of it is in the copy, and no copy has the key of another.
+    let written = std::fs::read_to_string(folder.path().join("copy.key")).unwrap();
+    let holds = |bytes: &[u8]| {
+        bytes
+            .windows(64)
+            .any(|part| part == written.trim().as_bytes())
+    };
+    assert!(!files(&copy).values().any(|bytes| holds(bytes)));
+    let another = folder.path().join("another");
+    redact(original(), &another, &["--what", "serials"], 0);
+    let other = std::fs::read_to_string(folder.path().join("another.key")).unwrap();
+    assert_ne!(written, other);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A copy of a campaign for others: what is cut is listed, what is left is as it was, and the copy is whole by itself.
 //!
-//! A value that is cut has the same mark in every place. Its hash is keyed with the original's journal, which the copy does not
-//! have: a short value cannot be guessed from it, and whoever has the original can show which one it was.
+//! A value that is cut has the same mark in every place. All hashes of what was cut are keyed with a key that is made for the
+//! copy and is no part of it: nothing can be guessed from them, and whoever has the key and the original can show what it was.
 
 mod find;
 
@@ -62,7 +62,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedactionRecord {
-    /// SHA-256 of the original's `tagmanifest-sha256.txt`: what its signature is over.
+    /// SHA-256 of the copy's key and of the SHA-256, in hex, of the original's `tagmanifest-sha256.txt`: what its signature is over.
     pub original: String,
     /// The kinds of things that were looked for.
     pub what: Vec<String>,
@@ -92,8 +92,7 @@ impl RedactionRecord {
 pub struct CutValue {
     /// What stands in its place.
     pub mark: String,
-    /// SHA-256 of the original's key and the value. The key is SHA-256 of `slcert-redact`, a line's end and the original's
-    /// journal.
+    /// SHA-256 of the copy's key and the value.
     pub sha256: String,
 }
 
@@ -103,7 +102,7 @@ pub struct CutValue {
 pub struct CutFile {
     /// Its path.
     pub path: String,
-    /// SHA-256 of it in the original.
+    /// SHA-256 of the copy's key and of its SHA-256 in the original, in hex.
     pub sha256: String,
     /// Whether it is not in the copy at all.
     pub left_out: bool,
@@ -146,8 +145,16 @@ pub struct Redactor {
     versions: Vec<String>,
 }
 
+/// A hash from which nothing can be guessed without the key.
+fn keyed(key: [u8; 32], what: &str) -> String {
+    hex(&Sha256::new()
+        .chain_update(key)
+        .chain_update(what)
+        .finalize())
+}
+
 impl Redactor {
-    /// Cuts these kinds of things, and these texts, from a campaign with this record and journal.
+    /// Cuts these kinds of things, and these texts, from a campaign with this record. The key is the copy's own, and random.
     ///
     /// # Errors
     /// A text is too short, or the campaign is a copy.
@@ -155,7 +162,7 @@ impl Redactor {
         mut what: BTreeSet<Kind>,
         texts: &[String],
         record: &Record,
-        journal: &[u8],
+        key: [u8; 32],
     ) -> Result<Self, RedactError> {
         if record.redaction.is_some() {
             return Err(RedactError::Copy);
@@ -164,16 +171,13 @@ impl Redactor {
         if !texts.is_empty() {
             what.insert(Kind::Texts);
         }
-        let mut hasher = Sha256::new();
-        hasher.update(b"slcert-redact\n");
-        hasher.update(journal);
         let versions = [
             &record.dut.firmware,
             &record.slcert,
             &record.profile.version,
         ];
         let mut redactor = Self {
-            key: hasher.finalize().into(),
+            key,
             values: BTreeMap::new(),
             counts: BTreeMap::new(),
             files: Vec::new(),
@@ -216,10 +220,7 @@ impl Redactor {
         *count += 1;
         let cut = CutValue {
             mark: format!("(cut {} {count})", kind.one()),
-            sha256: hex(&Sha256::new()
-                .chain_update(self.key)
-                .chain_update(value)
-                .finalize()),
+            sha256: keyed(self.key, value),
         };
         let sought = Sought {
             value: value.to_owned(),
@@ -304,14 +305,13 @@ impl Redactor {
 
     /// What becomes of a file of evidence: its path and its bytes in the copy; none where it is left out.
     pub fn file(&mut self, path: &str, bytes: Vec<u8>) -> Option<(String, Vec<u8>)> {
-        let sha256 = sha256::of_bytes(&bytes);
         let shown = self.cut(path);
         let kept = self.kept(path, &bytes);
         let changed = kept.as_ref() != Some(&bytes);
         if changed || shown != path {
             self.files.push(CutFile {
                 path: shown.clone(),
-                sha256,
+                sha256: keyed(self.key, &sha256::of_bytes(&bytes)),
                 left_out: kept.is_none(),
             });
         }
@@ -348,7 +348,7 @@ impl Redactor {
         values.sort_by(|a, b| a.mark.cmp(&b.mark));
         values.dedup();
         let redaction = RedactionRecord {
-            original: original.to_owned(),
+            original: keyed(self.key, original),
             what: self
                 .what
                 .iter()

@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The shortest text that is taken for a serial number, or cut at all: a shorter one stands everywhere.
 pub(super) const SHORTEST: usize = 4;
+/// How long a MAC address is, and what one with a word before it is at the most.
+const MAC: usize = 17;
+const LONGEST_MAC: usize = 26;
 
 /// Network addresses: IPv4, IPv6 and MAC.
 pub(super) fn addresses(text: &str) -> impl Iterator<Item = &str> {
@@ -11,21 +14,36 @@ pub(super) fn addresses(text: &str) -> impl Iterator<Item = &str> {
     let tokens = text.split(move |c| !part(c));
     tokens.flat_map(|token| {
         let token = token.trim_matches(['.', ':', '-']);
-        let host = token.split(':').next().unwrap_or_default();
-        let whole = [token].into_iter().filter(|one| is_address(one));
-        whole.chain(
-            [host]
-                .into_iter()
-                .filter(move |one| one.len() < token.len() && one.parse::<Ipv4Addr>().is_ok()),
-        )
+        if is_address(token) {
+            return vec![token];
+        }
+        // Letters before it, a port behind it, and the other end of a range may be hexadecimal too.
+        let hosts = token
+            .split([':', '-'])
+            .map(|one| one.trim_matches('.'))
+            .filter(|one| one.parse::<Ipv4Addr>().is_ok());
+        // A longer run of pairs is a fingerprint or a dump, and no address.
+        let short = Some(token).filter(|token| token.len() <= LONGEST_MAC);
+        let mut macs = short.into_iter().flat_map(|token| {
+            let begins = token.match_indices([':', '-']).map(|(at, _)| at + 1);
+            begins.filter_map(|at| token.get(at..at + MAC))
+        });
+        // The letters before it look like a pair of it, too.
+        let mac = macs.rfind(|one| is_mac(one));
+        hosts.chain(mac).collect()
     })
 }
 
 fn is_address(token: &str) -> bool {
-    let groups = |by: char| token.split(by).filter(|group| group.len() == 2).count();
-    let is_mac = token.len() == 17 && (groups(':') == 6 || groups('-') == 6);
     let is_v6 = token.matches(':').count() >= 2 && token.len() > 3;
-    is_mac || token.parse::<Ipv4Addr>().is_ok() || (is_v6 && token.parse::<Ipv6Addr>().is_ok())
+    is_mac(token)
+        || token.parse::<Ipv4Addr>().is_ok()
+        || (is_v6 && token.parse::<Ipv6Addr>().is_ok())
+}
+
+fn is_mac(token: &str) -> bool {
+    let groups = |by: char| token.split(by).filter(|group| group.len() == 2).count();
+    token.len() == MAC && (groups(':') == 6 || groups('-') == 6)
 }
 
 /// What stands behind the word `serial` and an equals sign or a colon, and has a digit: `null` and `unknown` are none.
@@ -56,6 +74,20 @@ mod tests {
         let text = "at 192.168.1.7:502, [fe80::1:2]:80 and 00:1b:44:11:3a:b7. Not 1.4.2, 14:53:41, 300.1.1.1 or ::";
         let found: Vec<_> = addresses(text).collect();
         assert_eq!(found, ["192.168.1.7", "fe80::1:2", "00:1b:44:11:3a:b7"]);
+    }
+
+    #[test]
+    fn addresses_are_found_behind_letters_and_in_ranges() {
+        for (text, addresses_in) in [
+            ("MAC:00:1b:44:11:3a:b7", &["00:1b:44:11:3a:b7"][..]),
+            ("source:10.0.0.1", &["10.0.0.1"]),
+            ("10.0.0.1-10.0.0.9", &["10.0.0.1", "10.0.0.9"]),
+            ("10.0.0.1:502-10.0.0.9:503", &["10.0.0.1", "10.0.0.9"]),
+            ("ab:cd:ef:00:11:22:33:44:55:66:77:88:99", &[]),
+        ] {
+            let found: Vec<_> = addresses(text).collect();
+            assert_eq!(found, addresses_in, "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::example;
 fn redactor(what: &[Kind], texts: &[&str]) -> Redactor {
     let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
     let what = what.iter().copied().collect();
-    Redactor::new(what, &texts, &example::record(), b"journal").unwrap()
+    Redactor::new(what, &texts, &example::record(), [1; 32]).unwrap()
 }
 
 #[test]
@@ -67,14 +67,14 @@ fn a_file_is_cut_or_left_out() {
 #[test]
 fn too_short_a_text_is_refused() {
     let record = example::record();
-    let short = Redactor::new(BTreeSet::new(), &["abc".to_owned()], &record, b"");
+    let short = Redactor::new(BTreeSet::new(), &["abc".to_owned()], &record, [0; 32]);
     assert!(matches!(short, Err(RedactError::Short(_))));
 }
 
 #[test]
 fn the_hash_of_a_value_is_keyed() {
     let one = redactor(&[Kind::Serials], &[]);
-    let other = Redactor::new([Kind::Serials].into(), &[], &example::record(), b"another").unwrap();
+    let other = Redactor::new([Kind::Serials].into(), &[], &example::record(), [2; 32]).unwrap();
     let hash = |redactor: &Redactor| redactor.values["0042"].cut.sha256.clone();
     assert_ne!(hash(&one), hash(&other));
     assert_ne!(hash(&one), sha256::of_bytes(b"0042"));
