@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use slcert_profiles::Profile;
 use slcert_profiles::file::{Diagnostics, Source};
-use slcert_reports::notice::harmless;
+use slcert_reports::notice::page;
 use slcert_rigs::rig::Rig;
 
 use crate::command::{Check, Format};
@@ -44,7 +44,7 @@ pub fn check(check: &Check) -> ExitCode {
 /// Writes a list of what was found for programs.
 fn show(name: &str, found: Vec<Value>) {
     let document = json!({ "schema": SCHEMA, name: found });
-    print!("{}", harmless(&format!("{document:#}\n")));
+    print!("{}", page(&document));
 }
 
 /// What was found of one file.

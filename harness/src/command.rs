@@ -107,7 +107,7 @@ const TOLD: [(&str, &str); 7] = [
     ("exact", "Compare FILTER and --skip with whole names"),
     ("list", "List the trials as libtest does, and run none"),
     ("quiet", "Show one character a trial"),
-    ("logfile", "Write a line a trial to this file as well"),
+    ("logfile", "Write a line a trial into this file instead"),
     ("color", "When to use colours"),
 ];
 
@@ -135,8 +135,9 @@ makes the same with `ssh-keygen -Y sign -f KEY -n slcert-bundle DIR/tagmanifest-
 
 /// What stands at the end of `slcert redact --help`.
 const REDACT_HELP: &str = "\
-Each value that is cut has one mark in every place, and result.json lists it with a hash that only the original explains; a file that
-cannot be searched, such as a picture, is left out as soon as a value is cut. The copy is whole by itself for `slcert verify`, and can be signed.
+Each value that is cut has one mark in every place, and result.json lists it with a hash. All hashes are keyed: the key lies in
+COPY.key, which stays with you, and with it the original explains them. A file that cannot be searched, such as a picture, is left out
+as soon as a value is cut. The copy is whole by itself for `slcert verify`, and can be signed.
 Exit codes: 0 the copy is made; 2 wrong usage; 6 it could not be written; 7 the original is not what it was when it was sealed.";
 
 /// What can be asked for.
@@ -315,8 +316,8 @@ pub struct Evidence {
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size)]
     pub evidence_size: usize,
     /// Also write the packets of each trial with the keys of its TLS sessions into this folder, so that tshark and Wireshark decrypt
-    /// them. Whoever has such a file can read every password that TLS carried: the folder is not the campaign's, is nobody's but this
-    /// user's, and is in no manifest. The campaign's own packets have no keys, and passwords that went in clear are overwritten.
+    /// them. Whoever has such a file can read every password that TLS carried: the folder is not the campaign's and is in no manifest,
+    /// and nobody but this user can read the files, or open the folder where it is made. The campaign's own packets have no keys, and passwords that went in clear are overwritten.
     #[arg(long, value_name = "DIR")]
     pub keep_keys: Option<PathBuf>,
 }
@@ -510,7 +511,7 @@ pub struct Redact {
 pub enum What {
     /// Keys that decrypt what was recorded: always cut.
     Keys,
-    /// Network addresses: IPv4, IPv6 and MAC.
+    /// Network addresses: IPv4, IPv6, and MAC in pairs.
     Addresses,
     /// Serial numbers: the device's, and what stands behind the word.
     Serials,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use slcert_profiles::{Profile, RequirementId};
-use slcert_reports::notice::harmless;
+use slcert_reports::notice::page;
 use slcert_rigs::rig::Rig;
 use slcert_suites::case::Case;
 use slcert_suites::coverage::{self, Answer};
@@ -97,15 +97,11 @@ pub fn document(profile: &Profile, rig: &Rig, trials: &[Trial], estimate: bool) 
         }
         told
     });
-    written(&json!({
+    page(&json!({
         "schema": SCHEMA,
         "profile": profile.id,
         "trials": trials.collect::<Vec<_>>(),
     }))
-}
-
-fn written(document: &serde_json::Value) -> String {
-    harmless(&format!("{document:#}\n"))
 }
 
 fn profiles(format: Format) {
@@ -131,7 +127,7 @@ fn profiles(format: Format) {
             });
             print!(
                 "{}",
-                written(&json!({ "schema": SCHEMA, "profiles": profiles.collect::<Vec<_>>() }))
+                page(&json!({ "schema": SCHEMA, "profiles": profiles.collect::<Vec<_>>() }))
             );
         }
     }
@@ -179,7 +175,7 @@ fn requirements(profile: &Profile, filter: &str, format: Format) {
                 "profile": profile.id,
                 "requirements": rows.collect::<Vec<_>>(),
             });
-            print!("{}", written(&document));
+            print!("{}", page(&document));
         }
     }
     if rows.is_empty() {

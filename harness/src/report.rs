@@ -11,7 +11,8 @@ use slcert_reports::{
 use thiserror::Error;
 
 use crate::command::{Report, ReportFormat};
-use crate::sources::{BENCH, NOT_VERIFIED, USAGE, Unusable};
+use crate::sources::{BENCH, USAGE, Unusable};
+use crate::verify::tampered;
 
 /// The reports could not be written.
 #[derive(Debug, Error)]
@@ -77,15 +78,9 @@ fn in_place(record: &Record, mut shown: Record, campaign: &Path) -> Result<(), E
     if bag::is_sealed(campaign)
         && let Err(faults) = bag::check(campaign).map_err(|error| bench(error.into()))?
     {
-        eprintln!(
-            "error: {} is not what it was when it was sealed",
-            campaign.display()
-        );
-        for fault in faults {
-            eprintln!("  {fault}");
-        }
+        let code = tampered(campaign, &faults, "");
         eprintln!("       --out DIR writes the reports elsewhere, from result.json as it is now");
-        return Err(ExitCode::from(NOT_VERIFIED));
+        return Err(code);
     }
     let views = views(&shown, &assess(&shown)).map_err(|error| bench(error.into()))?;
     let same = |view: &slcert_reports::View| {

@@ -86,14 +86,13 @@ impl Clocks {
 pub async fn before(bench: &Bench, folder: &Path) -> (SelfTestRecord, Clocks) {
     let started = jiff::Timestamp::now();
     let clocks = Clocks::now();
-    let mut checks = vec![room(free(folder))];
+    let mut checks = vec![resolution(), set(clocks.wall), room(free(folder))];
     for name in bench.rig().interfaces.keys() {
         checks.push(line(bench, name.as_str()).await);
     }
     checks.extend(fixture::judged().await);
     let firmware = firmware(bench).await;
-    checks.insert(0, resolution());
-    checks.insert(1, set(clocks.wall));
+    // Over all of it.
     checks.insert(2, together(clocks, Clocks::now(), DRIFT));
     let test = SelfTestRecord {
         when: When::Before,
@@ -262,25 +261,16 @@ async fn firmware(bench: &Bench) -> Option<FirmwareRecord> {
         .filter(|(name, _)| rig.binding(operation, name.as_str()).is_some())
         .filter_map(|(name, described)| {
             let name = name.as_str();
-            if described.is_open(operation) {
-                return Some((
-                    0,
-                    described.kind == InterfaceKind::Console,
-                    name,
-                    Who::Nobody,
-                ));
-            }
-            let account = rig.who_may_str(operation, name)?;
-            Some((
-                1,
-                described.kind == InterfaceKind::Console,
-                name,
-                Who::Account(account),
-            ))
+            let console = described.kind == InterfaceKind::Console;
+            let (closed, who) = match described.is_open(operation) {
+                true => (false, Who::Nobody),
+                false => (true, Who::Account(rig.who_may_str(operation, name)?)),
+            };
+            Some(((closed, console), name, who))
         })
         .collect();
-    places.sort_by_key(|(closed, console, ..)| (*closed, *console));
-    for (.., interface, who) in places {
+    places.sort_by_key(|(cost, ..)| *cost);
+    for (_, interface, who) in places {
         let asked = async {
             let Entry::In(mut session) = bench.enter(interface, &who).await.ok()? else {
                 return None;

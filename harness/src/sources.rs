@@ -188,3 +188,14 @@ pub fn lab(path: Option<&Path>) -> Result<Option<LabRecord>, Unusable> {
     }
     Ok(Some(record))
 }
+
+/// Whether a path lies in a folder, also where nothing is there yet.
+///
+/// # Errors
+/// The folder, or what there is of the path, cannot be found.
+pub fn lies_in(path: &Path, folder: &Path) -> std::io::Result<bool> {
+    let path = std::path::absolute(path)?;
+    let mut above = path.ancestors();
+    let there = above.find(|one| one.exists()).unwrap_or(Path::new("/"));
+    Ok(there.canonicalize()?.starts_with(folder.canonicalize()?))
+}

@@ -1,5 +1,6 @@
 //! `slcert verify` and `slcert sign`: whether a campaign's folder is what it was, and who stands for it.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -53,6 +54,18 @@ pub fn verify(verify: &Verify) -> ExitCode {
     ExitCode::from(if said.whole { 0 } else { NOT_VERIFIED })
 }
 
+/// Tells what is not as it was sealed, and what comes of it.
+pub(crate) fn tampered(root: &Path, faults: &[impl Display], so: &str) -> ExitCode {
+    eprintln!(
+        "error: {} is not what it was when it was sealed{so}",
+        root.display()
+    );
+    for fault in faults {
+        eprintln!("  {fault}");
+    }
+    ExitCode::from(NOT_VERIFIED)
+}
+
 /// Signs a campaign's folder that is whole.
 pub fn sign(sign: &Sign) -> ExitCode {
     let root = &sign.campaign;
@@ -62,16 +75,7 @@ pub fn sign(sign: &Sign) -> ExitCode {
     };
     match bag::check(root) {
         Err(error) => return usage(&error),
-        Ok(Err(faults)) => {
-            eprintln!(
-                "error: {} is not what it was when it was sealed, so it is not signed",
-                root.display()
-            );
-            for fault in faults {
-                eprintln!("  {fault}");
-            }
-            return ExitCode::from(NOT_VERIFIED);
-        }
+        Ok(Err(faults)) => return tampered(root, &faults, ", so it is not signed"),
         Ok(Ok(_)) => {}
     }
     let record = match report::record(root) {

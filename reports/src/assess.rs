@@ -103,6 +103,17 @@ impl Counts {
         self.0.iter().sum()
     }
 
+    /// In words, the worst first: `1 FAIL, 4 PASS`; empty where there are none.
+    pub fn words(&self) -> String {
+        let some = Verdict::WORST_FIRST
+            .into_iter()
+            .filter(|verdict| self.of(*verdict) > 0);
+        let words: Vec<String> = some
+            .map(|verdict| format!("{} {verdict}", self.of(verdict)))
+            .collect();
+        words.join(", ")
+    }
+
     /// How many are met: PASS or NOT APPLICABLE.
     pub fn met(&self) -> usize {
         self.of(Verdict::Pass) + self.of(Verdict::NotApplicable)
@@ -120,6 +131,14 @@ impl FromIterator<Verdict> for Counts {
 }
 
 impl Assessment {
+    /// Whether any trial came to a verdict about the device: a bench that fails later takes none of them back.
+    pub fn has_judged(&self) -> bool {
+        let counts = &self.trial_counts;
+        [Verdict::Pass, Verdict::Fail, Verdict::NotApplicable]
+            .iter()
+            .any(|verdict| counts.of(*verdict) > 0)
+    }
+
     /// What one requirement came to; none if the selection lacks it.
     pub fn get(&self, id: RequirementId) -> Option<&RequirementResult> {
         self.requirements.iter().find(|result| result.id == id)

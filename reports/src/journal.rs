@@ -212,18 +212,7 @@ impl Journal {
     /// any more: its last line may be torn.
     pub fn append(&mut self, event: &Event) -> Result<Timestamp, JournalError> {
         let time = Timestamp::now();
-        let entry = EntryRef {
-            seq: self.chain.seq,
-            time,
-            prev: &self.chain.prev,
-            event,
-        };
-        let mut line = serde_json::to_vec(&entry)?;
-        if line.len() > LONGEST_LINE {
-            return Err(JournalError::LongEvent { bytes: line.len() });
-        }
-        let next = self.chain.after(&line);
-        line.push(b'\n');
+        let (line, next) = line(&self.chain, time, event)?;
         self.file
             .write_all(&line)
             .and_then(|()| self.file.sync_data())
@@ -254,22 +243,32 @@ impl Journal {
 /// The text of a journal with these events at their times, chained anew.
 ///
 /// # Errors
-/// [`JournalError::Event`].
-pub fn text(entries: &[Entry]) -> Result<String, JournalError> {
+/// [`JournalError::Event`], [`JournalError::LongEvent`].
+pub fn text(entries: &[Entry]) -> Result<Vec<u8>, JournalError> {
     let mut chain = Chain::new();
-    let mut text = String::new();
+    let mut text = Vec::new();
     for entry in entries {
-        let line = serde_json::to_string(&EntryRef {
-            seq: chain.seq,
-            time: entry.time,
-            prev: &chain.prev,
-            event: &entry.event,
-        })?;
-        chain = chain.after(line.as_bytes());
-        text.push_str(&line);
-        text.push('\n');
+        let (line, next) = line(&chain, entry.time, &entry.event)?;
+        text.extend(line);
+        chain = next;
     }
     Ok(text)
+}
+
+/// The line of an event with its end, and the chain after it.
+fn line(chain: &Chain, time: Timestamp, event: &Event) -> Result<(Vec<u8>, Chain), JournalError> {
+    let mut line = serde_json::to_vec(&EntryRef {
+        seq: chain.seq,
+        time,
+        prev: &chain.prev,
+        event,
+    })?;
+    if line.len() > LONGEST_LINE {
+        return Err(JournalError::LongEvent { bytes: line.len() });
+    }
+    let next = chain.after(&line);
+    line.push(b'\n');
+    Ok((line, next))
 }
 
 /// An [`Entry`] that borrows its event.

@@ -41,7 +41,11 @@ fn head(text: &mut String, record: &Record, assessment: &Assessment) {
     let total = assessment.counts.total();
     let claimed = assessment.claimed;
     let standing = if assessment.bench_fault.is_some() {
-        "⚠️ The bench failed its self-test, so nothing was judged".to_owned()
+        let what = match assessment.has_judged() {
+            true => "not all",
+            false => "nothing",
+        };
+        format!("⚠️ The bench failed its self-test, so {what} was judged")
     } else if assessment.interrupted {
         format!("⚠️ Interrupted: {open} of the {total} rows of the claim {claimed} are open")
     } else if !assessment.has_run() {
@@ -83,11 +87,10 @@ fn head(text: &mut String, record: &Record, assessment: &Assessment) {
     {
         let _ = writeln!(text, "⚠️ {}\n", code(note));
     }
-    let counts = Verdict::WORST_FIRST
+    let words = assessment.trial_counts.words();
+    let mut counts: Vec<String> = Some(words)
+        .filter(|it| !it.is_empty())
         .into_iter()
-        .filter(|verdict| assessment.trial_counts.of(*verdict) > 0);
-    let mut counts: Vec<String> = counts
-        .map(|verdict| format!("{} {verdict}", assessment.trial_counts.of(verdict)))
         .collect();
     let not_run = record.not_run().count();
     if not_run > 0 {

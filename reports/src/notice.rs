@@ -218,12 +218,17 @@ pub fn document(record: &Record, started: &Started, finished: &Finished) -> Stri
         "trials": trials,
         "finished": finished,
     });
+    page(&document)
+}
+
+/// A document for programs, on lines of its own.
+pub fn page(document: &Value) -> String {
     harmless(&format!("{document:#}\n"))
 }
 
 /// JSON in which no CI server finds a command of its own: they look for `##[` and the like anywhere in a line. Two of these
 /// characters stand in strings alone, where one can be written another way.
-pub fn harmless(json: &str) -> String {
+fn harmless(json: &str) -> String {
     json.replace("##", "#\\u0023")
 }
 

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::assess::Assessment;
 use crate::escape::{address, one_line, shorten};
 use crate::record::{FileRecord, Record, is_inside};
+use crate::sha256;
 
 /// The version of the language.
 const VERSION: &str = "1.1.3";
@@ -112,16 +113,16 @@ impl Campaign<'_> {
     }
 
     /// A file that a document refers to as `#UUID`; none of its links leads out of the campaign's folder.
-    fn resource(&self, title: &str, href: Option<String>, sha256: &str) -> Value {
+    fn resource(&self, title: &str, href: Option<String>, hash: &str) -> Value {
         let mut resource = json!({ "uuid": self.uuid("resource", title), "title": line(title) });
         if let Some(href) = href {
             let mut link = json!({ "href": href });
-            if is_hash(sha256) {
-                link["hashes"] = json!([{ "algorithm": "SHA-256", "value": sha256 }]);
+            if sha256::is_hash(hash) {
+                link["hashes"] = json!([{ "algorithm": "SHA-256", "value": hash }]);
             }
             resource["rlinks"] = json!([link]);
         } else {
-            resource["description"] = line(&format!("SHA-256 {sha256}")).into();
+            resource["description"] = line(&format!("SHA-256 {hash}")).into();
         }
         resource
     }
@@ -131,10 +132,6 @@ impl Campaign<'_> {
 fn evidence(file: &FileRecord) -> Option<String> {
     let is_there = file.path.len() <= LONGEST_PATH && is_inside(&file.path);
     is_there.then(|| format!("../{}", address(&file.path)))
-}
-
-fn is_hash(sha256: &str) -> bool {
-    sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A requirement as OSCAL names it: `cr-1.1`, and `cr-1.1.2` for `CR 1.1 RE(2)`.

@@ -274,7 +274,11 @@ impl Summary {
         let open = assessment.counts.total() - assessment.counts.met();
         let (verdict, word, rest) = if let Some(fault) = &assessment.bench_fault {
             let rest = format!("{}.", shorten(&one_line(fault), TRIAL_REASON));
-            (Verdict::Inconclusive, "Nothing was judged:", rest)
+            let word = match assessment.has_judged() {
+                true => "Not all was judged:",
+                false => "Nothing was judged:",
+            };
+            (Verdict::Inconclusive, word, rest)
         } else if assessment.interrupted {
             let rest = "the campaign ended before its plan did, and what it did not reach is open."
                 .to_owned();
@@ -364,15 +368,9 @@ fn together(words: &str) -> String {
 
 /// `9: 1 FAIL, 4 PASS`, the worst first.
 fn tally(counts: &Counts) -> String {
-    let some = Verdict::WORST_FIRST
-        .into_iter()
-        .filter(|verdict| counts.of(*verdict) > 0);
-    let parts: Vec<String> = some
-        .map(|verdict| format!("{} {verdict}", counts.of(verdict)))
-        .collect();
-    match parts.is_empty() {
-        true => "none".to_owned(),
-        false => format!("{}: {}", counts.total(), parts.join(", ")),
+    match counts.total() {
+        0 => "none".to_owned(),
+        total => format!("{total}: {}", counts.words()),
     }
 }
 

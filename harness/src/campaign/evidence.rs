@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::folder::Folder;
 use crate::command::Evidence;
+use crate::sources::lies_in;
 
 /// Keys cannot be kept where that was asked for.
 #[derive(Debug, Error)]
@@ -40,25 +41,17 @@ pub(super) struct Unwritten {
     source: io::Error,
 }
 
-/// Makes the folder for keys, which nobody but this user may open.
+/// Makes the folder for keys where there is none; one that is made is nobody's but this user's.
 pub(super) fn private(keys: &Path, folder: &Folder) -> Result<(), KeysError> {
     let io = |source| KeysError::Io {
         path: keys.to_owned(),
         source,
     };
-    let mut builder = DirBuilder::new();
-    builder
-        .recursive(true)
-        .mode(0o700)
-        .create(keys)
-        .map_err(io)?;
-    let campaign = folder.root().canonicalize().map_err(io)?;
-    if keys.canonicalize().map_err(io)?.starts_with(campaign) {
-        // It was made just now, or holds nothing of ours.
-        let _ = std::fs::remove_dir(keys);
+    if lies_in(keys, folder.root()).map_err(io)? {
         return Err(KeysError::Inside(keys.to_owned()));
     }
-    Ok(())
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(keys).map_err(io)
 }
 
 /// Writes the recording of a trial, and the texts that its procedure kept, each with its file's name; what was written.
@@ -107,7 +100,7 @@ pub(super) fn keep(
 }
 
 /// A file that nobody but this user can read. One that stands there is another campaign's, and stays.
-fn secretly(path: &Path) -> io::Result<File> {
+pub fn secretly(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(path)
 }

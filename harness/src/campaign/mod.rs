@@ -29,6 +29,7 @@ use crate::command::{Evidence, Run, RunFormat};
 use crate::list::{self, trials};
 use crate::report::{self, Unwritten};
 use crate::sources::{self, BENCH, RigFile, USAGE};
+pub use evidence::secretly;
 use folder::Folder;
 use github::Quiet;
 use output::Output;
@@ -116,6 +117,12 @@ fn begin(run: &Run) -> Result<Option<Begun>, ExitCode> {
         )));
     }
     let folder = Folder::create(run.out.as_deref(), &run.on.profile).map_err(usage)?;
+    if let Some(keys) = &run.evidence.keep_keys
+        && let Err(error) = evidence::private(keys, &folder)
+    {
+        folder.discard();
+        return Err(usage(error));
+    }
     let mut record = fixed::record(run, &profile, &rig, &planned, folder.name());
     record.attestations = attestations;
     record.lab = lab;
@@ -155,12 +162,6 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
         evidence,
         key,
     } = begun;
-    if let Some(keys) = &evidence.keep_keys
-        && let Err(error) = evidence::private(keys, &folder)
-    {
-        folder.discard();
-        return usage(error);
-    }
     let output = Output::new(run.format);
     let quiet = Quiet::begin(output);
     header(&record, &rig, planned.len(), output);
@@ -192,16 +193,9 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
 
 /// Says how many inspections will be asked for, so that whoever is at the bench knows when to be there.
 fn announce(planned: &[Trial], arguments: &libtest_mimic::Arguments) {
-    let named = |id: &str, pattern: &String| match arguments.exact {
-        true => id == pattern,
-        false => id.contains(pattern.as_str()),
-    };
-    let inspections = planned.iter().filter(|trial| {
-        let id = trial.id();
-        trial.case.kind == Kind::Inspection
-            && arguments.filter.iter().all(|filter| named(&id, filter))
-            && !arguments.skip.iter().any(|skip| named(&id, skip))
-    });
+    let inspections = planned
+        .iter()
+        .filter(|trial| trial.case.kind == Kind::Inspection && is_chosen(trial, arguments));
     let count = inspections.count();
     if count > 0 {
         eprintln!("inspections {count}, asked for after the trials; --headless asks for none");
@@ -219,12 +213,13 @@ fn budget(run: &Run) -> Budget {
 }
 
 /// What a campaign leaves, the first to look at first.
-const LEFT: [&str; 8] = [
+const LEFT: [&str; 9] = [
     "report.html",
     "summary.md",
     "junit.xml",
     "requirements.csv",
     "ctrf.json",
+    "metrics.json",
     "result.json",
     "journal.jsonl",
     "evidence",
@@ -239,13 +234,14 @@ fn listed(planned: &[Trial], arguments: &libtest_mimic::Arguments) -> libtest_mi
 }
 
 /// The trials that libtest's arguments leave.
-fn chosen(planned: Vec<Trial>, arguments: &libtest_mimic::Arguments) -> Vec<Trial> {
-    let mut chosen = planned;
-    chosen.retain(|trial| {
-        let named = libtest_mimic::Trial::test(trial.id(), || Ok::<_, libtest_mimic::Failed>(()));
-        !arguments.is_filtered_out(&named)
-    });
-    chosen
+fn chosen(mut planned: Vec<Trial>, arguments: &libtest_mimic::Arguments) -> Vec<Trial> {
+    planned.retain(|trial| is_chosen(trial, arguments));
+    planned
+}
+
+fn is_chosen(trial: &Trial, arguments: &libtest_mimic::Arguments) -> bool {
+    let named = libtest_mimic::Trial::test(trial.id(), || Ok::<_, libtest_mimic::Failed>(()));
+    !arguments.is_filtered_out(&named)
 }
 
 /// Runs trials. A rig is one resource: they never overlap, whatever the arguments say. The verdicts are in the record:

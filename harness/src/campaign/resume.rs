@@ -9,9 +9,9 @@ use slcert_suites::fresh;
 
 use super::folder::Folder;
 use super::output::Output;
-use super::{Asked, Begun, budget, key, usage};
+use super::{Asked, Begun, budget, evidence, key, usage};
 use crate::command::{CommandLine, Evidence, Run};
-use crate::sources::NOT_VERIFIED;
+use crate::verify::tampered;
 
 /// A campaign that goes on, with the trials that it has not come to; none where there are none.
 pub(super) fn go_on(run: &Run, campaign: &Path) -> Result<Option<Begun>, ExitCode> {
@@ -55,6 +55,10 @@ pub(super) fn go_on(run: &Run, campaign: &Path) -> Result<Option<Begun>, ExitCod
         Output::new(run.format).say(&format!("{} has run all of its trials", campaign.display()));
         return Ok(None);
     }
+    // Before the seal is off.
+    if let Some(keys) = &run.evidence.keep_keys {
+        evidence::private(keys, &folder).map_err(usage)?;
+    }
     open(campaign)?;
     // Values that were made up before are not made up again.
     fresh::begin(record.seed.wrapping_add(entries.len() as u64));
@@ -84,14 +88,7 @@ fn open(campaign: &Path) -> Result<(), ExitCode> {
         return Ok(());
     }
     if let Err(faults) = bag::check(campaign).map_err(usage)? {
-        eprintln!(
-            "error: {} is not what it was when it was sealed",
-            campaign.display()
-        );
-        for fault in faults {
-            eprintln!("  {fault}");
-        }
-        return Err(ExitCode::from(NOT_VERIFIED));
+        return Err(tampered(campaign, &faults, ""));
     }
     bag::unseal(campaign).map_err(usage)
 }

@@ -1,51 +1,24 @@
 //! The figures of a campaign, what higher levels want, and how the device compares with a zone.
 
 use super::model::class;
-use crate::metrics::{Against, Figures, Metrics, OpenRow, Share, Step};
+use crate::metrics::{Against, Figures, Group, Metrics, OpenRow, Share, Step};
 
 /// What the page says of a campaign's figures.
 pub(super) struct Measures {
     pub metrics: Metrics,
     /// The groups that the claim asks something of, and all of it.
-    pub lines: Vec<Line>,
-}
-
-/// One line of figures.
-pub(super) struct Line {
-    pub name: String,
-    pub figures: Figures,
-    pub is_whole: bool,
-}
-
-impl Line {
-    pub fn shares(&self) -> [Share; 4] {
-        let figures = &self.figures;
-        [
-            figures.coverage,
-            figures.automation,
-            figures.decisiveness,
-            figures.evidence,
-        ]
-    }
+    pub lines: Vec<Group>,
 }
 
 impl Measures {
     pub fn of(metrics: Metrics) -> Self {
-        let groups = metrics.groups.iter().map(|group| Line {
-            name: group.name.clone(),
-            figures: group.figures.clone(),
-            is_whole: false,
-        });
-        let whole = Line {
+        let mut lines = metrics.groups.clone();
+        lines.retain(|group| group.figures.rows.total > 0);
+        lines.push(Group {
             name: "All".to_owned(),
             figures: metrics.whole.clone(),
-            is_whole: true,
-        };
-        let lines = groups.filter(|line| line.figures.rows.total > 0);
-        Self {
-            lines: lines.chain([whole]).collect(),
-            metrics,
-        }
+        });
+        Self { lines, metrics }
     }
 
     /// The colour and the words of a comparison with a zone.
@@ -62,6 +35,16 @@ impl Measures {
                 ),
             ),
         })
+    }
+
+    /// The shares of a line, as they stand in its cells.
+    pub fn shares(&self, figures: &Figures) -> [Share; 4] {
+        [
+            figures.coverage,
+            figures.automation,
+            figures.decisiveness,
+            figures.evidence,
+        ]
     }
 
     /// A share in its cell.

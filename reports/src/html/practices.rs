@@ -70,16 +70,9 @@ impl Practice {
         let trials = || record.trials.iter().filter(|trial| trial.svv == id);
         let counts: Counts = trials().map(|trial| trial.verdict).collect();
         let files = trials().flat_map(|trial| &trial.evidence).count();
-        let verdicts = Verdict::WORST_FIRST
-            .into_iter()
-            .filter(|verdict| counts.of(*verdict) > 0)
-            .map(|verdict| format!("{} {verdict}", counts.of(verdict)));
         let says = match counts.total() {
             0 => "No trial was run for it.".to_owned(),
-            total => format!(
-                "{total} trials: {}; {files} files.",
-                verdicts.collect::<Vec<_>>().join(", ")
-            ),
+            total => format!("{total} trials: {}; {files} files.", counts.words()),
         };
         Self {
             id,

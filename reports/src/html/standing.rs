@@ -35,7 +35,10 @@ pub(super) fn standing(assessment: &Assessment) -> Standing {
         Standing {
             class: "inc",
             word: "Bench fault",
-            sentence: format!("Nothing was judged: {}.", line(fault)),
+            sentence: match assessment.has_judged() {
+                true => format!("Not all was judged: {}.", line(fault)),
+                false => format!("Nothing was judged: {}.", line(fault)),
+            },
         }
     } else if assessment.interrupted {
         Standing {

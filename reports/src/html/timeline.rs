@@ -53,11 +53,11 @@ pub(super) struct Remark {
 
 impl Timeline {
     pub fn of(record: &TimelineRecord) -> Self {
-        let total = record.step_us * record.steps as u64 / 1000;
+        let total = record.step_us.saturating_mul(record.steps as u64) / 1000;
         let remarks = record.remarks.iter().take(MOST_REMARKS);
         let remarks = remarks.enumerate().map(|(place, remark)| Remark {
             at: (place < MOST_TOLD).then(|| seconds(remark.at_ms)),
-            x: (remark.at_ms * WIDTH / total.max(1)).min(WIDTH),
+            x: (remark.at_ms.saturating_mul(WIDTH) / total.max(1)).min(WIDTH),
             what: line(&remark.what),
         });
         Self {

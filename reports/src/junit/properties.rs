@@ -1,5 +1,7 @@
 //! What the rich flavour says of a case in properties, which programs read more easily than its output.
 
+use std::collections::HashSet;
+
 use slcert_profiles::RequirementId;
 
 use super::JunitOptions;
@@ -45,7 +47,10 @@ pub(super) fn of_trial(
         .iter()
         .filter(|one| matches!(one.found, Found::Inspection { .. }))
         .flat_map(|one| &one.files);
-    for file in trial.evidence.iter().chain(seen) {
+    // What a person saw may stand for several requirements.
+    let mut once = HashSet::new();
+    let files = trial.evidence.iter().chain(seen);
+    for file in files.filter(|file| once.insert(file.path.as_str())) {
         if let Some(path) = attached(&file.path, options.attachment_root.as_deref()) {
             properties.push(("sha256", value(&format!("{} {path}", file.sha256))));
             properties.push(("attachment", path));

@@ -8,6 +8,7 @@ use slcert_profiles::RequirementId;
 use super::Essential;
 use crate::assess::Assessment;
 use crate::record::{FileRecord, Record, is_inside};
+use crate::sha256;
 use crate::verdict::Verdict;
 
 /// The figures of a campaign, or of a part of it.
@@ -144,8 +145,7 @@ impl Figures {
 /// Whether one of the files can be told from a file that was changed. A document may lie elsewhere than evidence.
 fn has_hashed(files: &[FileRecord], inside: bool) -> bool {
     files.iter().any(|file| {
-        let hash = &file.sha256;
-        let whole = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let whole = sha256::is_hash(&file.sha256);
         whole && (!inside || is_inside(&file.path))
     })
 }

@@ -39,7 +39,7 @@ pub struct Against {
 }
 
 impl ZoneResult {
-    pub(super) fn of(zone: &Zone, assessment: &Assessment) -> Self {
+    pub(crate) fn of(zone: &Zone, assessment: &Assessment) -> Self {
         let frs = FoundationalRequirement::ALL.map(|fr| Against::of(fr, zone, assessment));
         Self {
             name: zone.name.as_deref().map(line),

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 use slcert_profiles::RequirementId;
 
 use super::{Campaign, line, property, put, selected};
-use crate::escape::address;
 
 /// The assessment plan. A component has no system security plan: the rig file stands in its place.
 pub(super) fn plan(campaign: &Campaign<'_>) -> Value {
     let rig = &campaign.record.rig;
-    let resource = campaign.resource(&rig.file, Some(address(&rig.file)), &rig.sha256);
+    let resource = campaign.resource(&rig.file, None, &rig.sha256);
     let mut plan = json!({
         "uuid": campaign.uuid("document", "assessment-plan"),
         "metadata": campaign.metadata("The trials of an slcert campaign"),

@@ -84,9 +84,7 @@ fn faults(documents: &[Value; 4]) -> Vec<String> {
         for href in named(document, "href") {
             let is_there = match href.strip_prefix('#') {
                 Some(uuid) => unique.contains(uuid),
-                None => {
-                    files.contains(&href) || href.starts_with("../evidence/") || href == "gw1.toml"
-                }
+                None => files.contains(&href) || href.starts_with("../evidence/"),
             };
             if !is_there {
                 faults.push(format!("href {href}"));

@@ -3,14 +3,15 @@
 use super::{LONGEST_NAME, Summary};
 use crate::assess::Assessment;
 use crate::escape::shorten;
-use crate::metrics::metrics;
+use crate::metrics::ZoneResult;
 use crate::record::Record;
 
 impl Summary {
     pub(super) fn zone(&mut self, record: &Record, assessment: &Assessment) {
-        let Some(zone) = metrics(record, assessment).zone else {
+        let Some(zone) = &record.wanted.zone else {
             return;
         };
+        let zone = ZoneResult::of(zone, assessment);
         let short = zone.frs.iter().filter(|one| one.shortfall > 0);
         let short: Vec<String> = short
             .map(|one| format!("{} by {}", one.fr, one.shortfall))
