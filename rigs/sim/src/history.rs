@@ -10,7 +10,7 @@ use crate::controller::{Actor, Controller, State};
 use crate::flaw::{Defect, FlawSet};
 use crate::role::{Permission, Roles};
 
-/// How long the flaw `writer-lends-right` lends it.
+/// How long what one person may is lent to another one, or to what comes next, by the flaws that lend.
 const LENT: Duration = Duration::from_secs(8);
 
 /// How long the flaw `audit-drops-second` takes two changes for one.
