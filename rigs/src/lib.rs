@@ -11,6 +11,7 @@ pub mod line;
 pub mod modbus;
 pub mod mqtt;
 pub mod otp;
+pub mod ports;
 pub mod rig;
 mod secret;
 pub mod sntp;

@@ -32,9 +32,7 @@ const WINDOW: Duration = Duration::from_millis(700);
 const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 /// The most that is read of one connection or packet while a mark is looked for.
 const MOST: usize = 4096;
-/// Connections of one scan at a time: a program may have 1024 files by default.
-const AT_ONCE: usize = 400;
-/// How long a port may take to answer a scan.
+/// How long a port may take to answer a scan: what a boundary keeps back says nothing, and that may be nearly all of them.
 const PORT_LIMIT: Duration = Duration::from_millis(300);
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -316,13 +314,17 @@ impl Bench {
             ))
         })?;
         let (address, end) = (self.ip(device)?, self.end(described)?);
-        let all: Vec<u16> = (1..=u16::MAX).collect();
-        let mut open = scan(&end, address, &all).await?;
+        let scan = async |address, ports| {
+            let found = socket::answering(&end, address, ports, PORT_LIMIT).await;
+            found.map_err(|error| {
+                BenchError::Rig(format!("the ports of {address} cannot be tried: {error}"))
+            })
+        };
+        let mut open = scan(address, (1..=u16::MAX).collect()).await?;
         // Servers of this machine that listen on all its addresses are not the device's.
         let loopback = IpAddr::from([127, 255, 255, 253]);
         if end.namespace.is_none() && address.is_loopback() {
-            let ports: Vec<u16> = open.iter().copied().collect();
-            for port in scan(&end, loopback, &ports).await? {
+            for port in scan(loopback, open.iter().copied().collect()).await? {
                 open.remove(&port);
             }
         }
@@ -590,28 +592,4 @@ async fn hears(stream: &mut TcpStream, mark: &str, deadline: Instant) -> bool {
         }
     }
     false
-}
-
-async fn scan(end: &End, address: IpAddr, ports: &[u16]) -> Result<BTreeSet<u16>, BenchError> {
-    let mut open = BTreeSet::new();
-    for chunk in ports.chunks(AT_ONCE) {
-        let targets = chunk
-            .iter()
-            .map(|port| SocketAddr::new(address, *port))
-            .collect();
-        let sockets = socket::dials(end, targets).await.map_err(|error| {
-            BenchError::Rig(format!("the ports of {address} cannot be tried: {error}"))
-        })?;
-        let mut tries = JoinSet::new();
-        for (socket, target) in sockets {
-            tries.spawn(async move {
-                let connected = timeout(PORT_LIMIT, socket.connect(target)).await;
-                matches!(connected, Ok(Ok(_))).then_some(target.port())
-            });
-        }
-        while let Some(tried) = tries.join_next().await {
-            open.extend(tried.ok().flatten());
-        }
-    }
-    Ok(open)
 }

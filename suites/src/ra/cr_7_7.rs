@@ -1,11 +1,11 @@
 //! CR 7.7: least functionality.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use slcert_rigs::bench::Who;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use slcert_rigs::ports;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::modbus::{Peer, Said, Served, words};
@@ -64,25 +64,18 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-/// How many ports are tried at the same time.
-const AT_ONCE: usize = 256;
-/// How long a port may take to answer. A port that is closed answers at once.
-const PORT_LIMIT: Duration = Duration::from_millis(600);
-
 async fn tcp_ports(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let surface = p.rig().surface.as_ref().ok_or_else(|| {
         Stop::not_evaluated("the rig file does not say which address has which ports (`surface`)")
     })?;
-    let address = p.bench().fill(&surface.address)?;
-    let open = scan(&address).await;
+    let name = p.bench().fill(&surface.address)?;
+    let address = address(&name).await?;
+    let open = scan(address, (1..=u16::MAX).collect()).await?;
     let declared: BTreeSet<u16> = surface.tcp.iter().copied().collect();
     // Servers of this machine that listen on all its addresses are not the device's: they answer on another one, too.
-    let elsewhere = if address.starts_with("127.") && address != "127.0.0.1" {
-        scan_some(
-            "127.255.255.253",
-            open.difference(&declared).copied().collect(),
-        )
-        .await
+    let others = IpAddr::from([127, 255, 255, 253]);
+    let elsewhere = if address.is_loopback() && address != IpAddr::from([127, 0, 0, 1]) {
+        scan(others, open.difference(&declared).copied().collect()).await?
     } else {
         BTreeSet::new()
     };
@@ -130,27 +123,20 @@ async fn tcp_ports(p: &mut Procedure<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-async fn scan(address: &str) -> BTreeSet<u16> {
-    scan_some(address, (1..=u16::MAX).collect()).await
+async fn scan(address: IpAddr, ports: Vec<u16>) -> Result<BTreeSet<u16>, Stop> {
+    let found = ports::answering(address, ports).await;
+    found.map_err(|error| Stop::inconclusive(format!("the ports cannot be tried: {error}")))
 }
 
-async fn scan_some(address: &str, ports: Vec<u16>) -> BTreeSet<u16> {
-    let mut open = BTreeSet::new();
-    for chunk in ports.chunks(AT_ONCE) {
-        let mut tries = tokio::task::JoinSet::new();
-        for port in chunk {
-            let (address, port) = (address.to_owned(), *port);
-            tries.spawn(async move {
-                let connected =
-                    timeout(PORT_LIMIT, TcpStream::connect((address.as_str(), port))).await;
-                matches!(connected, Ok(Ok(_))).then_some(port)
-            });
-        }
-        while let Some(tried) = tries.join_next().await {
-            open.extend(tried.ok().flatten());
-        }
-    }
-    open
+/// The address behind a name. One that cannot be found out has no port that answers, and would pass.
+async fn address(name: &str) -> Result<IpAddr, Stop> {
+    let unknown = |why: String| Stop::inconclusive(format!("`{name}` is no address: {why}"));
+    let found = tokio::net::lookup_host((name, 0)).await;
+    let mut found = found.map_err(|error| unknown(error.to_string()))?;
+    let first = found
+        .next()
+        .ok_or_else(|| unknown("it has none".to_owned()))?;
+    Ok(first.ip())
 }
 
 async fn modbus_functions(p: &mut Procedure<'_>) -> Result<(), Stop> {

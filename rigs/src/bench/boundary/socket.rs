@@ -1,6 +1,7 @@
 //! Sockets in the network namespace of one of the bench's ports. A socket stays in the namespace that it was made in, so it
 //! is made on a thread of its own, which enters the namespace and ends.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::End;
+use crate::ports::{Goes, Scan};
 
 /// Where `ip netns` keeps its namespaces.
 const NAMESPACES: &str = "/run/netns";
@@ -90,28 +92,36 @@ async fn when_free<T: Send + 'static>(
 
 /// Connects from the bench's address in a network.
 pub(super) async fn dial(end: &End, target: SocketAddr) -> io::Result<TcpStream> {
-    let mut sockets = dials(end, vec![target]).await?;
-    match sockets.pop() {
-        Some((socket, target)) => socket.connect(target).await,
-        None => Err(io::Error::other("no socket")),
-    }
+    let from = SocketAddr::new(end.address, 0);
+    let socket = within(end.namespace.as_deref(), move || {
+        let socket = tcp(target)?;
+        socket.bind(from)?;
+        Ok(socket)
+    });
+    socket.await?.connect(target).await
 }
 
-/// Sockets that are ready to connect from the bench's address in a network.
-pub(super) async fn dials(
+/// The ports of an address that answer in a network.
+pub(super) async fn answering(
     end: &End,
-    targets: Vec<SocketAddr>,
-) -> io::Result<Vec<(TcpSocket, SocketAddr)>> {
-    let from = SocketAddr::new(end.address, 0);
-    within(end.namespace.as_deref(), move || {
-        let sockets = targets.into_iter().map(|target| {
-            let socket = tcp(target)?;
-            socket.bind(from)?;
-            Ok((socket, target))
-        });
-        sockets.collect()
-    })
-    .await
+    address: IpAddr,
+    ports: Vec<u16>,
+    limit: Duration,
+) -> io::Result<BTreeSet<u16>> {
+    let scan = Scan {
+        address,
+        from: Some(end.address),
+        ports,
+        limit,
+    };
+    let goes = Goes::default();
+    let run = scan.run(&goes);
+    match end.namespace.as_deref() {
+        Some(_) => within(end.namespace.as_deref(), run).await,
+        None => tokio::task::spawn_blocking(run)
+            .await
+            .map_err(io::Error::other)?,
+    }
 }
 
 /// A UDP socket that listens in a network; to a group, where the address is one.
