@@ -538,6 +538,9 @@ pub struct Qualify {
     /// How many devices are tested side by side; 14 for each processor core where left out, as their trials wait more than they work.
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<usize>,
+    /// The seed of each campaign: of the values that its tests make up, and of the inputs that it generates.
+    #[arg(long, default_value_t = crate::qualify::SEED, value_name = "N")]
+    pub seed: u64,
     /// Write the result as a record of the method's validation, in JSON.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,

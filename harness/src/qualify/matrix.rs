@@ -46,6 +46,13 @@ pub(super) fn text(rows: &[Row], color: bool, quick: bool) -> String {
             let own = row.requirement.unwrap_or_default();
             let _ = writeln!(text, "  no case of {own} saw it");
         }
+        let unseen: &[Other] = match row.seen_by.len() {
+            0 => &row.not_seen_by,
+            _ => &[],
+        };
+        for other in unseen {
+            let _ = writeln!(text, "  {}: {}", other.trial, one_line(&other.reason));
+        }
         for (what, others) in [
             ("FAIL", &row.unrelated),
             ("INCONCLUSIVE", &row.inconclusive),

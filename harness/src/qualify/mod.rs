@@ -27,6 +27,8 @@ use crate::sources::{BENCH, USAGE};
 const MISSED: u8 = 1;
 /// The profile that flaws are looked for with, unless another one is named.
 pub const USUAL: &str = "embedded-device-sl4";
+/// The seed of every campaign, unless another one is named: a qualification can be made again.
+pub const SEED: u64 = 1;
 /// How long a fuzz suite may take to find a defect that only it finds.
 const FOUND_WITHIN: Duration = Duration::from_secs(60);
 /// How many devices a processor core tests side by side, unless the user says: their trials wait most of the time.
@@ -56,6 +58,8 @@ pub struct Row {
     pub requirement: Option<&'static str>,
     /// The trials of that requirement that saw it.
     pub seen_by: Vec<String>,
+    /// The trials of that requirement that did not, and what they came to instead.
+    pub not_seen_by: Vec<Other>,
     /// Other trials that turned red, and why that is right.
     pub related: Vec<Other>,
     /// Other trials that turned red for no known reason.
@@ -113,6 +117,8 @@ struct Validation<'a> {
     profile: &'a str,
     /// Whether each flawed device got the trials of the flaw's own requirement only.
     quick: bool,
+    /// What every campaign's made-up values and generated inputs come from.
+    seed: u64,
     goal_reached: bool,
     devices: &'a [Row],
 }
@@ -150,6 +156,7 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
         program,
         folder: scratch.path().to_owned(),
         quick: qualify.quick,
+        seed: qualify.seed,
     };
     // The sound devices first: they take the longest, and say the most.
     let sound = match qualify.filter {
@@ -174,6 +181,7 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
             date: jiff::Timestamp::now().to_string(),
             profile: &qualify.profile,
             quick: qualify.quick,
+            seed: qualify.seed,
             goal_reached: reached,
             devices: &rows,
         };
@@ -232,6 +240,7 @@ struct Work {
     program: PathBuf,
     folder: PathBuf,
     quick: bool,
+    seed: u64,
 }
 
 impl Work {
@@ -247,7 +256,8 @@ impl Work {
         command
             .env("TMPDIR", &self.folder)
             .args(["run", "--profile", profile, "--out"])
-            .arg(&out);
+            .arg(&out)
+            .args(["--seed", &self.seed.to_string()]);
         match flaw {
             Some(Flaw {
                 name,
@@ -285,7 +295,8 @@ impl Work {
         if let Some(deep) = flaw.and_then(|flaw| flaw.deep) {
             row.reproducer = reproducer(&out);
             let got = row.reproducer.unwrap_or_default();
-            if got > deep.inputs as usize || got == 0 && deep.inputs > 0 {
+            let minimal = (1..=deep.inputs as usize).contains(&got) || got == 0 && deep.inputs == 0;
+            if !row.seen_by.is_empty() && !minimal {
                 let shortest = deep.inputs;
                 row.unrelated.push(Other {
                     trial: deep.trial.to_owned(),
@@ -364,6 +375,7 @@ fn empty(device: Device<'_>, trouble: String) -> Row {
         description: flaw.map_or("nothing wrong", |flaw| flaw.description),
         requirement: flaw.map(|flaw| flaw.requirement),
         seen_by: Vec::new(),
+        not_seen_by: Vec::new(),
         related: Vec::new(),
         unrelated: Vec::new(),
         inconclusive: Vec::new(),
@@ -397,6 +409,12 @@ fn read(device: Device<'_>, record: &Record) -> Row {
                 } else {
                     row.unrelated.push(trial_of(&trial.reason));
                 }
+            }
+            verdict if own.is_some_and(|own| trial.requirements.contains(&own)) => {
+                let last = trial.checks.last();
+                let observed = last.map_or(trial.reason.as_str(), |check| &check.observed);
+                row.not_seen_by
+                    .push(trial_of(&format!("{verdict}: {observed}")));
             }
             _ => {}
         }
@@ -440,6 +458,7 @@ pub fn check(
         program: program.to_owned(),
         folder: scratch.path().to_owned(),
         quick,
+        seed: SEED,
     };
     let row = work.judge(Device {
         flaw: Some(flaw),

@@ -25,6 +25,8 @@ impl std::fmt::Debug for Client {
 
 /// How many seconds a session of 5.0 that is not clean is kept after its connection, as one of 3.1.1 is.
 const KEPT: u32 = 60;
+/// How many messages may wait for their acknowledgement: as many as by MQTT 3.1.1, where it is the package's own limit.
+const IN_FLIGHT: u16 = 100;
 /// How many requests wait for the loop.
 pub(super) const MAX_REQUESTS: usize = 16;
 
@@ -67,6 +69,8 @@ pub(super) fn open_v5(
     options
         .set_keep_alive(settings.keep_alive)
         .set_clean_start(settings.clean)
+        // Else each client reserves several megabytes for messages that are not acknowledged.
+        .set_outgoing_inflight_upper_limit(IN_FLIGHT)
         .set_max_packet_size(Some(MAX_INCOMING as u32));
     if !settings.clean {
         // Without it a session of 5.0 ends with its connection (MQTT 5.0 section 3.1.2.11.2).

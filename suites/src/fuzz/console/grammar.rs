@@ -46,7 +46,7 @@ impl Grammar for ConsoleGrammar {
             anew: true,
             acts,
         });
-        prop_oneof![6 => in_session, 1 => before].boxed()
+        prop_oneof![4 => in_session, 1 => before].boxed()
     }
 
     fn variations(&self, base: &Input) -> BoxedStrategy<Input> {
@@ -222,7 +222,7 @@ impl ConsoleGrammar {
             b"zz\x03".to_vec(),
         ]);
         let planted =
-            prop_oneof![3 => Just(PLANTED.as_bytes().to_vec()), 1 => long(), 1 => encoded()];
+            prop_oneof![6 => Just(PLANTED.as_bytes().to_vec()), 1 => long(), 1 => encoded()];
         let dialogue = vec((name.clone(), given_up), 1..=3);
         let abandoned = (dialogue, any::<bool>(), any::<bool>()).prop_map({
             let line = line.clone();
@@ -250,8 +250,8 @@ impl ConsoleGrammar {
             b"\x12zz",
             b"\x19",
         ];
-        let follows = prop_oneof![2 => select(before).prop_map(<[u8]>::to_vec), 1 => edit()];
-        let follows = prop_oneof![1 => Just(None), 1 => follows.prop_map(Some)];
+        let follows = prop_oneof![4 => select(before).prop_map(<[u8]>::to_vec), 1 => edit()];
+        let follows = prop_oneof![1 => Just(None), 2 => follows.prop_map(Some)];
         let refused = (name, planted, follows).prop_map({
             let line = line.clone();
             move |(name, password, follows)| {
