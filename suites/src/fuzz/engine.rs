@@ -21,7 +21,7 @@ const LOOK: (Duration, u32) = (Duration::from_millis(100), 4);
 /// The most connections on which the device has to end something by itself while others go on.
 const LATER: usize = 16;
 /// How long isolating one finding may take.
-const ISOLATION: Duration = Duration::from_secs(40);
+const ISOLATION: Duration = Duration::from_secs(60);
 /// How long after an input what it did to an essential function shows at the latest.
 const SHOWN: Duration = Duration::from_millis(100);
 /// How long all findings of a suite may take, with twice the time that inputs are sent for on top.

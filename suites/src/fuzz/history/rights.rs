@@ -102,7 +102,18 @@ impl Changes {
     /// Somebody, and another one: the more often one who may do the same.
     fn two(&self) -> BoxedStrategy<(Asks, Asks)> {
         let cast = self.clone();
-        let two = self.anybody(true).prop_flat_map(move |who| {
+        // Few of all who can ask have a right that can be taken, and it is what most histories are about.
+        let judged = |it: &&Asks| is_of(&self.rig, &it.interface, self.users);
+        let asks = self.asks.iter().filter(judged);
+        let takes: Vec<_> = asks
+            .filter(|it| self.taken(it).is_some())
+            .cloned()
+            .collect();
+        let who = match takes.is_empty() {
+            true => self.anybody(true),
+            false => prop_oneof![2 => self.anybody(true), 1 => prop::sample::select(takes)].boxed(),
+        };
+        let two = who.prop_flat_map(move |who| {
             let same = cast.asks.iter().filter(|it| {
                 it.operation == who.operation && cast.rig.may(&it.account, &it.operation)
             });
@@ -143,13 +154,14 @@ impl Changes {
             prop::collection::vec(any, 0..=1),
         );
         let asks = who.performs(1);
-        (some, ends, more)
-            .prop_map(move |(some, end, more)| {
+        (some, prop::bool::ANY, ends, more)
+            .prop_map(move |(some, again, end, more)| {
                 let begun = [asks.clone(), revoke.clone()];
                 let ended = [end, asks.clone()];
                 begun
                     .into_iter()
                     .chain(some)
+                    .chain(again.then(|| asks.clone()))
                     .chain(more)
                     .chain(ended)
                     .collect()

@@ -211,8 +211,27 @@ impl<'s, 'b> Stage<'s, 'b> {
         }
     }
 
-    /// Asks for a change in a session, and finds out as somebody else whether it came about.
+    /// Asks for a change in a session. Where a right to it was taken away a moment ago and it still comes about, what is asked
+    /// once the device has to refuse it counts: most devices do at once, and need not be waited for.
     async fn perform(
+        &mut self,
+        number: u8,
+        who: (&str, &str),
+        operation: &str,
+    ) -> Result<Event, Stop> {
+        let began = Instant::now();
+        let asked = self.ask(number, who, operation).await?;
+        match (self.in_force(who.0, operation), &asked) {
+            (Some(until), Event::Asked { changed: true, .. }) if began < until => {
+                sleep_until(until).await;
+                self.ask(number, who, operation).await
+            }
+            _ => Ok(asked),
+        }
+    }
+
+    /// Asks for a change in a session, and finds out as somebody else whether it came about.
+    async fn ask(
         &mut self,
         number: u8,
         (account, interface): (&str, &str),
@@ -226,9 +245,6 @@ impl<'s, 'b> Stage<'s, 'b> {
             return Ok(Event::Nothing);
         };
         let read_back = read_back.value.as_str();
-        if let Some(until) = self.in_force(account, operation) {
-            sleep_until(until).await;
-        }
         // Whoever reads on the same line ends the session there.
         let before = self.read(read_back).await?;
         let own = |seat: &Seat| seat.account == account && seat.interface == interface;
