@@ -287,6 +287,12 @@ impl Work {
         }
         let ended = run(&mut command);
         let record = Record::read(&out.join("data/result.json"));
+        let said = |trial: &str| {
+            let trials = &record.as_ref().ok()?.trials;
+            let found = trials.iter().find(|one| one.id == trial);
+            found.map(|one| one.reason.clone())
+        };
+        let said = flaw.and_then(|flaw| said(flaw.deep?.trial));
         let mut row = match (ended, record) {
             (Err(trouble), _) => empty(device, trouble),
             (Ok(()), Err(error)) => empty(device, error.to_string()),
@@ -301,7 +307,8 @@ impl Work {
                 row.unrelated.push(Other {
                     trial: deep.trial.to_owned(),
                     reason: format!(
-                        "its reproducer should have {shortest} inputs at most, and has {got}"
+                        "its reproducer should have {shortest} inputs at most, and has {got}: {}",
+                        said.unwrap_or_default()
                     ),
                 });
             }

@@ -13,8 +13,8 @@ use crate::strain;
 const PATIENCE: u32 = 20;
 const LEAST: Duration = Duration::from_millis(600);
 /// An answer that takes so many times its usual time, with [`DRIFT`] at least, is late: where the fastest of [`PROBES`] is, the
-/// device has slowed down, for a bench is not late so often in a row.
-const LATE: u32 = 20;
+/// device has slowed down, for a bench is seldom late so often in a row; and where it is, the device is late after a restart too.
+const LATE: u32 = 8;
 const DRIFT: Duration = Duration::from_millis(100);
 const PROBES: u32 = 6;
 /// How many times longer it is waited for before a device that is slow counts as dead.
@@ -92,6 +92,17 @@ impl<'d, T: Target> Device<'d, T> {
         );
         found.since = Instant::now().checked_sub(strained.longest);
         Some(found)
+    }
+
+    /// Whether a right request is answered as it was before anything was sent.
+    pub async fn is_quick(&self) -> bool {
+        for _ in 0..PROBES {
+            let served = self.target.serves(self.patience()).await;
+            if served.is_ok_and(|took| took <= self.late()) {
+                return true;
+            }
+        }
+        false
     }
 
     fn late(&self) -> Duration {
