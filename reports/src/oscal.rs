@@ -156,13 +156,22 @@ fn put(object: &mut Value, name: &str, list: Vec<Value>) {
     }
 }
 
-/// Controls as a plan and its results select them.
-fn selected(ids: impl Iterator<Item = RequirementId>) -> Value {
-    let ids: Vec<Value> = ids.map(|id| json!({ "control-id": control(id) })).collect();
-    if ids.is_empty() {
-        return json!({ "control-selections": [{ "description": "none" }] });
+/// Controls as a plan and its results select them. Since OSCAL 1.2 a selection has to include something: where there is none,
+/// it is all of the catalogue but each of its rows.
+fn selected(campaign: &Campaign<'_>, ids: impl Iterator<Item = RequirementId>) -> Value {
+    let named = |id| json!({ "control-id": control(id) });
+    let ids: Vec<Value> = ids.map(named).collect();
+    if !ids.is_empty() {
+        return json!({ "control-selections": [{ "include-controls": ids }] });
     }
-    json!({ "control-selections": [{ "include-controls": ids }] })
+    let mut nothing = json!({ "description": "none", "include-all": {} });
+    let rows = campaign.record.selection.iter();
+    put(
+        &mut nothing,
+        "exclude-controls",
+        rows.map(|row| named(row.id)).collect(),
+    );
+    json!({ "control-selections": [nothing] })
 }
 
 /// Text in one line, never empty.

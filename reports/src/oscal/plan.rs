@@ -19,7 +19,7 @@ pub(super) fn plan(campaign: &Campaign<'_>) -> Value {
             "remarks": "There is no system security plan of a component. The rig file states what the device is and how it is set.",
         },
         "local-definitions": { "components": [campaign.device()] },
-        "reviewed-controls": selected(campaign.asked()),
+        "reviewed-controls": selected(campaign, campaign.asked()),
         "assessment-subjects": [{
             "type": "component",
             "include-subjects": [{ "subject-uuid": campaign.device_uuid(), "type": "component" }],
@@ -67,13 +67,17 @@ fn activity(
         property("trial", id),
     ];
     properties.extend(interface.map(|interface| property("interface", interface)));
-    json!({
+    let mut activity = json!({
         "uuid": campaign.uuid("activity", id),
         "title": line(title),
         "description": line(&description),
         "props": properties,
-        "related-controls": selected(known(campaign, requirements)),
-    })
+    });
+    let mut about = known(campaign, requirements).peekable();
+    if about.peek().is_some() {
+        activity["related-controls"] = selected(campaign, about);
+    }
+    activity
 }
 
 /// Those of a trial's requirements that the catalogue has.

@@ -9,7 +9,15 @@ pub(super) fn profile(campaign: &Campaign<'_>) -> Value {
     let record = campaign.record;
     let mut import = json!({ "href": "catalog.json" });
     let ids: Vec<String> = campaign.asked().map(control).collect();
-    if !ids.is_empty() {
+    if ids.is_empty() {
+        // An import that includes nothing imports everything.
+        let rows = record.selection.iter();
+        let rows: Vec<String> = rows.map(|row| control(row.id)).collect();
+        import["include-all"] = json!({});
+        if !rows.is_empty() {
+            import["exclude-controls"] = json!([{ "with-ids": rows }]);
+        }
+    } else {
         import["include-controls"] = json!([{ "with-ids": ids }]);
     }
     let mut metadata = campaign.metadata(&line(&record.profile.title));

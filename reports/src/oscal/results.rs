@@ -30,7 +30,7 @@ pub(super) fn results(campaign: &Campaign<'_>) -> Value {
             property("seed", &record.seed.to_string()),
         ],
         "local-definitions": { "components": [campaign.device()] },
-        "reviewed-controls": selected(evaluated().map(|row| row.id)),
+        "reviewed-controls": selected(campaign, evaluated().map(|row| row.id)),
     });
     if let Some(finished) = record.finished {
         result["end"] = time(finished).into();

