@@ -15,6 +15,7 @@
 
   const filter = () => {
     const verdicts = chosen(), query = search.value.trim().toLowerCase();
+    const kept = new Set();
     let count = 0;
     for (const card of cards) {
       const hit = (!verdicts.length || verdicts.includes(card.data.v))
@@ -22,9 +23,10 @@
         && (!at.value || card.data.at === at.value)
         && (!query || words(card).includes(query));
       if (card.node.hidden === hit) card.node.hidden = !hit;
+      if (hit) kept.add(card.node.parentElement);
       count += hit;
     }
-    for (const section of sections) section.hidden = !section.querySelector(".card:not([hidden])");
+    for (const section of sections) section.hidden = !kept.has(section);
     none.style.display = count ? "none" : "block";
     shown.textContent = count === cards.length ? `${count}` : `${count} of ${cards.length}`;
   };

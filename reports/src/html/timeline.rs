@@ -8,7 +8,7 @@ const WIDTH: u64 = 1000;
 /// How high a lane of a line, and of a function, is.
 const BARS: u64 = 14;
 const CURVE: u64 = 40;
-/// Where the limit of a function stands in its lane, from the top.
+/// Where the limit of a function stands in its lane, from the top; the style draws it.
 const LIMIT: u64 = 10;
 
 /// The lines and functions that a card shows.
@@ -35,13 +35,10 @@ pub(super) struct Lane {
     /// Whether that is more than what is allowed.
     pub over: bool,
     pub height: u64,
-    /// Shapes, as paths: what is filled, and what is a line.
-    pub area: String,
-    pub stroke: String,
+    /// Its shape, as a path.
+    pub shape: String,
     /// A second line, thinner.
     pub second: String,
-    /// Where its limit is, if it has one.
-    pub limit: Option<u64>,
 }
 
 pub(super) struct Remark {
@@ -87,7 +84,7 @@ fn x(step: usize, steps: usize) -> u64 {
 /// A bar a step in which something was sent. Its height grows with the digits of how often: once is to be seen beside a flood.
 fn bars(sent: &SentRecord) -> Lane {
     let values = &sent.count.0;
-    let mut area = String::new();
+    let mut shape = String::new();
     for (step, count) in values.iter().enumerate() {
         let count = count.unwrap_or(0);
         if count == 0 {
@@ -96,7 +93,7 @@ fn bars(sent: &SentRecord) -> Lane {
         let height = (4 + 2 * u64::from(count.ilog2())).min(BARS);
         let (left, right) = (x(step, values.len()), x(step + 1, values.len()));
         let width = (right - left).saturating_sub(2).max(2);
-        area.push_str(&format!("M{left} {BARS}v-{height}h{width}v{height}z"));
+        shape.push_str(&format!("M{left} {BARS}v-{height}h{width}v{height}z"));
     }
     let total: u64 = values
         .iter()
@@ -110,10 +107,8 @@ fn bars(sent: &SentRecord) -> Lane {
         },
         over: false,
         height: BARS,
-        area,
-        stroke: String::new(),
+        shape,
         second: String::new(),
-        limit: None,
     }
 }
 
@@ -139,34 +134,32 @@ fn curve(function: &FunctionRecord) -> Lane {
         words,
         over,
         height: CURVE,
-        area: path(&function.longest_ms, function.allowed_ms, true),
-        stroke: path(&function.longest_ms, function.allowed_ms, false),
+        shape: path(&function.longest_ms, function.allowed_ms, true),
         second,
-        limit: Some(LIMIT),
     }
 }
 
 /// A line through the values, or the area under it, with a gap where there is none. What is far over the limit is cut off.
+/// Steps that are drawn at the same height are one: most curves hardly move, and a page may have ten thousand of them.
 fn path(series: &Series, limit: u64, filled: bool) -> String {
     let steps = series.0.len();
     let y = |value: u64| {
         let part = u128::from(value) * u128::from(CURVE - LIMIT) / u128::from(limit.max(1));
         CURVE - u64::try_from(part).unwrap_or(CURVE).clamp(1, CURVE - 1)
     };
+    let heights: Vec<Option<u64>> = series.0.iter().map(|value| value.map(y)).collect();
     let mut path = String::new();
-    let mut last = None;
-    for (step, value) in series.0.iter().enumerate() {
-        let (left, right) = (x(step, steps), x(step + 1, steps));
-        match (value, last) {
+    let (mut step, mut last) = (0, None);
+    for run in heights.chunk_by(|one, next| one == next) {
+        let (left, right) = (x(step, steps), x(step + run.len(), steps));
+        match (run[0], last) {
             (None, Some(_)) if filled => path.push_str(&format!("V{CURVE}z")),
             (None, _) => {}
-            (Some(value), None) if filled => {
-                path.push_str(&format!("M{left} {CURVE}V{}H{right}", y(*value)))
-            }
-            (Some(value), None) => path.push_str(&format!("M{left} {}H{right}", y(*value))),
-            (Some(value), Some(_)) => path.push_str(&format!("V{}H{right}", y(*value))),
+            (Some(y), None) if filled => path.push_str(&format!("M{left} {CURVE}V{y}H{right}")),
+            (Some(y), None) => path.push_str(&format!("M{left} {y}H{right}")),
+            (Some(y), Some(_)) => path.push_str(&format!("V{y}H{right}")),
         }
-        last = *value;
+        (step, last) = (step + run.len(), run[0]);
     }
     if filled && last.is_some() {
         path.push_str(&format!("V{CURVE}z"));

@@ -8,6 +8,7 @@ use slcert_reports::record::{
     CheckRecord, DutRecord, FORMAT, FileRecord, PlannedRecord, ProfileRecord, Record, RigRecord,
     SelectionRecord, TrialRecord,
 };
+use slcert_reports::timeline::{FunctionRecord, SentRecord, Series, TimelineRecord};
 use slcert_reports::{Verdict, escape};
 
 /// What a hostile device prints to forge a verdict, to break the file, or to attach a file of the CI host.
@@ -198,4 +199,56 @@ pub fn record() -> Record {
         .unwrap();
     row.excluded = Some("there is no radio".to_owned());
     record
+}
+
+/// A record of this many trials as a campaign leaves them: checks, files, and a timeline of 80 steps of two lines and two
+/// functions.
+pub fn many(trials: usize) -> Record {
+    let mut record = record();
+    let one = record.trials[1].clone();
+    let more = (0..trials).map(|number| {
+        let mut trial = one.clone();
+        trial.id = format!("CR-1.11/case{number}@plc");
+        trial.checks = vec![trial.checks[0].clone(); 5];
+        trial.evidence = ["txt", "pcapng", "monitor.csv"]
+            .map(|kind| file(&format!("evidence/CR-1.11.case{number}@plc.{kind}")))
+            .to_vec();
+        trial.timeline = Some(timeline(number));
+        trial
+    });
+    record.trials.extend(more);
+    record
+}
+
+/// Answers that come about as often as asked, and a level that wavers: what most timelines look like.
+fn timeline(number: usize) -> TimelineRecord {
+    let series = |value: fn(usize) -> usize| {
+        let values = (number..number + 80).map(|step| Some(value(step) as u64));
+        Series(values.collect())
+    };
+    let function = |name: &str| FunctionRecord {
+        function: name.to_owned(),
+        allowed_ms: 1000,
+        longest_ms: series(|step| 30 + step * 7 % 3),
+        tolerance: None,
+        farthest: None,
+    };
+    let sent = |line: &str| SentRecord {
+        line: line.to_owned(),
+        count: series(|step| step * 5 % 3),
+    };
+    TimelineRecord {
+        step_us: 58_346,
+        steps: 80,
+        sent: vec![sent("console"), sent("field")],
+        functions: vec![
+            function("heartbeat"),
+            FunctionRecord {
+                tolerance: Some(20),
+                farthest: Some(series(|step| step * 11 % 5)),
+                ..function("level")
+            },
+        ],
+        remarks: Vec::new(),
+    }
 }
