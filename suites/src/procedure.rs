@@ -288,7 +288,10 @@ impl<'b> Procedure<'b> {
             (_, Err(stop)) => (stop.verdict, stop.reason),
             (Some(Verdict::Pass), Ok(())) => (
                 Verdict::Pass,
-                format!("all {} checks met their criterion", self.checks.len()),
+                match self.checks.len() {
+                    1 => "its one check met its criterion".to_owned(),
+                    checks => format!("all {checks} checks met their criterion"),
+                },
             ),
             (Some(worst), Ok(())) => (worst, first(&self.checks, worst)),
             (None, Ok(())) => (Verdict::Inconclusive, "nothing was checked".to_owned()),

@@ -111,7 +111,11 @@ fn write_down(
             format!("{} ({})", cause.word(), labels.join("; "))
         }
     };
-    let mut observed = format!("{}; seen {} times; {cause}", finding.seen, reported.count);
+    let times = match reported.count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    let mut observed = format!("{}; seen {times}; {cause}", finding.seen);
     if tries > 0 {
         observed.push_str(&format!("; {confirmed} of {tries} tries"));
     }
