@@ -161,14 +161,12 @@ fn set(wall: SystemTime) -> CheckRecord {
 fn together(begun: Clocks, now: Clocks, allowed: Duration) -> CheckRecord {
     let steady = now.steady.duration_since(begun.steady);
     let name = "the clock beside a steady one";
-    let expected = format!("within {allowed:?}");
-    let (seen, apart) = match now.wall.duration_since(begun.wall) {
-        Ok(wall) => (format!("{wall:?} in {steady:?}"), wall.abs_diff(steady)),
-        Err(back) => {
-            let back = back.duration();
-            (format!("{back:?} back in {steady:?}"), back + steady)
-        }
+    let expected = format!("within {allowed:.2?}");
+    let apart = match now.wall.duration_since(begun.wall) {
+        Ok(wall) => wall.abs_diff(steady),
+        Err(back) => back.duration() + steady,
     };
+    let seen = format!("{apart:.2?} apart after {steady:.2?}");
     judged(name, &expected, &seen, apart <= allowed)
 }
 

@@ -97,7 +97,15 @@ pub(super) struct Lab {
 /// What was cut from this copy.
 pub(super) struct Redaction {
     pub words: String,
-    /// Marks and files, each with what became of it and a hash.
+    pub lists: Vec<CutList>,
+}
+
+/// Values or files that were cut.
+pub(super) struct CutList {
+    /// How many, and of what.
+    pub title: String,
+    pub open: bool,
+    /// Each with what became of it and a hash.
     pub rows: Vec<(String, &'static str, String)>,
     pub more: usize,
 }
@@ -214,21 +222,37 @@ impl Page {
 }
 
 fn redaction(cut: &RedactionRecord) -> Redaction {
-    let values = cut
-        .values
-        .iter()
-        .map(|one| (&one.mark, "value", &one.sha256));
+    let values = cut.values.iter();
+    let values = values.map(|one| (one.mark.as_str(), "cut", one.sha256.as_str()));
     let files = cut.files.iter().map(|one| {
         let became = if one.left_out { "left out" } else { "changed" };
-        (&one.path, became, &one.sha256)
+        (one.path.as_str(), became, one.sha256.as_str())
     });
-    let all = values.chain(files);
-    let rows = all.map(|(name, became, hash)| (line(name), became, line(hash)));
+    // The files may be hundreds.
+    let lists = [
+        cut_list("value", true, values),
+        cut_list("file", false, files),
+    ];
     Redaction {
         words: line(&cut.words()),
-        rows: rows.take(MOST_CUTS).collect(),
-        more: (cut.values.len() + cut.files.len()).saturating_sub(MOST_CUTS),
+        lists: lists.into_iter().flatten().collect(),
     }
+}
+
+/// Nothing where there is none.
+fn cut_list<'a>(
+    of: &str,
+    open: bool,
+    all: impl ExactSizeIterator<Item = (&'a str, &'static str, &'a str)>,
+) -> Option<CutList> {
+    let count = all.len();
+    let rows = all.map(|(name, became, hash)| (line(name), became, line(hash)));
+    (count > 0).then(|| CutList {
+        title: format!("{count} {of}{}", if count == 1 { "" } else { "s" }),
+        open,
+        rows: rows.take(MOST_CUTS).collect(),
+        more: count.saturating_sub(MOST_CUTS),
+    })
 }
 
 fn selftest(test: &SelfTestRecord) -> SelfTest {
