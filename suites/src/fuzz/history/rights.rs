@@ -99,31 +99,37 @@ impl Changes {
         proptest::strategy::Union::new(asks).boxed()
     }
 
-    /// Somebody, and another one: the more often one who may do the same.
+    /// Somebody, and another one: the more often one who may do the same, on another interface.
     fn two(&self) -> BoxedStrategy<(Asks, Asks)> {
         let cast = self.clone();
-        // Few of all who can ask have a right that can be taken, and it is what most histories are about.
-        let judged = |it: &&Asks| is_of(&self.rig, &it.interface, self.users);
-        let asks = self.asks.iter().filter(judged);
-        let takes: Vec<_> = asks
-            .filter(|it| self.taken(it).is_some())
-            .cloned()
-            .collect();
-        let who = match takes.is_empty() {
-            true => self.anybody(true),
-            false => prop_oneof![2 => self.anybody(true), 1 => prop::sample::select(takes)].boxed(),
-        };
+        // Few of all who can ask have a right that can be taken, or lack one that somebody uses elsewhere: most faults are
+        // about these.
+        let judged = self.asks.iter();
+        let judged = judged.filter(|it| is_of(&self.rig, &it.interface, self.users));
+        let takes = judged.clone().filter(|it| self.taken(it).is_some());
+        let lacks = judged.filter(|it| {
+            let used = |other: &&Asks| {
+                other.operation == it.operation
+                    && other.interface != it.interface
+                    && self.rig.may(&other.account, &other.operation)
+            };
+            !self.rig.may(&it.account, &it.operation) && self.asks.iter().any(|other| used(&other))
+        });
+        let some: [Vec<Asks>; 2] = [takes.cloned().collect(), lacks.cloned().collect()];
+        let some = some.into_iter().filter(|them| !them.is_empty());
+        let some = some.map(|them| prop::sample::select(them).boxed());
+        let who = proptest::strategy::Union::new(some.chain([self.anybody(true)]));
         let two = who.prop_flat_map(move |who| {
             let same = cast.asks.iter().filter(|it| {
                 it.operation == who.operation && cast.rig.may(&it.account, &it.operation)
             });
-            let same: Vec<_> = same.cloned().collect();
-            let other = match same.is_empty() {
-                true => cast.anybody(false),
-                false => {
-                    prop_oneof![3 => prop::sample::select(same), 1 => cast.anybody(false)].boxed()
-                }
-            };
+            let (here, elsewhere): (Vec<_>, Vec<_>) =
+                same.cloned().partition(|it| it.interface == who.interface);
+            let arms = [(1, here), (2, elsewhere)].into_iter();
+            let arms = arms.filter(|(_, them)| !them.is_empty());
+            let arms = arms.map(|(weight, them)| (weight, prop::sample::select(them).boxed()));
+            let arms = arms.chain([(1, cast.anybody(false))]);
+            let other = proptest::strategy::Union::new_weighted(arms.collect());
             (Just(who), other)
         });
         two.boxed()
