@@ -41,27 +41,23 @@ fn command(folder: &Path, arguments: &[String]) -> Command {
     command
 }
 
+/// The names of all trials.
+pub fn trials() -> Vec<String> {
+    let folder = device();
+    let output = command(folder.path(), &["--list".to_owned()]).output();
+    let list = String::from_utf8(output.unwrap().stdout).unwrap();
+    let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
+    names.map(str::to_owned).collect()
+}
+
 /// The arguments of campaigns that have each trial once between them. They are dealt as they are listed: what takes long does
 /// so on several interfaces, whose trials stand side by side.
-pub fn dealt(campaigns: usize) -> Vec<Vec<String>> {
-    let folder = device();
-    let output = command(folder.path(), &["--list".to_owned()])
-        .output()
-        .unwrap();
-    let list = String::from_utf8(output.stdout).unwrap();
-    let trials: Vec<&str> = list
-        .lines()
-        .filter_map(|line| line.strip_suffix(": test"))
-        .collect();
+pub fn dealt(trials: &[String], campaigns: usize) -> Vec<Vec<String>> {
     let hand = |campaign: usize| {
         let others = trials.iter().enumerate();
         let others = others.filter(|(place, _)| place % campaigns != campaign);
-        let skipped = others.flat_map(|(_, trial)| ["--skip", trial]);
-        ["--exact"]
-            .into_iter()
-            .chain(skipped)
-            .map(str::to_owned)
-            .collect()
+        let skipped = others.flat_map(|(_, trial)| ["--skip".to_owned(), trial.clone()]);
+        ["--exact".to_owned()].into_iter().chain(skipped).collect()
     };
     (0..campaigns).map(hand).collect()
 }
