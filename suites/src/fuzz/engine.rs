@@ -18,8 +18,6 @@ use super::window::Window;
 
 /// The time between two looks at the device as a whole, with so many times what one takes at least.
 const LOOK: (Duration, u32) = (Duration::from_millis(100), 4);
-/// The most connections on which the device has to end something by itself while others go on.
-const LATER: usize = 16;
 /// How long isolating one finding may take.
 const ISOLATION: Duration = Duration::from_secs(60);
 /// How long after an input what it did to an essential function shows at the latest.
@@ -128,7 +126,7 @@ impl<T: Target> Engine<'_, T> {
             let spent = began.elapsed().saturating_sub(self.paused);
             self.outcome.time = spent;
             let over = self.is_over();
-            let mut found = open.next(over).await;
+            let mut found = open.next(T::WAITING, over).await;
             if found.is_none() && (over || looked.elapsed() >= between) {
                 found = self.look(over).await;
                 looked = Instant::now();
@@ -347,9 +345,9 @@ impl Open {
     }
 
     /// What has come of them; waits where there are too many, and for all of them at the end.
-    async fn next(&mut self, all: bool) -> Option<Finding> {
+    async fn next(&mut self, most: usize, all: bool) -> Option<Finding> {
         loop {
-            let ended = if all || self.0.len() >= LATER {
+            let ended = if all || self.0.len() >= most {
                 self.0.join_next().await
             } else {
                 self.0.try_join_next()

@@ -1,5 +1,6 @@
 //! From a finding to the least that brings it about: recover, replay, reduce the sequence, shrink inside it, confirm.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -349,7 +350,7 @@ async fn run<T: Target>(
     sought: &(dyn Fn(&Finding) -> bool + Send + Sync),
 ) -> Option<Finding> {
     let mut link = None;
-    let mut open: Vec<Later> = Vec::new();
+    let mut open: VecDeque<Later> = VecDeque::new();
     let mut other = None;
     for input in inputs {
         if input.anew {
@@ -372,9 +373,17 @@ async fn run<T: Target>(
         }
         open.extend(delivered.later);
         link = delivered.link;
+        if open.len() >= T::WAITING
+            && let Some(found) = first(&mut open).await
+        {
+            if sought(&found) {
+                return Some(found);
+            }
+            other = Some(found);
+        }
     }
-    for later in open {
-        if let Some(found) = later.await {
+    while !open.is_empty() {
+        if let Some(found) = first(&mut open).await {
             if sought(&found) {
                 return Some(found);
             }
@@ -393,6 +402,11 @@ async fn run<T: Target>(
         whole = device.look(false).await;
     }
     whole.or(other)
+}
+
+/// What comes of the connection that has waited longest.
+async fn first(open: &mut VecDeque<Later>) -> Option<Finding> {
+    open.pop_front()?.await
 }
 
 /// How large a part is left out next; 0 once parts of one have been tried in vain.

@@ -45,6 +45,9 @@ pub trait Target: Send + Sync {
     /// Whether inputs are what a person types: reproducers then show them as text.
     const TYPED: bool = false;
 
+    /// The most connections that are left waiting beside the inputs that follow.
+    const WAITING: usize = 16;
+
     /// Where inputs come from.
     fn grammar(&self) -> Arc<dyn Grammar>;
 
