@@ -145,6 +145,8 @@ pub(crate) struct Controller {
     pub(crate) remembered: crate::history::Remembered,
     /// What those of the broker remember.
     pub(crate) mqtt_deep: crate::mqtt::Deep,
+    /// What those before a TLS handshake remember.
+    pub(crate) tls_deep: crate::handshake::Deep,
     pub(crate) hashing: Semaphore,
     pub(crate) state: Mutex<State>,
     pub(crate) overrides: Mutex<Vec<Override>>,
@@ -226,6 +228,7 @@ impl Controller {
             crash: Notify::new(),
             deep: crate::modbus::Deep::default(),
             mqtt_deep: crate::mqtt::Deep::default(),
+            tls_deep: crate::handshake::Deep::default(),
             remembered: crate::history::Remembered::default(),
             hashing: Semaphore::new(2),
             state: Mutex::new(state),

@@ -208,6 +208,16 @@ flaws! {
     SubackShort "suback-short" "CR 3.5" "the SUBACK for more than two filters lacks the last code", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     ForeignPubrec "foreign-pubrec" "CR 3.5" "a refused MQTT 3.1.1 publication of quality of service 2 is answered with a PUBREC of MQTT 5.0", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     DeclaredBlocksNewcomers "declared-blocks-newcomers" "CR 3.5" "once an MQTT client has declared a packet of a megabyte, no new one is served", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    CrashOnRecordLength "crash-on-record-length" "CR 3.5" "the process ends at a TLS record header whose length is between 16641 and 18432 before a handshake", deep 1 "CR-3.5/fuzz-tls@gateway311";
+    FragmentsBlockNewcomers "fragments-block-newcomers" "CR 3.5" "after a ClientHello in more than 20 records no new TLS client is served", deep 1 "CR-3.5/fuzz-tls@gateway";
+    DeafAfterHalfOpen "deaf-after-half-open" "CR 3.5" "after five TLS handshakes that end behind the ServerHello, no new TLS client is served", deep 5 "CR-3.5/fuzz-tls@plc";
+    PlainAfterRefusal "plain-after-refusal" "CR 3.5" "once a TLS handshake was refused, Modbus without TLS is answered on the port", deep 2 "CR-3.5/fuzz-tls@plc";
+    EmptyExtensionsStallControl "empty-extensions-stall-control" "CR 3.5" "the control loop stalls for 3 s after a ClientHello with an empty list of extensions", deep 1 "CR-3.5/fuzz-tls@plc";
+    AlertEchoes "alert-echoes" "CR 3.5" "an alert before a ClientHello is answered with one that holds bytes of the connection before", deep 2 "CR-3.5/fuzz-tls@plc";
+    EarlyDataIgnored "early-data-ignored" "CR 3.5" "application data before a TLS handshake is ignored, and the handshake goes on", deep 1 "CR-3.5/fuzz-tls@gateway311";
+    FatalAlertIgnored "fatal-alert-ignored" "CR 3.5" "a fatal TLS alert before a ClientHello is ignored, and the connection goes on", deep 1 "CR-3.5/fuzz-tls@plc";
+    LongRecordsTaken "long-records-taken" "CR 3.5" "a ClientHello of TLS 1.3 is taken in a record of more than 16384 bytes", deep 1 "CR-3.5/fuzz-tls@gateway";
+    HelloLeaks "hello-leaks" "CR 3.5" "each TLS connection that ends inside its ClientHello leaves its buffer of 16 kB behind", deep 0 "CR-3.5/fuzz-tls@gateway311";
     CrashOnErase "crash-on-erase" "CR 3.5" "the process ends when a character of a console line is erased that the line had no room for", deep 1 "CR-3.5/fuzz-console@console";
     CrashAfterGivenUpLogins "crash-after-given-up-logins" "CR 3.5" "the process ends at the console login behind two in a row that were given up at the password", deep 2 "CR-3.5/fuzz-console@console";
     CrashOnFormatArgument "crash-on-format-argument" "CR 3.5" "the process ends at a console command with %n in its arguments", deep 1 "CR-3.5/fuzz-console@console";

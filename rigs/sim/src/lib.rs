@@ -38,6 +38,7 @@ mod device;
 mod factor;
 mod firmware;
 mod flaw;
+mod handshake;
 mod history;
 mod import;
 mod login;

@@ -471,8 +471,40 @@ impl Bench {
     /// # Errors
     /// The line cannot be opened, or the device refuses the handshake.
     pub async fn open_fuzzed(&self, interface: &str, who: &Who<'_>) -> Result<Line, BenchError> {
+        let identity = self.shown_by(interface, who)?;
+        let kept = self.open_kept(interface, identity, Leave::Torn, Keep::Window);
+        Ok(kept.await?.0)
+    }
+
+    /// Opens the line of an interface for a fuzz suite as [`Bench::open_fuzzed`] does, below TLS and without a word said on it.
+    ///
+    /// # Errors
+    /// The line cannot be opened.
+    pub async fn open_fuzzed_wire(&self, interface: &str) -> Result<Line, BenchError> {
+        let line = self.open_bare(interface, Leave::Torn).await?;
+        let carrier = self.interface(interface)?.carrier();
+        Ok(self.recorded(line, &format!("{interface}.wire"), carrier, Keep::Window))
+    }
+
+    /// Opens TLS over such a line.
+    ///
+    /// # Errors
+    /// The device refuses the handshake.
+    pub async fn secure_fuzzed(
+        &self,
+        interface: &str,
+        who: &Who<'_>,
+        wire: Line,
+    ) -> Result<TlsLine, BenchError> {
+        let identity = self.shown_by(interface, who)?;
+        let settings = self.tls_settings(interface, identity)?;
+        Ok(self.open_tls_over(interface, wire, &settings).await?.0)
+    }
+
+    /// The certificate that somebody shows on an interface, if any.
+    fn shown_by(&self, interface: &str, who: &Who<'_>) -> Result<Option<Identity>, BenchError> {
         let has_tls = self.interface(interface)?.tls.is_some();
-        let identity = match who {
+        Ok(match who {
             _ if !has_tls => None,
             Who::Account(account)
                 if self
@@ -485,9 +517,7 @@ impl Bench {
             }
             Who::Certificate(identity) => Some((*identity).clone()),
             _ => None,
-        };
-        let kept = self.open_kept(interface, identity, Leave::Torn, Keep::Window);
-        Ok(kept.await?.0)
+        })
     }
 
     /// Opens the line of an interface, with TLS where it has it; what is under TLS is on the wire.

@@ -21,6 +21,7 @@ mod pace;
 mod regression;
 pub mod reproducer;
 pub mod target;
+pub mod tls;
 mod window;
 
 use std::time::Duration;
@@ -197,7 +198,16 @@ pub async fn replay(p: &Procedure<'_>, inputs: &[Input]) -> Result<Option<Findin
         return replay_on(p.bench(), &target, inputs).await;
     }
     let interface = p.interface().map_err(|stop| stop.reason)?;
+    let below = p.trial().contains(tls::CASE);
     match interface.kind {
+        InterfaceKind::ModbusTls if below => {
+            let target = tls::modbus(p).map_err(|stop| stop.reason)?;
+            replay_on(p.bench(), &target, inputs).await
+        }
+        InterfaceKind::Mqtt if below => {
+            let target = tls::mqtt(p).map_err(|stop| stop.reason)?;
+            replay_on(p.bench(), &target, inputs).await
+        }
         InterfaceKind::ModbusTcp | InterfaceKind::ModbusTls => {
             let target = modbus::tcp(p).map_err(|stop| stop.reason)?;
             replay_on(p.bench(), &target, inputs).await

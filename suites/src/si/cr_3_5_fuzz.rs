@@ -1,5 +1,7 @@
 //! CR 3.5: input validation. The part over generated inputs; the protocols' own limits are fixed cases.
 
+use slcert_rigs::rig::InterfaceKind;
+
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fuzz;
 use crate::procedure::{Procedure, Stop};
@@ -33,6 +35,21 @@ pub const CASES: &[Case] = &[
         body: |p| -> Run<'_> { Box::pin(mqtt(p)) },
     },
     Case {
+        id: "fuzz-tls",
+        title: "nothing that comes before or below a TLS handshake breaks the device, and none is taken that the protocol forbids",
+        requirements: &["CR 3.5"],
+        kind: Kind::Fuzz,
+        scope: Scope::Each(Fits::TLS),
+        needs: &[],
+        objective: "Send generated records, handshake messages and alerts before a handshake, in right and in wrong frames and order, and below one that is \
+                done, and judge what comes back and the device as a whole.",
+        criterion: "What comes back is records of TLS that the protocol allows, and no more than a handshake before one is done; what has to be refused ends the \
+                connection, and a right ClientHello is answered or refused; new clients are served, the device does not restart, and the essential \
+                functions hold.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(tls(p)) },
+    },
+    Case {
         id: "fuzz-console",
         title: "nothing that is typed breaks the console, or shows or changes what it must not",
         requirements: &["CR 3.5"],
@@ -62,6 +79,16 @@ async fn modbus(p: &mut Procedure<'_>) -> Result<(), Stop> {
 async fn mqtt(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let target = fuzz::mqtt::broker(p)?;
     fuzz::hold(p, &target).await
+}
+
+async fn tls(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    if p.interface()?.kind == InterfaceKind::Mqtt {
+        let target = fuzz::tls::mqtt(p)?;
+        fuzz::tls::hold(p, &target).await
+    } else {
+        let target = fuzz::tls::modbus(p)?;
+        fuzz::tls::hold(p, &target).await
+    }
 }
 
 async fn console(p: &mut Procedure<'_>) -> Result<(), Stop> {

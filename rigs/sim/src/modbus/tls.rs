@@ -22,6 +22,7 @@ use crate::audit::{Category, Event, Source};
 use crate::controller::{Actor, Controller, StartError};
 use crate::device::STALL;
 use crate::flaw::{Defect, FlawSet};
+use crate::handshake;
 use crate::pki;
 use crate::session::Excess;
 use crate::store::Store;
@@ -114,11 +115,15 @@ pub(crate) async fn serve_outside(
 }
 
 async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Controller, logged: bool) {
-    let mut stream = match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(_)) if !logged => return,
-        Ok(Err(error)) => return refused(controller, &error),
-        Err(_late) => return,
+    if handshake::in_clear(controller, &stream).await {
+        let client = Client::unknown(Source::ModbusTls, Access::ReadOnly);
+        return converse(stream, controller, &client).await;
+    }
+    let mut stream = match handshake::accept(acceptor, stream, controller, HANDSHAKE_TIME).await {
+        Ok(stream) => stream,
+        Err(late) if late.kind() == io::ErrorKind::TimedOut => return,
+        Err(_) if !logged => return,
+        Err(error) => return refused(controller, &error),
     };
     let certificate = stream
         .get_ref()

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use super::deep::{self, Fate};
 use crate::controller::Controller;
 use crate::flaw::Defect;
+use crate::handshake;
 use kind::{
     CONNACK, CONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, SUBACK, SUBSCRIBE, UNSUBACK,
     UNSUBSCRIBE,
@@ -66,7 +67,7 @@ pub(super) async fn run(
         let (acceptor, controller) = (acceptor.clone(), Arc::clone(&controller));
         tokio::spawn(async move {
             let _ = client.set_nodelay(true);
-            if let Ok(Ok(client)) = timeout(HANDSHAKE, acceptor.accept(client)).await {
+            if let Ok(client) = handshake::accept(&acceptor, client, &controller, HANDSHAKE).await {
                 let _ = pass_on(client, &controller, broker, longest).await;
             }
             drop(place);

@@ -1,0 +1,343 @@
+//! A TLS server under what comes before a handshake, and below one that is done.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use slcert_rigs::bench::{Bench, Who};
+use slcert_rigs::line::Line;
+use slcert_rigs::tls::TlsLine;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::answer::{self, Answer};
+use super::grammar::TlsGrammar;
+use super::reading::{Reading, read};
+use super::wire::{ENCRYPTED_1_2, Fields, content};
+use crate::fuzz::coverage::Seen;
+use crate::fuzz::finding::{Finding, Oracle};
+use crate::fuzz::generate::Grammar;
+use crate::fuzz::input::{Act, Input};
+use crate::fuzz::pace::Pace;
+use crate::fuzz::target::{Delivered, Target};
+use crate::modbus::hex;
+
+/// The time that an answer is waited for before the next input: the device's usual time so many times, and more.
+const SHORT: (u32, Duration) = (2, Duration::from_millis(10));
+/// The time that it is waited for beside the inputs that follow: a connection may take its time to end.
+const LONG: (u32, Duration) = (20, Duration::from_millis(1500));
+/// How long a connection on which nothing is owed is listened to.
+const LISTEN: (u32, Duration) = (4, Duration::from_millis(20));
+/// The most bytes of an answer that are taken.
+const MOST: usize = 256 << 10;
+/// The connections before this one whose bytes are looked for in its answer.
+const OTHERS: usize = 16;
+/// Where a ClientHello in one record has its random number.
+const RANDOM: std::ops::Range<usize> = 11..27;
+/// Bytes with fewer different ones may stand anywhere by chance.
+const DIFFERENT: usize = 10;
+
+/// A server, and what it serves under TLS.
+pub struct Server<'b, S> {
+    pub(super) bench: &'b Bench,
+    pub(super) interface: &'b str,
+    pub(super) who: Who<'b>,
+    pub(super) serves: S,
+    /// What earlier connections sent.
+    pub(super) sent: Mutex<VecDeque<[u8; 16]>>,
+    pub(super) pace: Pace,
+}
+
+/// A connection.
+pub enum Link {
+    /// Before a handshake of the bench's.
+    Bare(Line),
+    /// After one: inputs go out below it.
+    Secured(Box<TlsLine>),
+}
+
+impl Link {
+    fn wire(&mut self) -> &mut Line {
+        match self {
+            Self::Bare(line) => line,
+            Self::Secured(session) => session.get_mut().0,
+        }
+    }
+}
+
+/// A connection that is listened to.
+struct Hearing {
+    link: Link,
+    sent: Reading,
+    others: Vec<[u8; 16]>,
+    came: Vec<u8>,
+    answer: Answer,
+}
+
+/// How it ended.
+enum Heard {
+    /// The answer is wrong.
+    Wrong(Finding),
+    /// All came that comes before the client speaks again.
+    Settled,
+    /// The server ended the connection.
+    Ended,
+    /// Nothing more came.
+    Silence,
+}
+
+impl Hearing {
+    async fn listen(&mut self, limit: Duration) -> Heard {
+        let deadline = Instant::now() + limit;
+        while self.came.len() < MOST {
+            let mut part = [0; 4096];
+            let read = timeout_at(deadline, self.link.wire().read(&mut part)).await;
+            match read {
+                Err(_) => return Heard::Silence,
+                Ok(Ok(0) | Err(_)) => return Heard::Ended,
+                Ok(Ok(length)) => self.came.extend_from_slice(&part[..length]),
+            }
+            match self.judge() {
+                Err(found) => return Heard::Wrong(found),
+                Ok(answer) => self.answer = answer,
+            }
+            if self.answer.settled && !self.is_owed() {
+                return Heard::Settled;
+            }
+        }
+        Heard::Settled
+    }
+
+    fn judge(&self) -> Result<Answer, Finding> {
+        if let Some(found) = answer::exposes(&self.came, &self.others) {
+            return Err(found);
+        }
+        match self.link {
+            Link::Bare(_) => answer::judge(&self.came, &self.sent),
+            Link::Secured(_) => encrypted(&self.came),
+        }
+    }
+
+    /// Whether the server owes something still: an answer, or the connection's end.
+    fn is_owed(&self) -> bool {
+        self.answer.fatal
+            || self.sent.breach.is_some()
+            || self.sent.left
+            || self.sent.is_owed() && !self.answer.settled
+    }
+
+    /// What is wrong with a silence that has lasted.
+    fn unended(&self) -> Option<Finding> {
+        let (oracle, what) = if self.answer.fatal {
+            let what = "the connection goes on after the server's fatal alert";
+            (Oracle::Acceptance, what.to_owned())
+        } else if let Some(breach) = self.sent.breach {
+            let what = format!("{breach} does not end the connection");
+            (Oracle::Acceptance, what)
+        } else if self.sent.left {
+            let what = "a fatal alert does not end the connection";
+            (Oracle::Acceptance, what.to_owned())
+        } else if self.is_owed() {
+            let what = "a ClientHello is neither answered nor refused";
+            (Oracle::Grammar, what.to_owned())
+        } else {
+            return None;
+        };
+        let came = &self.came[..self.came.len().min(96)];
+        Some(Finding::by_silence(
+            oracle,
+            what,
+            format!("{} came", hex(came)),
+        ))
+    }
+
+    /// Goes on listening beside the inputs that follow.
+    async fn later(mut self, limit: Duration) -> Option<Finding> {
+        match self.listen(limit).await {
+            Heard::Wrong(found) => Some(found),
+            Heard::Silence => self.unended(),
+            Heard::Settled | Heard::Ended => None,
+        }
+    }
+}
+
+/// What comes behind a handshake is encrypted: its records are what can be judged.
+fn encrypted(bytes: &[u8]) -> Result<Answer, Finding> {
+    let mut records = Fields(bytes);
+    while !records.0.is_empty() {
+        let head = records.0;
+        let length = head.get(3..5).map(|of| u16::from_be_bytes([of[0], of[1]]));
+        if !(content::CHANGE_CIPHER_SPEC..=content::HEARTBEAT).contains(&head[0])
+            || length.is_some_and(|length| usize::from(length) > ENCRYPTED_1_2)
+        {
+            let shown = hex(&head[..head.len().min(96)]);
+            let what = "an answer in clear that is no TLS record";
+            return Err(Finding::new(Oracle::Acceptance, what, shown));
+        }
+        if records.record().is_none() {
+            break;
+        }
+    }
+    Ok(Answer::default())
+}
+
+/// What no server can decrypt: whole records behind a handshake, of types that are encrypted then.
+fn below(bytes: &[u8]) -> Reading {
+    let first = Fields(bytes).record();
+    let breach = match first {
+        // One alone may be there for the sake of middleboxes; an alert in clear may be read as one.
+        Some((content::CHANGE_CIPHER_SPEC | content::ALERT, ..)) => None,
+        Some((_, _, [])) | None => None,
+        Some(_) => Some("a record that does not decrypt"),
+    };
+    Reading {
+        breach,
+        ..Reading::default()
+    }
+}
+
+impl<S: Target> Server<'_, S> {
+    fn limit(&self, (times, more): (u32, Duration)) -> Duration {
+        self.pace.limit(times, more).unwrap_or(more)
+    }
+
+    /// What the connections before sent that this one does not; this one's joins them.
+    fn others(&self, bytes: &[u8]) -> Vec<[u8; 16]> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = |other: &[u8; 16]| memchr::memmem::find(bytes, other).is_some();
+        let others = sent.iter().filter(|other| !own(other)).copied().collect();
+        if let Some(random) = bytes.get(RANDOM)
+            && let Ok(random) = <[u8; 16]>::try_from(random)
+            && !sent.contains(&random)
+            && different(&random) >= DIFFERENT
+        {
+            sent.push_back(random);
+            if sent.len() > OTHERS {
+                sent.pop_front();
+            }
+        }
+        others
+    }
+
+    async fn send(&self, mut link: Link, input: &Input) -> Result<Link, String> {
+        for act in &input.acts {
+            match act {
+                Act::Step(_) => {}
+                Act::Login => {
+                    link = match link {
+                        Link::Bare(line) => {
+                            let session = self
+                                .bench
+                                .secure_fuzzed(self.interface, &self.who, line)
+                                .await
+                                .map_err(|error| error.to_string())?;
+                            Link::Secured(Box::new(session))
+                        }
+                        secured => secured,
+                    }
+                }
+                // A server that has ended the connection by now has said all that it says.
+                Act::Send(bytes) => {
+                    let wire = link.wire();
+                    if wire.write_all(bytes).await.is_err() || wire.flush().await.is_err() {
+                        return Ok(link);
+                    }
+                }
+                Act::Pause(time) => sleep(*time).await,
+                Act::Shut => {
+                    let _ = link.wire().shutdown().await;
+                }
+            }
+        }
+        Ok(link)
+    }
+}
+
+fn different(bytes: &[u8]) -> usize {
+    let mut bytes = bytes.to_vec();
+    bytes.sort_unstable();
+    bytes.dedup();
+    bytes.len()
+}
+
+impl<S: Target> Target for Server<'_, S> {
+    type Link = Link;
+
+    /// A device may have few places for clients that say no more.
+    const WAITING: usize = 3;
+
+    fn grammar(&self) -> Arc<dyn Grammar> {
+        Arc::new(TlsGrammar)
+    }
+
+    /// A device that takes in clear what it must not is a device all the same.
+    fn forbidden(&self, input: &Input) -> Option<&'static str> {
+        self.serves.forbidden(input)
+    }
+
+    async fn open(&self) -> Result<Link, String> {
+        let line = self.bench.open_fuzzed_wire(self.interface).await;
+        line.map(Link::Bare).map_err(|error| error.to_string())
+    }
+
+    async fn deliver(&self, link: Link, input: &Input) -> Delivered<Link> {
+        let mut seen = Seen::default();
+        let bytes = input.bytes();
+        let others = self.others(&bytes);
+        let link = match self.send(link, input).await {
+            Ok(link) => link,
+            Err(why) => {
+                let what = "a right handshake is not taken";
+                return Delivered {
+                    finding: Some(Finding::by_silence(Oracle::Liveness, what, why)),
+                    ..Delivered::fine(None, seen)
+                };
+            }
+        };
+        let secured = matches!(link, Link::Secured(_));
+        let sent = if secured { below(&bytes) } else { read(&bytes) };
+        let mut hearing = Hearing {
+            link,
+            sent,
+            others,
+            came: Vec::new(),
+            answer: Answer::default(),
+        };
+        // A session that is open is one of those that the device counts: it is not left beside the inputs that follow.
+        let limit = match (secured, hearing.is_owed()) {
+            (true, true) => self.limit(LONG),
+            (_, owed) if owed => self.limit(SHORT),
+            _ => Duration::ZERO,
+        };
+        let heard = hearing.listen(limit).await;
+        seen.parsed = hearing.answer.version.is_some() || hearing.answer.settled;
+        seen.kinds.append(&mut hearing.answer.kinds);
+        let word = match heard {
+            Heard::Settled | Heard::Wrong(_) => None,
+            Heard::Ended => Some("the connection was ended"),
+            Heard::Silence => Some("silence"),
+        };
+        seen.kinds.extend(word.map(str::to_owned));
+        let mut delivered = Delivered::fine(None, seen);
+        match heard {
+            Heard::Wrong(found) => delivered.finding = Some(found),
+            Heard::Silence if secured => delivered.finding = hearing.unended(),
+            Heard::Silence => {
+                let limit = if hearing.is_owed() { LONG } else { LISTEN };
+                delivered.later = Some(Box::pin(hearing.later(self.limit(limit))));
+            }
+            Heard::Settled | Heard::Ended => {}
+        }
+        delivered
+    }
+
+    fn hurry(&self, on: bool) {
+        self.serves.hurry(on);
+    }
+
+    async fn serves(&self, patience: Duration) -> Result<Duration, String> {
+        let took = self.serves.serves(patience).await?;
+        self.pace.took(took);
+        Ok(took)
+    }
+}
