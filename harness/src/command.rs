@@ -280,8 +280,8 @@ impl RunFormat {
 /// How much the fuzz suites do.
 #[derive(Clone, Debug, Args)]
 pub struct Fuzz {
-    /// How long each fuzz suite sends inputs for: `8s` for a first answer, `5m` for a vendor, hours for a lab.
-    #[arg(long, value_name = "TIME", default_value = "8s", value_parser = period)]
+    /// How long each fuzz suite sends inputs for: `6s` for a first answer, `5m` for a vendor, hours for a lab.
+    #[arg(long, value_name = "TIME", default_value = "6s", value_parser = period)]
     pub fuzz_time: Duration,
     /// The most inputs that each fuzz suite sends.
     #[arg(long, value_name = "N")]
