@@ -33,7 +33,11 @@ const DEVICES: [(&str, &str, &[&[&str]]); 4] = [
         ],
     ),
     ("pymodbus", "embedded-device-sl2", &[&[]]),
-    ("mosquitto", "software-application-sl2", &[&[]]),
+    (
+        "mosquitto",
+        "software-application-sl2",
+        &[&["fuzz-tls"], &["--skip", "fuzz-tls"]],
+    ),
     ("router", "network-device-sl4", &[&[]]),
 ];
 
