@@ -18,6 +18,8 @@ pub struct Answer {
     pub kinds: Vec<String>,
     /// The version of a ServerHello.
     pub version: Option<u16>,
+    /// A HelloRetryRequest came: what follows answers another ClientHello than the first.
+    retried: bool,
     /// A fatal alert came: nothing may follow.
     pub fatal: bool,
     /// All came that comes before the client speaks again.
@@ -141,8 +143,11 @@ impl Answer {
                     grammar("a ServerHello whose lengths are not those of its parts")
                 })?;
                 self.kinds.push(hello.kind());
+                if self.version.is_some() {
+                    return Err(grammar("a second ServerHello"));
+                }
                 let taken = match (&sent.hello, sent.breach) {
-                    _ if sent.opaque => None,
+                    _ if sent.opaque || self.retried => None,
                     (Some(offer), _) if offer.is_ambiguous() => None,
                     (Some(offer), _) => {
                         hello.judge(offer).map_err(grammar)?;
@@ -163,6 +168,7 @@ impl Answer {
                     ));
                 }
                 if hello.is_retry() {
+                    self.retried = true;
                     self.settled = true;
                 } else {
                     self.version = Some(hello.version);
@@ -190,7 +196,7 @@ impl Answer {
 fn is_alert(description: u8) -> bool {
     matches!(
         description,
-        0 | 10 | 20..=22 | 30 | 40..=51 | 60 | 70 | 71 | 80 | 86 | 90 | 100 | 109..=116 | 120 | 121
+        0 | 10 | 20..=22 | 30 | 40..=52 | 60 | 70 | 71 | 80 | 86 | 90 | 100 | 109..=117 | 120 | 121
     )
 }
 
@@ -293,6 +299,18 @@ mod tests {
             what(&[0x20, 2, 0, 0], &Reading::default()).0,
             Oracle::Acceptance
         );
+    }
+
+    #[test]
+    fn a_server_says_hello_once() {
+        let sent = offer();
+        let random = [0xA6; 32];
+        let body = [&[3, 3][..], &random, &[0, 0xC0, 0x2B, 0]].concat();
+        let hello = handshake(message::SERVER_HELLO, &body);
+        let twice = record(content::HANDSHAKE, TLS_1_2, &[&hello[..], &hello].concat());
+        assert_eq!(what(&twice, &sent).1, "a second ServerHello");
+        let one = record(content::HANDSHAKE, TLS_1_2, &hello);
+        assert_eq!(judge(&one, &sent).unwrap().version, Some(TLS_1_2));
     }
 
     #[test]
