@@ -20,7 +20,7 @@ const HALF_OPEN: u32 = 5;
 /// How long the flaw `empty-extensions-stall-control` stalls.
 const STALL: Duration = Duration::from_secs(3);
 /// How many bytes a connection leaves behind (flaw `hello-leaks`).
-const LEFT_BEHIND: usize = 16 << 10;
+const LEFT_BEHIND: usize = 64 << 10;
 /// How much of the connection before the flaw `alert-echoes` shows.
 const ECHO: usize = 64;
 

@@ -26,8 +26,8 @@ use crate::modbus::hex;
 const SHORT: (u32, Duration) = (2, Duration::from_millis(10));
 /// The time that it is waited for beside the inputs that follow: a connection may take its time to end.
 const LONG: (u32, Duration) = (20, Duration::from_millis(1500));
-/// How long a connection on which nothing is owed is listened to.
-const LISTEN: (u32, Duration) = (4, Duration::from_millis(20));
+/// How long a connection on which nothing is owed is listened to: what is served under TLS would have answered by then.
+const LISTEN: (u32, Duration) = (1, Duration::from_millis(20));
 /// The most bytes of an answer that are taken.
 const MOST: usize = 256 << 10;
 /// The connections before this one whose bytes are looked for in its answer.
