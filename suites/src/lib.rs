@@ -28,6 +28,7 @@ pub mod held;
 pub mod iac;
 pub mod inspection;
 pub mod leak;
+pub mod lingering;
 pub mod live;
 pub mod modbus;
 pub mod offer;
@@ -46,6 +47,7 @@ pub mod second_factor;
 pub mod session;
 pub mod si;
 pub mod strain;
+pub mod terminate;
 pub mod tre;
 pub mod uc;
 

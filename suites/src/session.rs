@@ -55,6 +55,14 @@ pub fn reads(rig: &Rig, operation: &str, interface: &str) -> Option<u8> {
     })
 }
 
+/// An operation that an account may perform on an interface and that only reads, with its rank by [`reads`].
+pub fn reading<'r>(rig: &'r Rig, interface: &str, account: &str) -> Option<(u8, &'r str)> {
+    let operations = rig.operations.keys().map(|name| name.as_str());
+    let may = operations.filter(|name| rig.may(account, name));
+    may.filter_map(|name| Some((reads(rig, name, interface)?, name)))
+        .min()
+}
+
 /// Whether an account watches an essential function: its sessions are not the test's to end or to count.
 pub fn watches(rig: &Rig, account: &str) -> bool {
     let mut accounts = rig.essential.values().filter_map(|it| it.account.as_ref());

@@ -702,20 +702,23 @@ impl ConsoleSession {
         self.log_out().await;
     }
 
-    /// Logs out, and stays at the login.
-    pub async fn log_out(&mut self) {
+    /// Logs out, and stays at the login; whether it showed.
+    pub async fn log_out(&mut self) -> bool {
+        let mut shown = false;
         if self.state == State::In && self.first_expect().is_some() {
             let logout = self.manner.logout.clone();
             if self.console.send(&logout).await.is_ok()
                 && let Some(login) = self.first_expect()
             {
-                let _ = self
+                let login = self
                     .console
                     .expect(&[&login], Duration::from_millis(1500))
                     .await;
+                shown = login.is_ok();
             }
             self.state = State::Outside;
         }
+        shown
     }
 }
 

@@ -18,6 +18,7 @@ pub struct MqttSession {
     interface: String,
     bindings: Vec<(String, MqttBinding)>,
     client: Client,
+    pub(super) client_id: String,
     values: Values,
     sealer: Sealer,
     version: Version,
@@ -40,10 +41,8 @@ pub(super) async fn enter(
     interface: &str,
     who: &Who<'_>,
 ) -> Result<Entry, BenchError> {
-    let client = match bench
-        .mqtt_client(interface, who, &fresh("slcert"), true)
-        .await?
-    {
+    let client_id = fresh("slcert");
+    let client = match bench.mqtt_client(interface, who, &client_id, true).await? {
         Ok(client) => client,
         Err(refused) => return Ok(Entry::Refused(refused)),
     };
@@ -67,6 +66,7 @@ pub(super) async fn enter(
             interface: interface.to_owned(),
             bindings,
             client,
+            client_id,
             values,
             sealer: bench.sealer(),
             version: version(bench, interface)?,

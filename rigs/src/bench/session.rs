@@ -76,6 +76,14 @@ impl Session {
         }
     }
 
+    /// What an MQTT broker knows the session by.
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Mqtt(session) => Some(&session.client_id),
+            _ => None,
+        }
+    }
+
     /// The console session, where it is one.
     pub fn console(&mut self) -> Option<&mut ConsoleSession> {
         match &mut self.kind {

@@ -10,6 +10,7 @@ use slcert_rigs::tls::suites;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
+use crate::lingering::question;
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -57,57 +58,22 @@ pub const CASES: &[Case] = &[
 ];
 
 async fn after_logout(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let rig = p.rig();
-    let found = rig.operations.keys().find_map(|name| {
-        let Some(Binding::Console(binding)) = rig.binding(name.as_str(), p.name()) else {
-            return None;
-        };
-        let [slcert_rigs::rig::Step::Send(command)] = binding.steps.as_slice() else {
-            return None;
-        };
-        let answer = binding.meaning.answer.as_ref()?;
-        let plain = rig.only_reads(name.as_str(), p.name());
-        let account = rig.who_may_str(name.as_str(), p.name())?;
-        plain.then_some((name.as_str(), command, answer, account))
-    });
-    let Some((name, command, answer, account)) = found else {
-        return Err(Stop::not_evaluated(format!(
-            "no operation on `{}` reads a value that its binding's `answer` finds",
-            p.name()
-        )));
-    };
-    let answer = answer
-        .with(&Values::new())
-        .map_err(|error| Stop::not_evaluated(error.to_string()))?;
-    let command = p.bench().fill(command)?;
+    let question = question(p, p.name())?;
+    let (operation, account) = (question.operation, question.account);
     let mut session = p.login(account).await?;
-    let works = session.perform(name, &Values::new()).await?;
+    let works = session.perform(operation, &Values::new()).await?;
     if !works.is_done() {
         return Err(Stop::inconclusive(format!(
-            "`{name}` does not work for `{account}` before logout"
+            "`{operation}` does not work for `{account}` before logout"
         )));
     }
     let Some(console) = session.console() else {
         return Err(Stop::inconclusive("this is no console"));
     };
     console.log_out().await;
-    let newline = console.manner().newline.clone();
-    for (what, line) in [
-        ("an empty line after logout", String::new()),
-        ("a command after logout", command),
-    ] {
-        let _ = console
-            .line()
-            .send_bytes(format!("{line}{newline}").as_bytes())
-            .await;
-        let said = console
-            .line()
-            .until_quiet(Duration::from_millis(250), Duration::from_secs(2))
-            .await
-            .unwrap_or_default();
-        let prompt = console.manner().prompt.is_match(&said);
-        let works = answer.is_match(&said) || prompt;
-        p.check(what, "does not open the old session", &said, !works);
+    for heard in question.ask_outside(console).await {
+        let expected = "does not open the old session";
+        p.check(heard.what, expected, &heard.said, !heard.works);
     }
     drop(session);
     // The console is brought back to its login by whoever comes next.

@@ -1,16 +1,17 @@
 //! CR 2.6: remote session termination.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use slcert_rigs::bench::Session;
-use slcert_rigs::rig::{InterfaceKind, Values};
+use slcert_rigs::rig::InterfaceKind;
 use tokio::time::Instant;
 
 use crate::administrator::{administer, number, put_back, try_set};
 use crate::case::{Case, Kind, Run, Scope, Svv, Wait};
 use crate::procedure::{Procedure, Stop};
 use crate::session::{acts, deed, dies, watches};
+use crate::terminate::{ends, listed};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[
@@ -156,7 +157,7 @@ async fn silent(
 async fn by_administrator(p: &mut Procedure<'_>) -> Result<(), Stop> {
     p.anywhere("end_session")?;
     let users = users(p)?;
-    let before = sessions(p, &users).await?;
+    let before = listed(p, accounts(&users)).await?;
     let mut open = Vec::new();
     for user in &users {
         let mut remote = come(p, *user).await?;
@@ -169,7 +170,7 @@ async fn by_administrator(p: &mut Procedure<'_>) -> Result<(), Stop> {
         )?;
         open.push(remote);
     }
-    let after = sessions(p, &users).await?;
+    let after = listed(p, accounts(&users)).await?;
     let mut deeds = Vec::new();
     for account in accounts(&users) {
         let opened = open.iter().filter(|it| it.account == account).count();
@@ -266,80 +267,4 @@ fn users<'r>(p: &Procedure<'r>) -> Result<Vec<(&'r str, &'r str, &'r str)>, Stop
 
 fn accounts<'r>(users: &[(&'r str, &'r str, &'r str)]) -> BTreeSet<&'r str> {
     users.iter().map(|(_, account, _)| *account).collect()
-}
-
-/// The open sessions of accounts, as the device names them.
-type Listed = BTreeMap<String, BTreeSet<String>>;
-
-/// The open sessions of the accounts; none where the rig file binds no list.
-async fn sessions(p: &Procedure<'_>, users: &[(&str, &str, &str)]) -> Result<Option<Listed>, Stop> {
-    let Ok((interface, lister)) = p.anywhere("list_sessions") else {
-        return Ok(None);
-    };
-    let pattern = p
-        .rig()
-        .binding("list_sessions", interface)
-        .and_then(|binding| binding.meaning()?.answer.as_ref())
-        .ok_or_else(|| {
-            Stop::not_evaluated(format!(
-                "the binding of `list_sessions` on `{interface}` has no `answer` that finds a session"
-            ))
-        })?;
-    let mut session = p.bench().login(interface, lister).await?;
-    let mut listed = Listed::new();
-    for account in accounts(users) {
-        let user = p.bench().user(account).to_owned();
-        let values = Values::from([("name".to_owned(), user)]);
-        let pattern = pattern
-            .with(&values)
-            .map_err(|error| Stop::not_evaluated(error.to_string()))?;
-        let attempt = session.perform("list_sessions", &values).await?;
-        let found = pattern.captures_iter(&attempt.answer().text);
-        let names = found
-            .filter_map(|it| it.get(1).or_else(|| it.get(0)))
-            .map(|it| it.as_str().to_owned());
-        listed.insert(account.to_owned(), names.collect());
-    }
-    session.close().await;
-    Ok(Some(listed))
-}
-
-/// What ends the sessions that an account has opened between two lists.
-fn ends(
-    p: &Procedure<'_>,
-    account: &str,
-    opened: usize,
-    before: &Option<Listed>,
-    after: &Option<Listed>,
-) -> Result<Vec<(&'static str, Values)>, Stop> {
-    let by_user = Values::from([("name".to_owned(), p.bench().user(account).to_owned())]);
-    let (interface, _) = p.anywhere("end_session")?;
-    let binding = p.rig().binding("end_session", interface);
-    let by_name = binding.is_some_and(|it| it.placeholders().iter().any(|name| name == "session"));
-    if !by_name {
-        return Ok(vec![("end_session", by_user)]);
-    }
-    let (Some(before), Some(after)) = (before, after) else {
-        return Err(Stop::not_evaluated(
-            "`end_session` wants a `{session}`, and `list_sessions`, which would tell it, is bound on no interface of this rig",
-        ));
-    };
-    let none = BTreeSet::new();
-    let (old, all) = (
-        before.get(account).unwrap_or(&none),
-        after.get(account).unwrap_or(&none),
-    );
-    let new: Vec<_> = all.difference(old).collect();
-    if new.len() < opened {
-        return Err(Stop::inconclusive(format!(
-            "the device lists {} new sessions of `{account}`, where {opened} were opened",
-            new.len()
-        )));
-    }
-    let end = |session: &&String| {
-        let mut values = by_user.clone();
-        values.insert("session".to_owned(), (*session).clone());
-        ("end_session", values)
-    };
-    Ok(new.iter().map(end).collect())
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::administrator::{number, put_back, try_set};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::procedure::{Procedure, Stop};
-use crate::session::{acts, reads, watches};
+use crate::session::{acts, reading, watches};
 
 /// The cases of this requirement.
 pub const CASES: &[Case] = &[Case {
@@ -83,16 +83,13 @@ async fn rounds(p: &mut Procedure<'_>, limit: SessionLimit) -> Result<(), Stop> 
 /// An account, and an operation that reads: many sessions are asked, and none is to disturb another.
 fn reader<'r>(p: &Procedure<'r>) -> Result<(&'r str, &'r str), Stop> {
     let rig = p.rig();
-    let mut found = Vec::new();
-    for operation in rig.operations.keys().map(|name| name.as_str()) {
-        let Some(rank) = reads(rig, operation, p.name()) else {
-            continue;
-        };
-        let accounts = rig.accounts_on(p.name()).map(|(name, _)| name.as_str());
-        let able = accounts.filter(|name| rig.may(name, operation) && !watches(rig, name));
-        found.extend(able.map(|account| (rank, account, operation)));
-    }
-    let best = found.into_iter().min();
+    let accounts = rig.accounts_on(p.name()).map(|(name, _)| name.as_str());
+    let able = accounts.filter(|name| !watches(rig, name));
+    let found = able.filter_map(|account| {
+        let (rank, operation) = reading(rig, p.name(), account)?;
+        Some((rank, account, operation))
+    });
+    let best = found.min();
     best.map(|(_, account, operation)| (account, operation))
         .ok_or_else(|| {
             Stop::not_evaluated(format!(
