@@ -229,7 +229,7 @@ impl Controller {
             deep: crate::modbus::Deep::default(),
             mqtt_deep: crate::mqtt::Deep::default(),
             tls_deep: crate::handshake::Deep::default(),
-            remembered: crate::history::Remembered::default(),
+            remembered: crate::history::Remembered::restored(&store, &flaws),
             hashing: Semaphore::new(2),
             state: Mutex::new(state),
             overrides: Mutex::default(),

@@ -137,10 +137,15 @@ flaws! {
     EndSessionIgnored "end-session-ignored" "CR 2.6" "ending a session is acknowledged and does nothing";
     ModbusSessionNotEnded "modbus-session-not-ended" "CR 2.6" "a Modbus/TLS session is not ended, one of MQTT is";
     EndedSessionStillWrites "ended-session-still-writes" "CR 2.6" "an ended Modbus/TLS session gets exceptions, and its writes are done";
+    EndedSessionRevives "ended-session-revives" "CR 2.6" "a Modbus/TLS session that an administrator has ended goes on when its user comes again", deep 4 "CR-3.8/fuzz-histories";
+    EndedClientIdReturns "ended-client-id-returns" "CR 2.6" "the client id of an MQTT session that an administrator has ended is let in without a password once its user has come again", deep 4 "CR-3.8/fuzz-histories";
+    EndingTakesTheNext "ending-takes-the-next" "CR 2.6" "ending a session ends the next one of another user on its interface, too", deep 5 "CR-3.8/fuzz-histories";
     NoSessionLimit "no-session-limit" "CR 2.7" "a user may have any number of sessions";
     MqttSessionsUnlimited "mqtt-sessions-unlimited" "CR 2.7" "a user may have any number of MQTT sessions";
     SessionCountLeaks "session-count-leaks" "CR 2.7" "sessions that are over still count";
     SessionCountDrifts "session-count-drifts" "CR 2.7" "each session that is over makes room for two";
+    DroppedHandshakeCounts "dropped-handshake-counts" "CR 2.7" "a Modbus/TLS connection that is dropped before its first request counts as a session for good", deep 4 "CR-2.7/fuzz-histories";
+    ConsoleHidesMqtt "console-hides-mqtt" "CR 2.7" "the MQTT sessions of a user are not counted while that user is logged in on the console", deep 6 "CR-2.7/fuzz-histories";
     AuditWithoutConfiguration "audit-without-configuration" "CR 2.8" "configuration changes are not in the audit log";
     AuditWithoutResult "audit-without-result" "CR 2.8" "audit entries lack the result";
     AuditDropsSecond "audit-drops-second" "CR 2.8" "a change is not in the audit log where the same user made one within 6 s before", deep 4 "CR-2.8/fuzz-histories";
@@ -237,6 +242,8 @@ flaws! {
     StackTrace "stack-trace" "CR 3.7" "errors on the console come with a stack trace";
     InheritedClientId "inherited-client-id" "CR 3.8" "an MQTT client can take over another user's client id and session";
     LogoutKeepsSession "logout-keeps-session" "CR 3.8" "Enter at the login prompt resumes the session that was logged out";
+    LockedOutlivesLogout "locked-outlives-logout" "CR 3.8" "Enter at the login prompt resumes the session that was logged out, if it was locked before", deep 4 "CR-3.8/fuzz-histories";
+    ClientIdOutlivesRestart "client-id-outlives-restart" "CR 3.8" "after a restart, the client id of an MQTT session that was open before is let in without a password", deep 3 "CR-3.8/fuzz-histories";
     AuditClearByEngineer "audit-clear-by-engineer" "CR 3.9" "an engineer may clear the audit log";
     AuditClearedAnyway "audit-cleared-anyway" "CR 3.9" "who may not clear the audit log is refused, and it is cleared";
     AuditClearUnlogged "audit-clear-unlogged" "CR 3.9" "clearing the audit log leaves no entry";

@@ -1,4 +1,4 @@
-//! Defects that only an order of events shows. Each is switched here; what they remember does not outlive the process.
+//! Defects that only an order of events shows. Each is switched here; what they remember does not outlive the process, but for one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use crate::audit::{Category, Source};
 use crate::controller::{Actor, Controller, State};
 use crate::flaw::{Defect, FlawSet};
 use crate::role::{Permission, Roles};
+use crate::store::{Durability, Store};
 
 /// How long what one person may is lent to another one, or to what comes next, by the flaws that lend.
 const LENT: Duration = Duration::from_secs(8);
@@ -28,9 +29,28 @@ pub(crate) struct Memory {
     recorded: Option<(String, Instant)>,
     /// When a value was written on the console.
     written: Option<Instant>,
+    /// The client ids that the broker lets in without a password, each with its user and that one's role.
+    known: Clients,
+    /// Those whose session was ended from elsewhere, since its user came last.
+    ended: Clients,
 }
 
+type Clients = BTreeMap<String, (String, String)>;
+
+/// The clients of the broker, kept by the flaw `client-id-outlives-restart` alone.
+const CLIENTS: &str = "clients.json";
+
 impl Remembered {
+    /// What the flaw `client-id-outlives-restart` knows at a start.
+    pub(crate) fn restored(store: &Store, flaws: &FlawSet) -> Self {
+        let mut memory = Memory::default();
+        if flaws.enabled(Defect::ClientIdOutlivesRestart) {
+            memory.known = store.read(CLIENTS).ok().flatten().unwrap_or_default();
+            let _ = store.write(CLIENTS, &Clients::new(), Durability::Synced);
+        }
+        Self(Mutex::new(memory))
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,6 +87,66 @@ impl Controller {
                 .roles
                 .insert(actor.name.clone(), roles);
         }
+    }
+
+    /// A client of the broker is let in, or has left.
+    pub(crate) fn remember_client(&self, id: &str, actor: &Actor, here: bool) {
+        let mut memory = self.remembered.lock();
+        if here {
+            let ended = std::mem::take(&mut memory.ended).into_iter();
+            let (mut again, others): (Clients, Clients) =
+                ended.partition(|(_, (name, _))| *name == actor.name);
+            memory.ended = others;
+            memory.known.append(&mut again);
+        }
+        if !self.flaws.enabled(Defect::ClientIdOutlivesRestart) {
+            return;
+        }
+        let mut clients: Clients = self.store.read(CLIENTS).ok().flatten().unwrap_or_default();
+        match here {
+            true => clients.insert(id.to_owned(), (actor.name.clone(), actor.role.clone())),
+            false => clients.remove(id),
+        };
+        let _ = self.store.write(CLIENTS, &clients, Durability::Synced);
+    }
+
+    /// The session of a client of the broker was ended from elsewhere.
+    pub(crate) fn client_ended(&self, id: &str, actor: &Actor) {
+        if self.flaws.enabled(Defect::EndedClientIdReturns) {
+            let user = (actor.name.clone(), actor.role.clone());
+            self.remembered.lock().ended.insert(id.to_owned(), user);
+        }
+    }
+
+    /// Whom a client id lets in by itself: two flaws know somebody.
+    pub(crate) fn known_by(&self, id: &str) -> Option<Actor> {
+        let (name, role) = self.remembered.lock().known.get(id)?.clone();
+        Some(Actor {
+            source: Source::Mqtt,
+            name,
+            role,
+        })
+    }
+
+    /// The session behind one that was ended, which a flaw takes for the same.
+    pub(crate) fn taken_along(&self, id: u64) -> Option<u64> {
+        let takes = self.flaws.enabled(Defect::EndingTakesTheNext);
+        takes.then(|| self.sessions.next_of_another(id)).flatten()
+    }
+
+    /// Waits until the user of a session that was ended has another one; whether the session goes on then.
+    pub(crate) async fn revives(&self, actor: &Actor) -> bool {
+        if !self.flaws.enabled(Defect::EndedSessionRevives) {
+            return false;
+        }
+        let until = Instant::now() + LENT;
+        while Instant::now() < until {
+            if self.sessions.counts(&actor.name, actor.source) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        false
     }
 
     /// The name under which a change goes into the audit log; none where it does not.

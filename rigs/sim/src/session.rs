@@ -127,6 +127,25 @@ impl Sessions {
             .any(|entry| entry.user == user && entry.source == source)
     }
 
+    /// Whether a user has a session on an interface that was not told to end.
+    pub(crate) fn counts(&self, user: &str, source: Source) -> bool {
+        let table = self.lock();
+        table
+            .open
+            .values()
+            .any(|entry| entry.user == user && entry.source == source && !entry.ending)
+    }
+
+    /// The session on the same interface that another user has opened next.
+    pub(crate) fn next_of_another(&self, id: u64) -> Option<u64> {
+        let table = self.lock();
+        let ended = table.open.get(&id)?;
+        let mut later = table.open.range(id + 1..);
+        let next =
+            later.find(|(_, it)| it.source == ended.source && it.user != ended.user && !it.ending);
+        next.map(|(id, _)| *id)
+    }
+
     /// One line a session.
     pub(crate) fn lines(&self) -> Vec<String> {
         let line = |(id, entry): (&u64, &Entry)| {
@@ -150,8 +169,11 @@ impl Controller {
     pub(crate) fn open_session(&self, actor: &Actor, excess: Excess) -> Option<Session> {
         self.end_overrides(Some(&actor.name));
         self.remember_rights(actor);
-        let unlimited = self.flaws.enabled(Defect::NoSessionLimit)
-            || actor.source == Source::Mqtt && self.flaws.enabled(Defect::MqttSessionsUnlimited);
+        let hidden = self.flaws.enabled(Defect::ConsoleHidesMqtt)
+            && self.sessions.has(&actor.name, Source::Console);
+        let by_mqtt = self.flaws.enabled(Defect::MqttSessionsUnlimited) || hidden;
+        let unlimited =
+            self.flaws.enabled(Defect::NoSessionLimit) || actor.source == Source::Mqtt && by_mqtt;
         let most = if unlimited {
             usize::MAX
         } else {
@@ -174,8 +196,9 @@ impl Controller {
                 || source == Source::ModbusTls && self.flaws.enabled(Defect::ModbusSessionNotEnded)
         };
         let known = self.sessions.lock().open.contains_key(&id);
+        let along = self.taken_along(id);
         self.sessions
-            .end_if(|other, entry| other == id && !spared(entry.source));
+            .end_if(|other, entry| (other == id || Some(other) == along) && !spared(entry.source));
         if !known {
             return Err(Refusal::BadValue);
         }
@@ -186,6 +209,11 @@ impl Controller {
 }
 
 impl Session {
+    /// Closes it, but for the count: a flaw.
+    pub(crate) fn leak(self) {
+        std::mem::forget(self);
+    }
+
     /// Resolves when the session was ended from elsewhere.
     pub(crate) async fn ended(&self) {
         self.end.notified().await;

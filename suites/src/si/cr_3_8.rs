@@ -10,6 +10,7 @@ use slcert_rigs::tls::suites;
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
+use crate::fuzz::history::{self, Property};
 use crate::lingering::question;
 use crate::procedure::{Procedure, Stop};
 
@@ -55,7 +56,26 @@ pub const CASES: &[Case] = &[
         svv: Svv::Vulnerability,
         body: |p| -> Run<'_> { Box::pin(session_randomness(p)) },
     },
+    Case {
+        id: "fuzz-histories",
+        title: "no order of events brings an ended session back, or ends another user's",
+        requirements: &["CR 3.8", "CR 2.6"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &[],
+        objective: "Open generated sessions on all interfaces together, lock and leave them, drop their lines, let an administrator end them and restart the device; then try \
+                    what is left of them, with others who come and go in between.",
+        criterion: "A session that was ended does nothing more within the stated time, whoever comes after it; what a session was known by opens none without a login; \
+                    a session goes on when another user's was ended.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(histories(p)) },
+    },
 ];
+
+async fn histories(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::sessions(p)?;
+    history::hold(p, property).await
+}
 
 async fn after_logout(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let question = question(p, p.name())?;

@@ -8,28 +8,45 @@ use tokio::time::{Instant, sleep};
 
 use crate::administrator::{number, put_back, try_set};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
+use crate::fuzz::history::{self, Property};
 use crate::procedure::{Procedure, Stop};
 use crate::session::{acts, reading, watches};
 
 /// The cases of this requirement.
-pub const CASES: &[Case] = &[Case {
-    id: "limit",
-    title: "a user has no more sessions than stated, however many came and went",
-    requirements: &["CR 2.7"],
-    kind: Kind::Conformance,
-    scope: Scope::Each(Fits {
-        kinds: &[InterfaceKind::ModbusTls, InterfaceKind::Mqtt],
-        identity: true,
-        ..Fits::ALL
-    }),
-    needs: &[],
-    objective: "Find out whether the number of a user's sessions on an interface is limited, also after many connections were opened and dropped.",
-    criterion: "Twice, each time after three times the limit of connections were opened and half of them dropped without a word: as many \
+pub const CASES: &[Case] = &[
+    Case {
+        id: "limit",
+        title: "a user has no more sessions than stated, however many came and went",
+        requirements: &["CR 2.7"],
+        kind: Kind::Conformance,
+        scope: Scope::Each(Fits {
+            kinds: &[InterfaceKind::ModbusTls, InterfaceKind::Mqtt],
+            identity: true,
+            ..Fits::ALL
+        }),
+        needs: &[],
+        objective: "Find out whether the number of a user's sessions on an interface is limited, also after many connections were opened and dropped.",
+        criterion: "Twice, each time after three times the limit of connections were opened and half of them dropped without a word: as many \
                 sessions as stated are let in and work; one more is refused, or it is let in and the oldest is over, as stated; never do more \
                 than the stated number work.",
-    svv: Svv::Requirements,
-    body: |p| -> Run<'_> { Box::pin(limit(p)) },
-}];
+        svv: Svv::Requirements,
+        body: |p| -> Run<'_> { Box::pin(limit(p)) },
+    },
+    Case {
+        id: "fuzz-histories",
+        title: "no order of sessions gives a user more of them than stated, or fewer",
+        requirements: &["CR 2.7"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &[],
+        objective: "Open generated sessions of a user on all interfaces together, leave them in order, without a word or in the middle of a login, and restart the device in \
+                    between; then open one more than there may be.",
+        criterion: "Never do more sessions work than stated; a user with fewer is let in, whatever sessions came and went before; one too many is refused, or let in \
+                    in place of the oldest, as stated.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(histories(p)) },
+    },
+];
 
 /// The limit that the device is set to for the test, where it can be set.
 const FEW: u32 = 3;
@@ -41,6 +58,11 @@ const NOTICES: Duration = Duration::from_secs(10);
 const NOTICES_END: Duration = Duration::from_secs(2);
 /// The time between two looks.
 const BETWEEN: Duration = Duration::from_millis(80);
+
+async fn histories(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::crowd(p)?;
+    history::hold(p, property).await
+}
 
 async fn limit(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let stated = p.rig().policy.sessions.get(p.name()).ok_or_else(|| {

@@ -87,6 +87,7 @@ impl Console {
             actor,
             session,
             mode: Mode::Command,
+            locked: false,
         });
         self.next_notice = Instant::now() + NOTICE_PERIOD;
         self.kept = None;
@@ -181,8 +182,14 @@ impl Console {
     }
 
     pub(super) async fn lock(&mut self, detail: &str) -> io::Result<()> {
-        if let Stage::In(LoggedIn { actor, mode, .. }) = &mut self.stage {
-            *mode = Mode::Locked;
+        if let Stage::In(LoggedIn {
+            actor,
+            mode,
+            locked,
+            ..
+        }) = &mut self.stage
+        {
+            (*mode, *locked) = (Mode::Locked, true);
             self.controller
                 .record(actor, Category::Access, "session_lock", true, detail);
         }

@@ -64,6 +64,8 @@ struct LoggedIn {
     actor: Actor,
     session: Session,
     mode: Mode,
+    /// Whether it was locked once: one flaw minds.
+    locked: bool,
 }
 
 enum Mode {
@@ -224,12 +226,14 @@ impl Console {
                 actor,
                 session,
                 mode,
+                locked,
             }) => {
                 let back = |mode| {
                     Stage::In(LoggedIn {
                         actor: actor.clone(),
                         session,
                         mode,
+                        locked,
                     })
                 };
                 match mode {
@@ -325,7 +329,9 @@ impl Console {
             self.controller
                 .record(&logged_in.actor, Category::Access, "logout", true, "");
             deep::left(&mut self.deep, &logged_in.actor);
-            if self.controller.flaws.enabled(Defect::LogoutKeepsSession) {
+            let outlives =
+                logged_in.locked && self.controller.flaws.enabled(Defect::LockedOutlivesLogout);
+            if outlives || self.controller.flaws.enabled(Defect::LogoutKeepsSession) {
                 logged_in.mode = Mode::Command;
                 self.kept = Some(logged_in);
             }

@@ -104,12 +104,13 @@ pub(super) async fn accept(
     }
 }
 
-/// Answers requests until the client leaves, is silent for too long, or breaks the framing.
+/// Answers requests until the client leaves, is silent for too long, or breaks the framing; whether anything came.
 pub(super) async fn converse(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     controller: &Controller,
     client: &Client,
-) {
+) -> bool {
+    let mut came = false;
     let mut received = Vec::with_capacity(1024);
     let mut answers = Vec::new();
     let mut connection = deep::Connection::default();
@@ -124,12 +125,12 @@ pub(super) async fn converse(
         )
         .await
         {
-            Ok(Ok(1..)) => {}
+            Ok(Ok(1..)) => came = true,
             _ => {
                 if !received.is_empty() {
                     deep::unfinished(controller);
                 }
-                return;
+                return came;
             }
         }
         let mut used = 0;
@@ -185,12 +186,12 @@ pub(super) async fn converse(
                 stream.flush().await
             });
             if !matches!(sent.await, Ok(Ok(()))) {
-                return;
+                return came;
             }
             answers.clear();
         }
         if broken {
-            return;
+            return came;
         }
     }
 }

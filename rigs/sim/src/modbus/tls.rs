@@ -141,16 +141,22 @@ async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Control
     if logged {
         controller.record(&client.actor, Category::Access, "connect", true, &detail);
     }
-    let ended = tokio::select! {
-        () = converse(&mut stream, controller, &client) => false,
-        () = session.ended() => true,
+    let (ended, came) = tokio::select! {
+        came = converse(&mut stream, controller, &client) => (false, came),
+        () = session.ended() => (true, true),
     };
+    if ended && controller.revives(&client.actor).await {
+        converse(&mut stream, controller, &client).await;
+    }
     if ended && controller.flaws.enabled(Defect::EndedSessionStillWrites) {
         client.access = Access::Ended;
         converse(&mut stream, controller, &client).await;
     }
     if logged {
         controller.record(&client.actor, Category::Access, "disconnect", true, "");
+    }
+    if !came && controller.flaws.enabled(Defect::DroppedHandshakeCounts) {
+        session.leak();
     }
 }
 

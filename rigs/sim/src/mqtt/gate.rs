@@ -128,6 +128,13 @@ impl Gate {
     }
 
     async fn admit(&self, connect: &ConnectPacket) -> AuthResult {
+        if let (None, Some(actor)) = (
+            &connect.username,
+            self.controller.known_by(&connect.client_id),
+        ) {
+            self.claim(&connect.client_id, &actor);
+            return AuthResult::success_with_user(actor.name);
+        }
         let name = connect.username.as_deref().unwrap_or_default();
         let password = String::from_utf8_lossy(connect.password.as_deref().unwrap_or_default());
         let shown = if self.controller.demands_code(name, Source::Mqtt) {
@@ -151,6 +158,8 @@ impl Gate {
                 .record(&actor, Category::RequestError, "refused", false, detail);
             return AuthResult::fail(ReasonCode::NotAuthorized);
         }
+        self.controller
+            .remember_client(&connect.client_id, &actor, true);
         // The broker hands a session on to the same user only.
         if self.controller.flaws.enabled(Defect::InheritedClientId) {
             return AuthResult::success_with_user("plant");
@@ -217,8 +226,10 @@ impl BrokerEventHandler for Gate {
                 return Box::pin(std::future::ready(()));
             };
             let (router, client_id) = (Arc::clone(router), Arc::clone(&event.client_id));
+            let controller = Arc::clone(&self.controller);
             let watch = tokio::spawn(async move {
                 session.ended().await;
+                controller.client_ended(&client_id, &actor);
                 router.disconnect_client(&client_id).await;
             });
             if let Some(client) = self.clients().get_mut(&*event.client_id) {
@@ -254,6 +265,8 @@ impl BrokerEventHandler for Gate {
             }
             let actor = client.actor.clone();
             drop(clients);
+            self.controller
+                .remember_client(&event.client_id, &actor, false);
             self.controller
                 .record(&actor, Category::Access, "logout", true, "");
         }

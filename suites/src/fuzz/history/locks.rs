@@ -135,8 +135,8 @@ impl Model for Locks {
     }
 
     /// A refusal that nobody has brought about is asked for again: it may be the bench's.
-    fn doubts(&self, finding: &Finding) -> bool {
-        finding.what == LOCKED
+    fn patience(&self, finding: &Finding) -> Option<Duration> {
+        (finding.what == LOCKED).then_some(Duration::ZERO)
     }
 }
 

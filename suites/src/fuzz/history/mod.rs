@@ -3,16 +3,22 @@
 //!
 //! A history is one input of the fuzz engine, and each begins on a device that is as the rig file says.
 
+mod alive;
+mod crowd;
+mod ended;
 mod lockout;
 mod locks;
 mod model;
 mod owed;
 mod rights;
+mod room;
+mod sessions;
 mod stage;
 pub mod step;
 mod trail;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -40,6 +46,11 @@ const LEAST: u32 = 4;
 
 /// How often a plain history has to go wrong: it is played on a device that nothing was done to.
 const TWICE: usize = 2;
+
+/// The time between two looks at what a device may need time for.
+const BETWEEN: Duration = Duration::from_millis(80);
+/// The most of that time while a finding is made smaller: what is left is confirmed with all of it.
+const HASTE: Duration = Duration::from_secs(1);
 
 /// How long the device is left alone after a history that could not be played.
 const DOUBT: Duration = Duration::from_millis(200);
@@ -73,6 +84,22 @@ impl Property {
         Ok(Self(Arc::new(trail::Trail::of(p)?)))
     }
 
+    /// CR 3.8 and CR 2.6: a session that is over is over.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn sessions(p: &Procedure<'_>) -> Result<Self, Stop> {
+        Ok(Self(Arc::new(sessions::Visits::of(p)?)))
+    }
+
+    /// CR 2.7: a user has no more sessions than stated, and not fewer.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn crowd(p: &Procedure<'_>) -> Result<Self, Stop> {
+        Ok(Self(Arc::new(crowd::Crowds::of(p)?)))
+    }
+
     /// The property that a trial holds; none for one that plays no histories.
     ///
     /// # Errors
@@ -82,7 +109,9 @@ impl Property {
             "CR-1.11/fuzz-histories" => Self::lockout(p)?,
             "CR-2.1/fuzz-histories" => Self::rights(p, User::Human)?,
             "CR-2.1-RE-1/fuzz-histories" => Self::rights(p, User::Process)?,
+            "CR-2.7/fuzz-histories" => Self::crowd(p)?,
             "CR-2.8/fuzz-histories" => Self::trail(p)?,
+            "CR-3.8/fuzz-histories" => Self::sessions(p)?,
             _ => return Ok(None),
         }))
     }
@@ -143,6 +172,7 @@ pub struct Histories<'b> {
     property: Property,
     owed: Mutex<Owed>,
     played: Mutex<Played>,
+    hurries: AtomicBool,
 }
 
 /// How many histories came to their end.
@@ -175,6 +205,7 @@ impl<'b> Histories<'b> {
             property,
             owed: Mutex::new(Owed::default()),
             played: Mutex::default(),
+            hurries: AtomicBool::new(false),
         }
     }
 
@@ -209,6 +240,13 @@ impl<'b> Histories<'b> {
         Stage::new(&self.p, &mut owed).put_back().await
     }
 
+    fn granted(&self, patience: Duration) -> Duration {
+        match self.hurries.load(Ordering::Relaxed) {
+            true => patience.min(HASTE),
+            false => patience,
+        }
+    }
+
     /// Plays a history to its end, or to what is wrong with it.
     async fn play(
         &self,
@@ -222,9 +260,17 @@ impl<'b> Histories<'b> {
             let began = Instant::now();
             let mut event = stage.take(step).await?;
             let mut found = model.saw(step, began, &event);
-            if found.as_ref().is_some_and(|found| model.doubts(found)) {
-                event = stage.take(step).await?;
-                found = model.saw(step, began, &event);
+            if let Some(patience) = found.as_ref().and_then(|found| model.patience(found)) {
+                let until = Instant::now() + self.granted(patience);
+                loop {
+                    let began = Instant::now();
+                    event = stage.take(step).await?;
+                    found = model.saw(step, began, &event);
+                    if found.is_none() || Instant::now() >= until {
+                        break;
+                    }
+                    sleep(BETWEEN).await;
+                }
             }
             seen.kinds.push(kind(step, &event));
             if found.is_some() {
@@ -254,9 +300,11 @@ impl Target for Histories<'_> {
                 account, interface, ..
             }
             | Step::Abandon { account, interface }
+            | Step::Count { account, interface }
             | Step::Login {
                 account, interface, ..
             } => !listed(account, interface),
+            Step::Terminate { account } => !rig.accounts.contains_key(account.as_str()),
             Step::Perform {
                 account,
                 interface,
@@ -276,6 +324,10 @@ impl Target for Histories<'_> {
         };
         let any = input.steps().any(unknown);
         any.then_some("an account, a role or an operation that this rig file does not have")
+    }
+
+    fn hurry(&self, on: bool) {
+        self.hurries.store(on, Ordering::Relaxed);
     }
 
     async fn open(&self) -> Result<(), String> {
@@ -363,6 +415,12 @@ fn kind(step: &Step, event: &Event) -> String {
         Step::Perform { operation, .. } => operation.clone(),
         Step::Logout { .. } => "a logout".to_owned(),
         Step::Vanish { .. } => "a session left".to_owned(),
+        Step::Act { .. } => "a session used".to_owned(),
+        Step::Count { interface, .. } => format!("sessions on {interface}"),
+        Step::Return { .. } => "a return without a login".to_owned(),
+        Step::Lock { .. } => "a lock, unlocked".to_owned(),
+        Step::Terminate { .. } => "all sessions ended by an administrator".to_owned(),
+        Step::Limit { .. } => "a limit of sessions".to_owned(),
         Step::Grant { .. } => "a right given".to_owned(),
         Step::Revoke { .. } => "a right taken away".to_owned(),
         Step::ReadAudit => "the audit log".to_owned(),
@@ -373,6 +431,10 @@ fn kind(step: &Step, event: &Event) -> String {
     let event = match event {
         Event::In => "let in",
         Event::Refused(_) => "refused",
+        Event::KeptOut(_) => "refused, and others let in",
+        Event::Acted { alive: true, .. } => "alive",
+        Event::Acted { alive: false, .. } => "not alive",
+        Event::Alive(count) => return format!("{step}: {count} alive"),
         Event::Asked { changed: true, .. } => "changed",
         Event::Asked { changed: false, .. } => "not changed",
         Event::Log(_) => "read",

@@ -1,5 +1,7 @@
 //! What histories are made of, and what they may bring about.
 
+use std::time::Duration;
+
 use proptest::strategy::BoxedStrategy;
 use tokio::time::Instant;
 
@@ -34,8 +36,9 @@ pub trait Model: Send {
     /// Whether anything came about that the model could judge.
     fn judged(&self) -> bool;
 
-    /// Whether a finding has to be asked for again before it counts: it may be the bench's fault.
-    fn doubts(&self, _finding: &Finding) -> bool {
-        false
+    /// For how long a finding is asked for again before it counts, and once at least: it may be the bench's fault, or the device
+    /// may have time. None where it counts at once.
+    fn patience(&self, _finding: &Finding) -> Option<Duration> {
+        None
     }
 }

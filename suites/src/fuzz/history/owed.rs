@@ -8,7 +8,7 @@ use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::{Rig, Values};
 use tokio::time::sleep;
 
-use crate::administrator::{administer, ask};
+use crate::administrator::{administer, ask, number, put_back};
 use crate::procedure::{Procedure, Stop};
 
 /// How much longer than stated a lock is waited for.
@@ -21,6 +21,8 @@ pub struct Owed {
     locks: BTreeSet<String>,
     /// Rights that roles have or lack against the rig file.
     rights: BTreeSet<(String, String)>,
+    /// How many sessions a user may have by the rig file, where that was changed.
+    sessions: Option<u32>,
 }
 
 impl Owed {
@@ -37,6 +39,11 @@ impl Owed {
         } else {
             self.rights.insert(right);
         }
+    }
+
+    /// The limit of a user's sessions was changed; the rig file states this one.
+    pub fn sessions(&mut self, stated: u32) {
+        self.sessions = Some(stated);
     }
 
     /// Puts everything back. What cannot be is owed still.
@@ -58,6 +65,10 @@ impl Owed {
         while let Some(account) = self.locks.first().cloned() {
             unlock(p, &account).await?;
             self.locks.pop_first();
+        }
+        if let Some(stated) = self.sessions {
+            put_back(p, &[("set_session_limit", number(stated))]).await?;
+            self.sessions = None;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Session, Who};
-use slcert_rigs::rig::Values;
+use slcert_rigs::rig::{InterfaceKind, Values};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::owed::{Owed, allot, permission};
@@ -34,6 +34,17 @@ pub enum Event {
     In,
     /// It did not, and said this.
     Refused(String),
+    /// It did not, and lets another account in.
+    KeptOut(String),
+    /// A session was used.
+    Acted {
+        /// Whether it does something.
+        alive: bool,
+        /// What was seen, in words.
+        seen: String,
+    },
+    /// So many sessions do something.
+    Alive(usize),
     /// An operation was asked for.
     Asked {
         /// Whether what it changes has changed.
@@ -49,19 +60,31 @@ pub enum Event {
     Nothing,
 }
 
-/// A session that is open.
-struct Seat {
-    account: String,
-    interface: String,
-    session: Session,
+/// A session that the bench has not left. The device may have ended it.
+pub(super) struct Seat {
+    pub(super) account: String,
+    pub(super) interface: String,
+    pub(super) session: Session,
+    /// Whether an administrator has ended it.
+    pub(super) ended: bool,
+}
+
+/// What a session was known by.
+pub(super) struct Trace {
+    pub(super) interface: String,
+    /// By a broker.
+    pub(super) client_id: Option<String>,
+    /// Its console, for as long as nobody else has come there.
+    pub(super) console: Option<Session>,
 }
 
 /// The device with the sessions of one history.
 pub struct Stage<'s, 'b> {
-    p: &'s Procedure<'b>,
-    owed: &'s mut Owed,
-    seats: BTreeMap<u8, Seat>,
-    desk: Desk<'b>,
+    pub(super) p: &'s Procedure<'b>,
+    pub(super) owed: &'s mut Owed,
+    pub(super) seats: BTreeMap<u8, Seat>,
+    pub(super) traces: BTreeMap<u8, Trace>,
+    pub(super) desk: Desk<'b>,
     /// Rights that were taken away, by role and operation, each with the moment at which that is in force.
     revoked: Vec<(String, String, Instant)>,
 }
@@ -73,6 +96,7 @@ impl<'s, 'b> Stage<'s, 'b> {
             p,
             owed,
             seats: BTreeMap::new(),
+            traces: BTreeMap::new(),
             desk: Desk::default(),
             revoked: Vec::new(),
         }
@@ -95,7 +119,7 @@ impl<'s, 'b> Stage<'s, 'b> {
                 session,
                 account,
                 interface,
-            } => self.login(*session, account, interface).await,
+            } => self.come(*session, account, interface).await,
             Step::Perform {
                 session,
                 account,
@@ -105,13 +129,7 @@ impl<'s, 'b> Stage<'s, 'b> {
                 let who = (account.as_str(), interface.as_str());
                 self.perform(*session, who, operation).await
             }
-            Step::Logout { session } => Ok(match self.seats.remove(session) {
-                Some(seat) => {
-                    seat.session.close().await;
-                    Event::Done
-                }
-                None => Event::Nothing,
-            }),
+            Step::Logout { session } => Ok(self.log_out(*session).await),
             Step::Vanish { session } => Ok(match self.seats.remove(session) {
                 Some(seat) => {
                     seat.session.abandon().await;
@@ -119,6 +137,12 @@ impl<'s, 'b> Stage<'s, 'b> {
                 }
                 None => Event::Nothing,
             }),
+            Step::Act { session } => self.act(*session).await,
+            Step::Count { account, interface } => self.count(account, interface).await,
+            Step::Return { session } => self.come_back(*session).await,
+            Step::Lock { session } => self.lock(*session).await,
+            Step::Terminate { account } => self.terminate(account).await,
+            Step::Limit { most } => self.limit(*most).await,
             Step::Grant { role, operation } => self.allot(role, operation, true).await,
             Step::Revoke { role, operation } => self.allot(role, operation, false).await,
             Step::ReadAudit => {
@@ -167,18 +191,17 @@ impl<'s, 'b> Stage<'s, 'b> {
         }
     }
 
-    /// Gives a user name and goes.
+    /// Begins a login and goes.
     async fn abandon(&mut self, account: &str, interface: &str) -> Result<Event, Stop> {
+        let bench = self.p.bench();
+        let kind = bench.rig().interface(interface).map(|it| it.kind);
+        match kind {
+            Some(InterfaceKind::ModbusTls) => return self.knock(account, interface).await,
+            Some(kind) if kind.is_serial() => {}
+            _ => return Ok(Event::Nothing),
+        }
         self.make_room(interface).await;
         self.owed.lock(account);
-        let bench = self.p.bench();
-        let serial = bench
-            .rig()
-            .interface(interface)
-            .is_some_and(|it| it.kind.is_serial());
-        if !serial {
-            return Ok(Event::Nothing);
-        }
         let mut console = bench.console(interface).await?;
         let user = bench.user(account).to_owned();
         let sent = console.line().send(&user).await;
@@ -187,7 +210,12 @@ impl<'s, 'b> Stage<'s, 'b> {
         Ok(Event::Done)
     }
 
-    async fn login(&mut self, number: u8, account: &str, interface: &str) -> Result<Event, Stop> {
+    pub(super) async fn login(
+        &mut self,
+        number: u8,
+        account: &str,
+        interface: &str,
+    ) -> Result<Event, Stop> {
         if let Some(seat) = self.seats.remove(&number) {
             seat.session.close().await;
         }
@@ -199,10 +227,17 @@ impl<'s, 'b> Stage<'s, 'b> {
             .await?
         {
             Entry::In(session) => {
+                let trace = Trace {
+                    interface: interface.to_owned(),
+                    client_id: session.client_id().map(str::to_owned),
+                    console: None,
+                };
+                self.traces.insert(number, trace);
                 let seat = Seat {
                     account: account.to_owned(),
                     interface: interface.to_owned(),
                     session,
+                    ended: false,
                 };
                 self.seats.insert(number, seat);
                 Ok(Event::In)
@@ -340,6 +375,9 @@ impl<'s, 'b> Stage<'s, 'b> {
             return Ok(Event::Nothing);
         }
         self.seats.clear();
+        for trace in self.traces.values_mut() {
+            trace.console = None;
+        }
         self.desk.forget();
         bench.power_cycle().await?;
         strain::anew(bench, Instant::now() + SETTLED).await;
@@ -352,6 +390,7 @@ impl<'s, 'b> Stage<'s, 'b> {
     /// The device is not as it was.
     pub async fn put_back(&mut self) -> Result<(), Stop> {
         self.desk.close().await;
+        self.traces.clear();
         while let Some((_, seat)) = self.seats.pop_first() {
             seat.session.close().await;
         }
@@ -359,20 +398,24 @@ impl<'s, 'b> Stage<'s, 'b> {
     }
 
     /// A serial line has one user at a time: whoever comes next ends the session on it.
-    async fn make_room(&mut self, interface: &str) {
+    pub(super) async fn make_room(&mut self, interface: &str) {
         if self.is_serial(interface) {
             self.desk.leave(interface).await;
             self.leave(interface).await;
         }
     }
 
-    async fn make_room_for(&mut self, operation: &str) {
+    pub(super) async fn make_room_for(&mut self, operation: &str) {
         if let Ok((interface, _)) = self.p.anywhere(operation) {
             self.make_room(interface).await;
         }
     }
 
-    async fn leave(&mut self, interface: &str) {
+    pub(super) async fn leave(&mut self, interface: &str) {
+        let traces = self.traces.values_mut();
+        for trace in traces.filter(|trace| trace.interface == interface) {
+            trace.console = None;
+        }
         let there = self
             .seats
             .iter()
@@ -384,7 +427,7 @@ impl<'s, 'b> Stage<'s, 'b> {
         }
     }
 
-    fn is_serial(&self, interface: &str) -> bool {
+    pub(super) fn is_serial(&self, interface: &str) -> bool {
         let described = self.p.rig().interface(interface);
         described.is_some_and(|it| it.kind.is_serial())
     }

@@ -20,7 +20,7 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Spelling::is_right")]
         spelling: Spelling,
     },
-    /// Gives a user name, and no password.
+    /// Begins a login and leaves it: behind the user name on a console, behind the handshake where a certificate says who it is.
     Abandon {
         /// The account.
         account: String,
@@ -56,6 +56,38 @@ pub enum Step {
     Vanish {
         /// Its number.
         session: u8,
+    },
+    /// Does in a session what shows that it is alive; it is not opened for that.
+    Act {
+        /// Its number.
+        session: u8,
+    },
+    /// Does so in all sessions of an account on an interface.
+    Count {
+        /// The account.
+        account: String,
+        /// Where.
+        interface: String,
+    },
+    /// Comes to where a session was, with nothing but what it was known by: the line of a console, the client identifier of MQTT.
+    Return {
+        /// Its number.
+        session: u8,
+    },
+    /// Locks a session, and unlocks it as its user does.
+    Lock {
+        /// Its number.
+        session: u8,
+    },
+    /// An administrator ends all sessions of an account.
+    Terminate {
+        /// The account.
+        account: String,
+    },
+    /// An administrator sets how many sessions a user may have.
+    Limit {
+        /// The most at a time.
+        most: u32,
     },
     /// An administrator gives a role the right to an operation.
     Grant {

@@ -2,6 +2,7 @@
 //! them is the device's affair: it may tell later that a session ran out, or that a master is gone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use regex::Regex;
@@ -168,8 +169,8 @@ impl Model for Entries {
     }
 
     /// A device may take a moment to write.
-    fn doubts(&self, _finding: &Finding) -> bool {
-        true
+    fn patience(&self, _finding: &Finding) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
     fn judged(&self) -> bool {
