@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::strategy::Union;
-use slcert_rigs::rig::InterfaceKind;
+use slcert_rigs::rig::{self, InterfaceKind};
 
 use super::alive::locks;
 use super::ended::{Ended, Stated};
@@ -102,7 +102,11 @@ impl Visits {
             ));
         }
         let policy = &rig.policy;
-        let idle = [policy.session_lock, policy.remote_idle];
+        let people = rig.interfaces.values().any(|it| {
+            let remote = it.has_identity() && !it.kind.is_serial();
+            remote && it.used_by(rig::User::Human)
+        });
+        let idle = [policy.session_lock.filter(|_| people), policy.remote_idle];
         let steady = idle.iter().flatten().map(|period| period.0 / 2);
         let interfaces = visitors.iter().map(|it| it.interface.clone()).collect();
         Ok(Self {
@@ -124,6 +128,27 @@ impl Visits {
             prop::sample::select(own.cloned().collect::<Vec<_>>())
         };
         Union::new(self.stated.interfaces.iter().map(there)).boxed()
+    }
+
+    /// Somebody, and another one: the more often one on the same interface.
+    fn two(&self) -> BoxedStrategy<(Visitor, Visitor)> {
+        let cast = self.clone();
+        let two = self.anybody().prop_flat_map(move |who| {
+            let near = cast.others(&who);
+            let other = match near.is_empty() {
+                true => cast.anybody(),
+                false => prop_oneof![prop::sample::select(near), cast.anybody()].boxed(),
+            };
+            (Just(who), other)
+        });
+        two.boxed()
+    }
+
+    /// The other accounts of an interface.
+    fn others(&self, who: &Visitor) -> Vec<Visitor> {
+        let all = self.visitors.iter();
+        let others = all.filter(|it| it.interface == who.interface && it.account != who.account);
+        others.cloned().collect()
     }
 
     /// How a session ends.
@@ -225,23 +250,24 @@ impl Cast for Visits {
     /// Histories of one session, its end, and what is tried with it then; and of two users.
     fn histories(&self) -> BoxedStrategy<Vec<Step>> {
         let cast = self.clone();
-        let two = (self.anybody(), self.anybody());
-        two.prop_flat_map(move |(who, other)| {
-            let between = prop::collection::vec(cast.between(&who), 0..=2);
-            let (begun, tried) = (who.comes(1), who.tried());
-            let one =
-                (between, cast.end(&who), cast.after(&who)).prop_map(move |(some, end, more)| {
-                    let begun = [begun.clone(), Step::Act { session: 1 }];
-                    let ended = std::iter::once(end);
-                    let steps = begun.into_iter().chain(some).chain(ended).chain(more);
-                    steps.chain(tried.clone()).collect()
-                });
-            if who.account == other.account {
-                return one.boxed();
-            }
-            prop_oneof![3 => one, 1 => spared(&who, &other, cast.end(&who))].boxed()
-        })
-        .boxed()
+        self.two()
+            .prop_flat_map(move |(who, other)| {
+                let between = prop::collection::vec(cast.between(&who), 0..=2);
+                let (begun, tried) = (who.comes(1), who.tried());
+                let one = (between, cast.end(&who), cast.after(&who)).prop_map(
+                    move |(some, end, more)| {
+                        let begun = [begun.clone(), Step::Act { session: 1 }];
+                        let ended = std::iter::once(end);
+                        let steps = begun.into_iter().chain(some).chain(ended).chain(more);
+                        steps.chain(tried.clone()).collect()
+                    },
+                );
+                if who.account == other.account {
+                    return one.boxed();
+                }
+                prop_oneof![2 => one, 1 => spared(&who, &other, cast.end(&who))].boxed()
+            })
+            .boxed()
     }
 
     fn any_step(&self) -> BoxedStrategy<Step> {
