@@ -244,6 +244,7 @@ flaws! {
     LogoutKeepsSession "logout-keeps-session" "CR 3.8" "Enter at the login prompt resumes the session that was logged out";
     LockedOutlivesLogout "locked-outlives-logout" "CR 3.8" "Enter at the login prompt resumes the session that was logged out, if it was locked before", deep 4 "CR-3.8/fuzz-histories";
     ClientIdOutlivesRestart "client-id-outlives-restart" "CR 3.8" "after a restart, the client id of an MQTT session that was open before is let in without a password", deep 3 "CR-3.8/fuzz-histories";
+    EndedSessionHandedOn "ended-session-handed-on" "CR 3.8" "an MQTT session that an administrator has ended goes to the next user who comes with its client id", deep 3 "CR-3.8/fuzz-histories";
     AuditClearByEngineer "audit-clear-by-engineer" "CR 3.9" "an engineer may clear the audit log";
     AuditClearedAnyway "audit-cleared-anyway" "CR 3.9" "who may not clear the audit log is refused, and it is cleared";
     AuditClearUnlogged "audit-clear-unlogged" "CR 3.9" "clearing the audit log leaves no entry";

@@ -92,7 +92,7 @@ impl Controller {
     /// A client of the broker is let in, or has left.
     pub(crate) fn remember_client(&self, id: &str, actor: &Actor, here: bool) {
         let mut memory = self.remembered.lock();
-        if here {
+        if here && self.flaws.enabled(Defect::EndedClientIdReturns) {
             let ended = std::mem::take(&mut memory.ended).into_iter();
             let (mut again, others): (Clients, Clients) =
                 ended.partition(|(_, (name, _))| *name == actor.name);
@@ -112,10 +112,17 @@ impl Controller {
 
     /// The session of a client of the broker was ended from elsewhere.
     pub(crate) fn client_ended(&self, id: &str, actor: &Actor) {
-        if self.flaws.enabled(Defect::EndedClientIdReturns) {
+        let handed_on = self.flaws.enabled(Defect::EndedSessionHandedOn);
+        if handed_on || self.flaws.enabled(Defect::EndedClientIdReturns) {
             let user = (actor.name.clone(), actor.role.clone());
             self.remembered.lock().ended.insert(id.to_owned(), user);
         }
+    }
+
+    /// Whether a session goes to any user who comes with its client id.
+    pub(crate) fn hands_on(&self, id: &str) -> bool {
+        self.flaws.enabled(Defect::EndedSessionHandedOn)
+            && self.remembered.lock().ended.contains_key(id)
     }
 
     /// Whom a client id lets in by itself: two flaws know somebody.

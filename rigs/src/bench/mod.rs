@@ -604,8 +604,19 @@ impl Bench {
     pub async fn enter(&self, interface: &str, who: &Who<'_>) -> Result<Entry, BenchError> {
         match self.interface(interface)?.kind {
             InterfaceKind::Console => console::enter(self, interface, who).await,
-            InterfaceKind::Mqtt => mqtt::enter(self, interface, who).await,
+            InterfaceKind::Mqtt => mqtt::enter(self, interface, who, true).await,
             _ => modbus::enter(self, interface, who).await,
+        }
+    }
+
+    /// The same with a session that a broker is to keep when its line is gone. Whoever opens it has to see to its end.
+    ///
+    /// # Errors
+    /// As [`Bench::enter`].
+    pub async fn enter_kept(&self, interface: &str, who: &Who<'_>) -> Result<Entry, BenchError> {
+        match self.interface(interface)?.kind {
+            InterfaceKind::Mqtt => mqtt::enter(self, interface, who, false).await,
+            _ => self.enter(interface, who).await,
         }
     }
 

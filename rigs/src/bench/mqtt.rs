@@ -40,9 +40,10 @@ pub(super) async fn enter(
     bench: &Bench,
     interface: &str,
     who: &Who<'_>,
+    clean: bool,
 ) -> Result<Entry, BenchError> {
     let client_id = fresh("slcert");
-    let client = match bench.mqtt_client(interface, who, &client_id, true).await? {
+    let client = match bench.mqtt_client(interface, who, &client_id, clean).await? {
         Ok(client) => client,
         Err(refused) => return Ok(Entry::Refused(refused)),
     };

@@ -90,7 +90,8 @@ impl Gate {
             .unwrap_or_default()
             + 1;
         if let Some(client) = clients.get_mut(client_id) {
-            let inherits = self.controller.flaws.enabled(Defect::InheritedClientId);
+            let inherits = self.controller.flaws.enabled(Defect::InheritedClientId)
+                || self.controller.hands_on(client_id);
             if client.actor.name != actor.name && !inherits {
                 return false;
             }
@@ -161,7 +162,9 @@ impl Gate {
         self.controller
             .remember_client(&connect.client_id, &actor, true);
         // The broker hands a session on to the same user only.
-        if self.controller.flaws.enabled(Defect::InheritedClientId) {
+        let flaws = &self.controller.flaws;
+        let inherited = [Defect::InheritedClientId, Defect::EndedSessionHandedOn];
+        if inherited.into_iter().any(|it| flaws.enabled(it)) {
             return AuthResult::success_with_user("plant");
         }
         AuthResult::success_with_user(actor.name)

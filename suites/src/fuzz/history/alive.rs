@@ -23,10 +23,10 @@ impl Stage<'_, '_> {
     pub(super) async fn come(
         &mut self,
         number: u8,
-        account: &str,
-        interface: &str,
+        (account, interface): (&str, &str),
+        kept: bool,
     ) -> Result<Event, Stop> {
-        let came = self.login(number, account, interface).await?;
+        let came = self.login(number, (account, interface), kept).await?;
         let Event::Refused(said) = came else {
             return Ok(came);
         };
@@ -160,6 +160,54 @@ impl Stage<'_, '_> {
         }
         let seen = format!("on `{interface}`, who shows nothing else is let in");
         Ok(Event::Acted { alive: true, seen })
+    }
+
+    /// Another account comes with what a broker knew a session by.
+    pub(super) async fn take_over(&mut self, number: u8, account: &str) -> Result<Event, Stop> {
+        let bench = self.p.bench();
+        let Some(trace) = self.traces.get(&number) else {
+            return Ok(Event::Nothing);
+        };
+        let mut there = self.p.rig().accounts_on(&trace.interface);
+        let comes_here = there.any(|(name, _)| name.as_str() == account);
+        let same = bench.user(account) == bench.user(&trace.account);
+        let Some(client_id) = trace.client_id.clone().filter(|_| comes_here && !same) else {
+            return Ok(Event::Nothing);
+        };
+        let (interface, who) = (trace.interface.clone(), Who::Account(account));
+        let came = bench.mqtt_client(&interface, &who, &client_id, false);
+        let (alive, seen) = match came.await? {
+            Err(answer) => (false, answer.text),
+            Ok(client) => {
+                let present = client.session_present();
+                client.disconnect().await;
+                // A clean one in its place ends what the broker would keep.
+                let clean = bench.mqtt_client(&interface, &who, &client_id, true);
+                if let Ok(client) = clean.await? {
+                    client.disconnect().await;
+                }
+                let what = if present { "the session" } else { "no session" };
+                (present, format!("let in, and {what} is present"))
+            }
+        };
+        let seen = format!("`{account}` on `{interface}`: {seen}");
+        Ok(Event::Acted { alive, seen })
+    }
+
+    /// Forgets what a session was known by, and ends what a broker keeps of it.
+    pub(super) async fn forget(&mut self, number: u8) {
+        let Some(trace) = self.traces.remove(&number).filter(|trace| trace.kept) else {
+            return;
+        };
+        let Some(client_id) = trace.client_id else {
+            return;
+        };
+        let (bench, who) = (self.p.bench(), Who::Account(&trace.account));
+        let came = bench.mqtt_client(&trace.interface, &who, &client_id, true);
+        // Where somebody else has it, they have ended it.
+        if let Ok(Ok(client)) = came.await {
+            client.disconnect().await;
+        }
     }
 
     /// Locks a session by hand, and unlocks it.

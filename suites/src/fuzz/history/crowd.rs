@@ -147,6 +147,7 @@ impl Crowds {
                     session: 22,
                     account: account.clone(),
                     interface,
+                    kept: false,
                 }]
             });
             steps.push((4, comes.boxed()));
@@ -180,6 +181,7 @@ impl User {
             session,
             account: self.account.clone(),
             interface: self.interface.clone(),
+            kept: false,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::fuzz::finding::{Finding, Oracle};
 /// What is wrong.
 const ALIVE: &str = "a session that an administrator has ended does something";
 const BACK: &str = "a session is opened without a login by what an earlier one was known by";
+const HANDED: &str = "a session is handed on to another user";
 const ENDED: &str = "a session is over since another user's was ended";
 
 /// What the rig file says of sessions.
@@ -167,6 +168,7 @@ impl Model for Ended {
                     session,
                     account,
                     interface,
+                    ..
                 },
                 _,
             ) => {
@@ -185,6 +187,15 @@ impl Model for Ended {
                 self.unclear();
                 match event {
                     Event::Acted { alive, seen } => self.came_back(*session, *alive, seen),
+                    _ => None,
+                }
+            }
+            (Step::Take { .. }, event) => {
+                self.unclear();
+                match event {
+                    Event::Acted { alive: true, seen } => {
+                        Some(Finding::new(Oracle::Model, HANDED, seen.clone()))
+                    }
                     _ => None,
                 }
             }
@@ -251,6 +262,7 @@ mod tests {
             session,
             account,
             interface,
+            kept: false,
         };
         (step, Event::In)
     }
@@ -315,6 +327,20 @@ mod tests {
             let back = [(Step::Return { session: 1 }, acted(true))];
             assert_eq!(last(&mut known, &back).as_deref(), Some(BACK));
         }
+    }
+
+    #[test]
+    fn no_session_is_handed_on_to_another_user() {
+        let take = |present| {
+            let (session, account) = (1, "otto".to_owned());
+            (Step::Take { session, account }, acted(present))
+        };
+        let steps = [login(1, "olga", "plc"), act(1, true), take(false)];
+        let mut known = model(0);
+        assert_eq!(last(&mut known, &steps), None);
+        // Whose it was may have had to make room.
+        assert_eq!(last(&mut known, &[act(1, false)]), None);
+        assert_eq!(last(&mut known, &[take(true)]).as_deref(), Some(HANDED));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod alive;
 mod crowd;
 mod ended;
+mod kind;
 mod lockout;
 mod locks;
 mod model;
@@ -34,9 +35,10 @@ use super::generate::Grammar;
 use super::input::Input;
 use super::target::{Delivered, Target};
 use crate::procedure::{Procedure, Stop};
+use kind::kind;
 use model::{Cast, Model};
 use owed::Owed;
-use stage::{Event, Stage};
+use stage::Stage;
 use step::Step;
 
 /// Part of the time of a suite that histories leave to the others: they wait more than they work.
@@ -304,7 +306,9 @@ impl Target for Histories<'_> {
             | Step::Login {
                 account, interface, ..
             } => !listed(account, interface),
-            Step::Terminate { account } => !rig.accounts.contains_key(account.as_str()),
+            Step::Terminate { account } | Step::Take { account, .. } => {
+                !rig.accounts.contains_key(account.as_str())
+            }
             Step::Perform {
                 account,
                 interface,
@@ -399,47 +403,4 @@ impl Histories<'_> {
         }
         bench.answers_within(Duration::ZERO).await.map_err(said)
     }
-}
-
-/// What a step came to, as coverage tells it apart.
-fn kind(step: &Step, event: &Event) -> String {
-    let step = match step {
-        Step::Try {
-            password,
-            spelling,
-            interface,
-            ..
-        } => format!("{password:?} password, name {spelling:?}, on {interface}"),
-        Step::Abandon { interface, .. } => format!("a login left on {interface}"),
-        Step::Login { interface, .. } => format!("a login on {interface}"),
-        Step::Perform { operation, .. } => operation.clone(),
-        Step::Logout { .. } => "a logout".to_owned(),
-        Step::Vanish { .. } => "a session left".to_owned(),
-        Step::Act { .. } => "a session used".to_owned(),
-        Step::Count { interface, .. } => format!("sessions on {interface}"),
-        Step::Return { .. } => "a return without a login".to_owned(),
-        Step::Lock { .. } => "a lock, unlocked".to_owned(),
-        Step::Terminate { .. } => "all sessions ended by an administrator".to_owned(),
-        Step::Limit { .. } => "a limit of sessions".to_owned(),
-        Step::Grant { .. } => "a right given".to_owned(),
-        Step::Revoke { .. } => "a right taken away".to_owned(),
-        Step::ReadAudit => "the audit log".to_owned(),
-        Step::Pause { .. } => "a pause".to_owned(),
-        Step::PowerCycle => "a power cycle".to_owned(),
-        Step::PutBack => "all put back".to_owned(),
-    };
-    let event = match event {
-        Event::In => "let in",
-        Event::Refused(_) => "refused",
-        Event::KeptOut(_) => "refused, and others let in",
-        Event::Acted { alive: true, .. } => "alive",
-        Event::Acted { alive: false, .. } => "not alive",
-        Event::Alive(count) => return format!("{step}: {count} alive"),
-        Event::Asked { changed: true, .. } => "changed",
-        Event::Asked { changed: false, .. } => "not changed",
-        Event::Log(_) => "read",
-        Event::Done => "done",
-        Event::Nothing => "nothing to do",
-    };
-    format!("{step}: {event}")
 }

@@ -105,6 +105,7 @@ impl Model for Room {
                     session,
                     account,
                     interface,
+                    ..
                 },
                 _,
             ) => {
@@ -172,6 +173,7 @@ mod tests {
             session,
             account: "olga".to_owned(),
             interface: interface.to_owned(),
+            kept: false,
         };
         let found = model.saw(&step, Instant::now(), event);
         found.map(|found| found.what)

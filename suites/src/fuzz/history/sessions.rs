@@ -35,6 +35,8 @@ struct Visitor {
     interface: String,
     /// Whether that is a console.
     console: bool,
+    /// Whether it is at a broker.
+    brokered: bool,
     /// Whether something is left of a session by which one could come back.
     returns: bool,
     /// Whether an administrator can end it.
@@ -81,6 +83,7 @@ impl Visits {
                     account: account.to_owned(),
                     interface: name.to_owned(),
                     console,
+                    brokered: interface.kind == InterfaceKind::Mqtt,
                     returns,
                     ends: ends && !console,
                     locks: locks(rig, name).is_some() && rig.accounts[account].password.is_some(),
@@ -181,26 +184,26 @@ impl Visits {
     /// What comes in between.
     fn between(&self, who: &Visitor) -> BoxedStrategy<Step> {
         let (session, others) = (1, 2..=3u8);
+        let logs_out = others.clone().prop_map(|session| Step::Logout { session });
+        let vanishes = others.prop_map(|session| Step::Vanish { session });
+        let acts = (1..=3u8).prop_map(|session| Step::Act { session });
+        let pauses = (20u64..200).prop_map(|ms| Step::Pause { ms });
         let mut steps = vec![
-            (3, Just(who.comes(2)).boxed()),
-            (3, self.anybody().prop_map(|who| who.comes(3)).boxed()),
-            (
-                2,
-                (1..=3u8).prop_map(|session| Step::Act { session }).boxed(),
-            ),
-            (
-                1,
-                others
-                    .clone()
-                    .prop_map(|session| Step::Logout { session })
-                    .boxed(),
-            ),
-            (
-                1,
-                others.prop_map(|session| Step::Vanish { session }).boxed(),
-            ),
-            (1, (20u64..200).prop_map(|ms| Step::Pause { ms }).boxed()),
+            (2, acts.boxed()),
+            (1, logs_out.boxed()),
+            (1, vanishes.boxed()),
+            (1, pauses.boxed()),
         ];
+        // Whoever comes to a console ends the session there.
+        let elsewhere = |it: &&Visitor| !who.console || it.interface != who.interface;
+        let others: Vec<_> = self.visitors.iter().filter(elsewhere).cloned().collect();
+        if !others.is_empty() {
+            let comes = prop::sample::select(others).prop_map(|it| it.comes(3));
+            steps.push((3, comes.boxed()));
+        }
+        if !who.console {
+            steps.push((3, Just(who.comes(2)).boxed()));
+        }
         if who.locks {
             steps.push((12, Just(Step::Lock { session }).boxed()));
         }
@@ -220,7 +223,24 @@ impl Visitor {
             session,
             account: self.account.clone(),
             interface: self.interface.clone(),
+            kept: false,
         }
+    }
+
+    /// Comes to a session that a broker is to keep.
+    fn comes_to_stay(&self, session: u8) -> Step {
+        Step::Login {
+            session,
+            account: self.account.clone(),
+            interface: self.interface.clone(),
+            kept: true,
+        }
+    }
+
+    /// Comes with what a broker knew another one's session by.
+    fn takes(&self, session: u8) -> Step {
+        let account = self.account.clone();
+        Step::Take { session, account }
     }
 
     /// What shows that the first session is over.
@@ -253,10 +273,18 @@ impl Cast for Visits {
         self.two()
             .prop_flat_map(move |(who, other)| {
                 let between = prop::collection::vec(cast.between(&who), 0..=2);
-                let (begun, tried) = (who.comes(1), who.tried());
-                let one = (between, cast.end(&who), cast.after(&who)).prop_map(
-                    move |(some, end, more)| {
-                        let begun = [begun.clone(), Step::Act { session: 1 }];
+                let begun = match who.brokered {
+                    true => prop_oneof![Just(who.comes(1)), Just(who.comes_to_stay(1))].boxed(),
+                    false => Just(who.comes(1)).boxed(),
+                };
+                let mut tried = who.tried();
+                let near = who.interface == other.interface && who.account != other.account;
+                if who.brokered && near {
+                    tried.insert(0, other.takes(1));
+                }
+                let one = (begun, between, cast.end(&who), cast.after(&who)).prop_map(
+                    move |(begun, some, end, more)| {
+                        let begun = [begun, Step::Act { session: 1 }];
                         let ended = std::iter::once(end);
                         let steps = begun.into_iter().chain(some).chain(ended).chain(more);
                         steps.chain(tried.clone()).collect()
@@ -276,7 +304,7 @@ impl Cast for Visits {
         about.prop_flat_map(move |who| cast.between(&who)).boxed()
     }
 
-    /// A session on each interface that is ended, and tried when it is over.
+    /// A session on each interface that is ended, and tried when it is over; where a broker keeps one, another user comes for it.
     fn control(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for interface in &self.stated.interfaces {
@@ -292,6 +320,14 @@ impl Cast for Visits {
             };
             steps.extend([who.comes(1), Step::Act { session: 1 }, end]);
             steps.extend(who.tried());
+            let other = self.others(who).into_iter().next();
+            if let Some(other) = other.filter(|_| who.brokered) {
+                let session = 1;
+                let left = [Step::Act { session }, Step::Vanish { session }];
+                steps.push(who.comes_to_stay(session));
+                steps.extend(left);
+                steps.push(other.takes(session));
+            }
         }
         steps
     }

@@ -71,9 +71,12 @@ pub(super) struct Seat {
 
 /// What a session was known by.
 pub(super) struct Trace {
+    pub(super) account: String,
     pub(super) interface: String,
     /// By a broker.
     pub(super) client_id: Option<String>,
+    /// Whether the broker keeps it.
+    pub(super) kept: bool,
     /// Its console, for as long as nobody else has come there.
     pub(super) console: Option<Session>,
 }
@@ -119,7 +122,11 @@ impl<'s, 'b> Stage<'s, 'b> {
                 session,
                 account,
                 interface,
-            } => self.come(*session, account, interface).await,
+                kept,
+            } => {
+                let who = (account.as_str(), interface.as_str());
+                self.come(*session, who, *kept).await
+            }
             Step::Perform {
                 session,
                 account,
@@ -140,6 +147,7 @@ impl<'s, 'b> Stage<'s, 'b> {
             Step::Act { session } => self.act(*session).await,
             Step::Count { account, interface } => self.count(account, interface).await,
             Step::Return { session } => self.come_back(*session).await,
+            Step::Take { session, account } => self.take_over(*session, account).await,
             Step::Lock { session } => self.lock(*session).await,
             Step::Terminate { account } => self.terminate(account).await,
             Step::Limit { most } => self.limit(*most).await,
@@ -213,23 +221,26 @@ impl<'s, 'b> Stage<'s, 'b> {
     pub(super) async fn login(
         &mut self,
         number: u8,
-        account: &str,
-        interface: &str,
+        (account, interface): (&str, &str),
+        kept: bool,
     ) -> Result<Event, Stop> {
         if let Some(seat) = self.seats.remove(&number) {
             seat.session.close().await;
         }
         self.make_room(interface).await;
-        match self
-            .p
-            .bench()
-            .enter(interface, &Who::Account(account))
-            .await?
-        {
+        self.forget(number).await;
+        let (bench, who) = (self.p.bench(), Who::Account(account));
+        let entered = match kept {
+            true => bench.enter_kept(interface, &who).await,
+            false => bench.enter(interface, &who).await,
+        };
+        match entered? {
             Entry::In(session) => {
                 let trace = Trace {
+                    account: account.to_owned(),
                     interface: interface.to_owned(),
                     client_id: session.client_id().map(str::to_owned),
+                    kept,
                     console: None,
                 };
                 self.traces.insert(number, trace);
@@ -284,7 +295,8 @@ impl<'s, 'b> Stage<'s, 'b> {
         let before = self.read(read_back).await?;
         let own = |seat: &Seat| seat.account == account && seat.interface == interface;
         if !self.seats.get(&number).is_some_and(own)
-            && let refused @ Event::Refused(_) = self.login(number, account, interface).await?
+            && let refused @ Event::Refused(_) =
+                self.login(number, (account, interface), false).await?
         {
             return Ok(refused);
         }
@@ -390,9 +402,12 @@ impl<'s, 'b> Stage<'s, 'b> {
     /// The device is not as it was.
     pub async fn put_back(&mut self) -> Result<(), Stop> {
         self.desk.close().await;
-        self.traces.clear();
         while let Some((_, seat)) = self.seats.pop_first() {
             seat.session.close().await;
+        }
+        let numbers: Vec<u8> = self.traces.keys().copied().collect();
+        for number in numbers {
+            self.forget(number).await;
         }
         self.owed.put_back(self.p).await
     }

@@ -35,6 +35,9 @@ pub enum Step {
         account: String,
         /// Where.
         interface: String,
+        /// Whether a broker is to keep it when its line is gone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kept: bool,
     },
     /// Asks for an operation in a session, which is opened where it is not open.
     Perform {
@@ -73,6 +76,13 @@ pub enum Step {
     Return {
         /// Its number.
         session: u8,
+    },
+    /// Another account comes with what a broker knew a session by.
+    Take {
+        /// The session's number.
+        session: u8,
+        /// The other account.
+        account: String,
     },
     /// Locks a session, and unlocks it as its user does.
     Lock {
