@@ -25,6 +25,10 @@ pub struct Stated {
     pub steady: Duration,
     /// Where the bench itself comes in between: a session there may have to make room.
     pub busy: BTreeSet<String>,
+    /// The interfaces whose sessions an administrator can end: those over a network.
+    pub remote: BTreeSet<String>,
+    /// The user that each account is to the device.
+    pub users: BTreeMap<String, String>,
     /// The interfaces on which a plain history has to show something.
     pub interfaces: BTreeSet<String>,
 }
@@ -90,11 +94,15 @@ impl Ended {
         }
     }
 
-    /// A session of this account is over, and nobody else's.
+    /// A session of this account is over, and no other user's.
     fn spares_others(&mut self, account: &str) {
+        let user = |account: &str| self.stated.users.get(account).map(String::as_str);
+        let own = user(account);
         for known in self.sessions.values_mut() {
             known.standing = match known.standing {
-                Standing::Open | Standing::Spared if known.account == account => Standing::Unclear,
+                Standing::Open | Standing::Spared if user(&known.account) == own => {
+                    Standing::Unclear
+                }
                 Standing::Open => Standing::Spared,
                 other => other,
             };
@@ -111,11 +119,9 @@ impl Ended {
 
     fn terminated(&mut self, account: &str) {
         let until = Instant::now() + self.stated.revocation;
-        let own = self
-            .sessions
-            .values_mut()
-            .filter(|it| it.account == account);
-        for known in own {
+        let remote = &self.stated.remote;
+        let own = self.sessions.values_mut();
+        for known in own.filter(|it| it.account == account && remote.contains(&it.interface)) {
             if !matches!(known.standing, Standing::Left | Standing::Ended(_)) {
                 known.standing = Standing::Ended(until);
             }
@@ -252,6 +258,10 @@ mod tests {
             revocation: Duration::from_secs(revocation),
             steady: Duration::from_secs(9),
             busy: names(&["console"]),
+            remote: names(&["plc"]),
+            users: ["olga", "otto", "vera"]
+                .map(|it| (it.to_owned(), it.to_owned()))
+                .into(),
             interfaces: names(&["plc"]),
         })
     }
@@ -310,6 +320,32 @@ mod tests {
         let mut known = model(3);
         last(&mut known, &steps);
         assert!(known.patience(&found).unwrap() > Duration::from_secs(2));
+    }
+
+    #[test]
+    fn only_sessions_over_a_network_are_ended_from_elsewhere() {
+        let steps = [
+            login(1, "olga", "console"),
+            act(1, true),
+            terminate("olga"),
+            act(1, true),
+        ];
+        assert_eq!(last(&mut model(0), &steps), None);
+    }
+
+    #[test]
+    fn two_accounts_of_one_user_may_end_together() {
+        let mut known = model(0);
+        let user = "olga".to_owned();
+        known.stated.users.insert("otto".to_owned(), user);
+        let steps = [
+            login(1, "olga", "plc"),
+            login(2, "otto", "plc"),
+            act(2, true),
+            terminate("olga"),
+            act(2, false),
+        ];
+        assert_eq!(last(&mut known, &steps), None);
     }
 
     #[test]

@@ -111,12 +111,19 @@ impl Visits {
         });
         let idle = [policy.session_lock.filter(|_| people), policy.remote_idle];
         let steady = idle.iter().flatten().map(|period| period.0 / 2);
+        let remote = visitors.iter().filter(|it| it.ends);
         let interfaces = visitors.iter().map(|it| it.interface.clone()).collect();
         Ok(Self {
             stated: Stated {
                 revocation: revoked_within(p),
                 steady: steady.min().unwrap_or(STEADY).min(STEADY),
                 busy,
+                remote: remote.map(|it| it.interface.clone()).collect(),
+                users: rig
+                    .accounts
+                    .keys()
+                    .map(|it| (it.to_string(), p.bench().user(it.as_str()).to_owned()))
+                    .collect(),
                 interfaces,
             },
             visitors,
