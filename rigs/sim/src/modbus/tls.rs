@@ -117,7 +117,8 @@ pub(crate) async fn serve_outside(
 async fn secured(stream: TcpStream, acceptor: &TlsAcceptor, controller: &Controller, logged: bool) {
     if handshake::in_clear(controller, &stream).await {
         let client = Client::unknown(Source::ModbusTls, Access::ReadOnly);
-        return converse(stream, controller, &client).await;
+        converse(stream, controller, &client).await;
+        return;
     }
     let mut stream = match handshake::accept(acceptor, stream, controller, HANDSHAKE_TIME).await {
         Ok(stream) => stream,
