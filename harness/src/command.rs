@@ -280,8 +280,8 @@ impl RunFormat {
 /// How much the fuzz suites do.
 #[derive(Clone, Debug, Args)]
 pub struct Fuzz {
-    /// How long each fuzz suite sends inputs for: `6s` for a first answer, `5m` for a vendor, hours for a lab.
-    #[arg(long, value_name = "TIME", default_value = "6s", value_parser = period)]
+    /// How long each fuzz suite sends inputs for: `5s` for a first answer, `5m` for a vendor, hours for a lab.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = period)]
     pub fuzz_time: Duration,
     /// The most inputs that each fuzz suite sends.
     #[arg(long, value_name = "N")]
@@ -535,7 +535,8 @@ pub struct Qualify {
         value_name = "NAME|FILE"
     )]
     pub profile: String,
-    /// How many devices are tested side by side; 14 for each processor core where left out, as their trials wait more than they work.
+    /// How many devices are tested side by side; 20 for each processor core where left out, as their trials wait more than they work.
+    /// One whose flaw only fuzzing finds counts as five: it works all the time.
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<usize>,
     /// The seed of each campaign: of the values that its tests make up, and of the inputs that it generates.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -32,7 +32,9 @@ pub const SEED: u64 = 1;
 /// How long a fuzz suite may take to find a defect that only it finds.
 const FOUND_WITHIN: Duration = Duration::from_secs(60);
 /// How many devices a processor core tests side by side, unless the user says: their trials wait most of the time.
-const EACH_CORE: usize = 14;
+const EACH_CORE: usize = 20;
+/// So many of them stand for one whose flaw only fuzzing finds: that one works all the time.
+const DEEP: usize = 5;
 /// The longest that one campaign may take.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
@@ -201,21 +203,21 @@ fn jobs() -> usize {
     std::thread::available_parallelism().map_or(EACH_CORE, |cores| cores.get() * EACH_CORE)
 }
 
-/// Runs the devices on so many threads, and hands back their rows in the order of the flaws.
+/// Runs so many devices side by side, and hands back their rows in the order of the flaws.
 fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<Row> {
     let total = devices.len();
-    let waiting: Mutex<VecDeque<_>> = Mutex::new(devices.into_iter().enumerate().collect());
+    let queue = Queue {
+        state: Mutex::new((devices.into_iter().enumerate().collect(), jobs)),
+        changed: Condvar::new(),
+        jobs,
+    };
     let done: Mutex<Vec<(usize, Row)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..jobs.min(total) {
             scope.spawn(|| {
-                loop {
-                    let next = waiting
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front();
-                    let Some((place, device)) = next else { return };
+                while let Some((place, device)) = queue.next() {
                     let row = work.judge(device);
+                    queue.is_done(device);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((place, row));
                     if let Some((_, row)) = done.last() {
@@ -234,6 +236,43 @@ fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Devices that wait to be tested, with their places in the list, and for how many there is room now.
+struct Queue<'p> {
+    state: Mutex<(VecDeque<(usize, Device<'p>)>, usize)>,
+    changed: Condvar,
+    jobs: usize,
+}
+
+impl<'p> Queue<'p> {
+    /// The next device, once there is room for it; none once all were handed out.
+    fn next(&self) -> Option<(usize, Device<'p>)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let (devices, room) = &mut *state;
+            let takes = self.takes(devices.front()?.1);
+            if takes <= *room {
+                *room -= takes;
+                return devices.pop_front();
+            }
+            let waited = self.changed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn is_done(&self, device: Device<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1 += self.takes(device);
+        self.changed.notify_all();
+    }
+
+    fn takes(&self, device: Device<'_>) -> usize {
+        match device.flaw.is_some_and(|flaw| flaw.deep.is_some()) {
+            true => DEEP.min(self.jobs),
+            false => 1,
+        }
+    }
 }
 
 struct Work {

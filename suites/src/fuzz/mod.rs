@@ -42,7 +42,7 @@ use reproducer::Reproducer;
 use target::Target;
 
 /// How long a suite sends inputs for where nobody says otherwise.
-pub const TIME: Duration = Duration::from_secs(6);
+pub const TIME: Duration = Duration::from_secs(5);
 
 impl Default for Budget {
     fn default() -> Self {
