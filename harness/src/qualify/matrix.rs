@@ -39,33 +39,13 @@ pub(super) fn text(rows: &[Row], color: bool, quick: bool) -> String {
         );
     }
     for row in rows.iter().filter(|row| !row.is_right()) {
-        let _ = writeln!(text, "\n{}: {}", row.name(), row.description);
-        if let Some(trouble) = &row.trouble {
-            let _ = writeln!(text, "  no result: {}", one_line(trouble));
-        } else if row.flaw.is_some() && row.seen_by.is_empty() {
-            let own = row.requirement.unwrap_or_default();
-            let _ = writeln!(text, "  no case of {own} saw it");
-        }
-        let unseen: &[Other] = match row.seen_by.len() {
-            0 => &row.not_seen_by,
-            _ => &[],
-        };
-        for other in unseen {
-            let _ = writeln!(text, "  {}: {}", other.trial, one_line(&other.reason));
-        }
-        for (what, others) in [
-            ("FAIL", &row.unrelated),
-            ("INCONCLUSIVE", &row.inconclusive),
-        ] {
-            for other in others {
-                let _ = writeln!(
-                    text,
-                    "  {what} {}: {}",
-                    other.trial,
-                    one_line(&other.reason)
-                );
-            }
-        }
+        let _ = write!(
+            text,
+            "\n{}: {}\n{}",
+            row.name(),
+            row.description,
+            reasons(row)
+        );
     }
     let right = rows.iter().filter(|row| row.is_right()).count();
     let scope = if quick {
@@ -78,6 +58,41 @@ pub(super) fn text(rows: &[Row], color: bool, quick: bool) -> String {
         "\n{right} of {} devices as expected, {scope}",
         rows.len()
     );
+    text
+}
+
+/// Why a device was not judged as it should be, a line for each reason; nothing for one that was.
+pub(super) fn reasons(row: &Row) -> String {
+    let mut text = String::new();
+    if row.is_right() {
+        return text;
+    }
+    if let Some(trouble) = &row.trouble {
+        let _ = writeln!(text, "  no result: {}", one_line(trouble));
+    } else if row.flaw.is_some() && row.seen_by.is_empty() {
+        let own = row.requirement.unwrap_or_default();
+        let _ = writeln!(text, "  no case of {own} saw it");
+    }
+    let unseen: &[Other] = match row.seen_by.len() {
+        0 => &row.not_seen_by,
+        _ => &[],
+    };
+    for other in unseen {
+        let _ = writeln!(text, "  {}: {}", other.trial, one_line(&other.reason));
+    }
+    for (what, others) in [
+        ("FAIL", &row.unrelated),
+        ("INCONCLUSIVE", &row.inconclusive),
+    ] {
+        for other in others {
+            let _ = writeln!(
+                text,
+                "  {what} {}: {}",
+                other.trial,
+                one_line(&other.reason)
+            );
+        }
+    }
     text
 }
 

@@ -32,7 +32,7 @@ pub const SEED: u64 = 1;
 /// How long a fuzz suite may take to find a defect that only it finds.
 const FOUND_WITHIN: Duration = Duration::from_secs(60);
 /// How many devices a processor core tests side by side, unless the user says: their trials wait most of the time.
-const EACH_CORE: usize = 20;
+const EACH_CORE: usize = 12;
 /// So many of them stand for one whose flaw only fuzzing finds: that one works all the time.
 const DEEP: usize = 5;
 /// The longest that one campaign may take.
@@ -228,6 +228,8 @@ fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<
                         };
                         let name = row.name();
                         eprintln!("{}/{total} {name}: {word}, {} s", done.len(), row.seconds);
+                        // A whole qualification takes its time: what is wrong is worth to know at once.
+                        eprint!("{}", matrix::reasons(row));
                     }
                 }
             });
