@@ -27,7 +27,7 @@ const ISOLATIONS: Duration = Duration::from_secs(60);
 /// The most findings that are isolated in one suite.
 const MAX_FINDINGS: usize = 12;
 /// So often an answer may come late that does not when the same is sent again: a bench is late at times, too.
-const MAX_LATE: u64 = 3;
+const MAX_LATE: usize = 3;
 /// After so many findings of one kind of input, no more of that kind are sent.
 const ENOUGH: u64 = 2;
 
@@ -77,8 +77,8 @@ pub struct Outcome {
     pub time: Duration,
     /// What the device held.
     pub memory: Memory,
-    /// How often an answer did not come in time, and did when the same was sent again.
-    pub late: u64,
+    /// What did not come in time, and did when the same was sent again.
+    pub late: Vec<Finding>,
     /// Why it ended before the budget was used up.
     pub ended: Option<String>,
 }
@@ -126,7 +126,7 @@ impl<T: Target> Engine<'_, T> {
             let spent = began.elapsed().saturating_sub(self.paused);
             self.outcome.time = spent;
             let over = self.is_over();
-            let mut found = open.next(T::WAITING, over).await;
+            let mut found = open.next(self.device.target.waiting(), over).await;
             if found.is_none() && (over || looked.elapsed() >= between) {
                 found = self.look(over).await;
                 looked = Instant::now();
@@ -251,9 +251,9 @@ impl<T: Target> Engine<'_, T> {
         if isolated.finding.by_silence
             && !again
             && isolated.lost.is_none()
-            && self.outcome.late < MAX_LATE
+            && self.outcome.late.len() < MAX_LATE
         {
-            self.outcome.late += 1;
+            self.outcome.late.push(isolated.finding);
         } else {
             self.report(isolated);
         }

@@ -373,7 +373,7 @@ async fn run<T: Target>(
         }
         open.extend(delivered.later);
         link = delivered.link;
-        if open.len() >= T::WAITING
+        if open.len() >= device.target.waiting()
             && let Some(found) = first(&mut open).await
         {
             if sought(&found) {

@@ -159,10 +159,10 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
             kinds.join("; ")
         ));
     }
-    if outcome.late > 0 {
+    for late in &outcome.late {
         observed.push_str(&format!(
-            "; {} times an answer came late, and in time when the same was sent again",
-            outcome.late
+            "; once late, and in time when the same was sent again: {}: {}, {}",
+            late.oracle, late.what, late.seen
         ));
     }
     if let Some(why) = &outcome.ended {

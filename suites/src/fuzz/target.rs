@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use slcert_rigs::rig::Rig;
+
 use super::coverage::Seen;
 use super::finding::Finding;
 use super::generate::Grammar;
@@ -37,6 +39,18 @@ impl<L> Delivered<L> {
     }
 }
 
+/// How many connections may wait where the rig file states no limit.
+const WAITING: usize = 16;
+
+/// How many connections of one user may wait on an interface: half of what the rig file states as the limit, so that those
+/// which go on, and those which the device has not yet seen the end of, have room beside them.
+pub fn waiting(rig: &Rig, interface: &str) -> usize {
+    let limit = rig.policy.sessions.get(interface);
+    limit.map_or(WAITING, |limit| {
+        (limit.value.most as usize / 2).clamp(1, WAITING)
+    })
+}
+
 /// A protocol on an interface of the device.
 pub trait Target: Send + Sync {
     /// A connection, and what the bench knows of it.
@@ -46,7 +60,9 @@ pub trait Target: Send + Sync {
     const TYPED: bool = false;
 
     /// The most connections that are left waiting beside the inputs that follow.
-    const WAITING: usize = 16;
+    fn waiting(&self) -> usize {
+        WAITING
+    }
 
     /// Where inputs come from.
     fn grammar(&self) -> Arc<dyn Grammar>;

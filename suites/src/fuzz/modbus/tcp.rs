@@ -19,7 +19,7 @@ use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
 use crate::fuzz::pace::Pace;
-use crate::fuzz::target::{Delivered, Target};
+use crate::fuzz::target::{Delivered, Target, waiting};
 use crate::modbus::hex;
 
 /// The transaction of the bench's own requests.
@@ -368,6 +368,10 @@ fn wrong(seen: Seen, finding: Finding) -> Delivered<Link> {
 
 impl Target for Tcp<'_> {
     type Link = Link;
+
+    fn waiting(&self) -> usize {
+        waiting(self.bench.rig(), self.interface)
+    }
 
     fn grammar(&self) -> Arc<dyn Grammar> {
         Arc::<ModbusGrammar>::clone(&self.grammar)

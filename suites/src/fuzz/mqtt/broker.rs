@@ -19,7 +19,7 @@ use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
 use crate::fuzz::pace::Pace;
-use crate::fuzz::target::{Delivered, Later, Target};
+use crate::fuzz::target::{Delivered, Later, Target, waiting};
 use crate::modbus::hex;
 
 const PINGREQ: [u8; 2] = [0xC0, 0];
@@ -327,6 +327,10 @@ async fn gone(mut raw: Raw<Line>, versions: Vec<Version>) -> Option<Finding> {
 
 impl Target for Broker<'_> {
     type Link = Link;
+
+    fn waiting(&self) -> usize {
+        waiting(self.bench.rig(), self.interface)
+    }
 
     fn grammar(&self) -> Arc<dyn Grammar> {
         Arc::new(MqttGrammar {

@@ -264,7 +264,9 @@ impl<S: Target> Target for Server<'_, S> {
     type Link = Link;
 
     /// A device may have few places for clients that say no more.
-    const WAITING: usize = 3;
+    fn waiting(&self) -> usize {
+        3
+    }
 
     fn grammar(&self) -> Arc<dyn Grammar> {
         Arc::new(TlsGrammar)
