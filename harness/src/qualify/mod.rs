@@ -500,13 +500,14 @@ pub fn check(
     profile: &str,
     flaw: &'static Flaw,
     quick: bool,
+    seed: u64,
 ) -> Result<(), String> {
     let scratch = scratch::folder().map_err(|error| error.to_string())?;
     let work = Work {
         program: program.to_owned(),
         folder: scratch.path().to_owned(),
         quick,
-        seed: SEED,
+        seed,
     };
     let row = work.judge(Device {
         flaw: Some(flaw),

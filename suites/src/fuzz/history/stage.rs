@@ -386,12 +386,16 @@ impl<'s, 'b> Stage<'s, 'b> {
         if !bench.can_power_cycle() {
             return Ok(Event::Nothing);
         }
-        self.seats.clear();
+        // Sessions over a network are open when the power goes: what a device remembers of them may hang on it. A serial line
+        // has room for the bench alone.
+        let mut open = std::mem::take(&mut self.seats);
+        open.retain(|_, seat| !self.is_serial(&seat.interface));
         for trace in self.traces.values_mut() {
             trace.console = None;
         }
         self.desk.forget();
         bench.power_cycle().await?;
+        drop(open);
         strain::anew(bench, Instant::now() + SETTLED).await;
         Ok(Event::Done)
     }
