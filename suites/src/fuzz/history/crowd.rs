@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::Union;
 use slcert_rigs::rig::{InterfaceKind, SessionLimit};
 
-use super::model::{Cast, Model};
+use super::model::{Cast, Model, anybody};
 use super::room::Room;
 use super::step::Step;
 use crate::procedure::{Procedure, Stop};
@@ -109,11 +109,7 @@ impl Crowds {
 
     /// Anybody, each interface as often as the others.
     fn anybody(&self) -> BoxedStrategy<User> {
-        let there = |interface: &String| {
-            let own = self.users.iter().filter(|it| it.interface == *interface);
-            prop::sample::select(own.cloned().collect::<Vec<_>>())
-        };
-        Union::new(self.limits.keys().map(there)).boxed()
+        anybody(&self.users, |it| &it.interface)
     }
 
     /// What comes before there are as many as there may be, some of it more than once.

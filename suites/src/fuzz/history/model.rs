@@ -1,8 +1,11 @@
 //! What histories are made of, and what they may bring about.
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::Duration;
 
-use proptest::strategy::BoxedStrategy;
+use proptest::sample::select;
+use proptest::strategy::{BoxedStrategy, Strategy, Union};
 use tokio::time::Instant;
 
 use super::stage::Event;
@@ -41,4 +44,16 @@ pub trait Model: Send {
     fn patience(&self, _finding: &Finding) -> Option<Duration> {
         None
     }
+}
+
+/// Anybody of them, each interface as often as the others.
+pub fn anybody<'t, T: Clone + Debug + 'static>(
+    all: impl IntoIterator<Item = &'t T>,
+    interface: impl Fn(&T) -> &str,
+) -> BoxedStrategy<T> {
+    let mut there: BTreeMap<&str, Vec<T>> = BTreeMap::new();
+    for one in all {
+        there.entry(interface(one)).or_default().push(one.clone());
+    }
+    Union::new(there.into_values().map(select)).boxed()
 }

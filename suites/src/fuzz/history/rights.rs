@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use slcert_rigs::rig::{Rig, User};
 use tokio::time::Instant;
 
-use super::model::{Cast, Model};
+use super::model::{Cast, Model, anybody};
 use super::owed::{holds, permission};
 use super::stage::Event;
 use super::step::Step;
@@ -88,15 +88,9 @@ impl Changes {
 
     /// Who asks for what: an interface, an account there, and an operation.
     fn anybody(&self, judged: bool) -> BoxedStrategy<Asks> {
-        let mut there: BTreeMap<&str, Vec<Asks>> = BTreeMap::new();
-        for asks in &self.asks {
-            if !judged || is_of(&self.rig, &asks.interface, self.users) {
-                let here = there.entry(&asks.interface).or_default();
-                here.push(asks.clone());
-            }
-        }
-        let asks = there.into_values().map(prop::sample::select);
-        proptest::strategy::Union::new(asks).boxed()
+        let asks = self.asks.iter();
+        let asks = asks.filter(|it| !judged || is_of(&self.rig, &it.interface, self.users));
+        anybody(asks, |it| &it.interface)
     }
 
     /// Somebody, and another one: the more often one who may do the same, on another interface.

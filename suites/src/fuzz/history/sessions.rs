@@ -10,7 +10,7 @@ use slcert_rigs::rig::{self, InterfaceKind};
 
 use super::alive::locks;
 use super::ended::{Ended, Stated};
-use super::model::{Cast, Model};
+use super::model::{Cast, Model, anybody};
 use super::step::Step;
 use crate::hands::reader;
 use crate::lingering::question;
@@ -133,11 +133,7 @@ impl Visits {
 
     /// Anybody, each interface as often as the others.
     fn anybody(&self) -> BoxedStrategy<Visitor> {
-        let there = |interface: &String| {
-            let own = self.visitors.iter().filter(|it| it.interface == *interface);
-            prop::sample::select(own.cloned().collect::<Vec<_>>())
-        };
-        Union::new(self.stated.interfaces.iter().map(there)).boxed()
+        anybody(&self.visitors, |it| &it.interface)
     }
 
     /// Somebody, and another one: the more often one on the same interface.
