@@ -54,14 +54,17 @@ pub async fn answering(address: IpAddr, ports: Vec<u16>) -> io::Result<BTreeSet<
         ports,
         limit: LIMIT,
     };
-    let goes = Goes::default();
-    let run = scan.run(&goes);
-    tokio::task::spawn_blocking(run)
-        .await
-        .map_err(io::Error::other)?
+    scan.here().await
 }
 
 impl Scan {
+    /// Tries them from this machine's own network.
+    pub async fn here(self) -> io::Result<BTreeSet<u16>> {
+        let goes = Goes::default();
+        let run = tokio::task::spawn_blocking(self.run(&goes));
+        run.await.map_err(io::Error::other)?
+    }
+
     /// What tries them, for a thread that may wait; it ends early once the guard is gone.
     pub fn run(
         self,

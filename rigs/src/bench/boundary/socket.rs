@@ -114,14 +114,11 @@ pub(super) async fn answering(
         ports,
         limit,
     };
-    let goes = Goes::default();
-    let run = scan.run(&goes);
-    match end.namespace.as_deref() {
-        Some(_) => within(end.namespace.as_deref(), run).await,
-        None => tokio::task::spawn_blocking(run)
-            .await
-            .map_err(io::Error::other)?,
+    if end.namespace.is_none() {
+        return scan.here().await;
     }
+    let goes = Goes::default();
+    within(end.namespace.as_deref(), scan.run(&goes)).await
 }
 
 /// A UDP socket that listens in a network; to a group, where the address is one.
