@@ -7,21 +7,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::chromium;
+
 /// Its pipes are the third and fourth of its files.
 const START: &str = "exec chromium \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>&1";
-/// What keeps it from the network and from the machine's other users.
-const ALONE: [&str; 9] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-pipe",
-];
-
 pub struct Browser {
     child: Child,
     to: ChildStdin,
@@ -39,7 +28,8 @@ impl Browser {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let mut child = Command::new("sh")
             .args(["-c", START, "sh"])
-            .args(ALONE)
+            .args(chromium::ALONE)
+            .arg("--remote-debugging-pipe")
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

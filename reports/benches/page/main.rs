@@ -4,6 +4,8 @@
 #![allow(clippy::expect_used, reason = "a benchmark may end by a panic")]
 
 mod browser;
+#[path = "../../tests/chromium/mod.rs"]
+mod chromium;
 #[allow(dead_code)]
 #[path = "../../tests/example/mod.rs"]
 mod example;

@@ -9,21 +9,10 @@ use slcert_reports::html::html;
 use slcert_reports::{Record, assess};
 use tempfile::TempDir;
 
-use crate::{example, leave_out};
+use crate::{chromium, example, leave_out};
 
-/// What keeps Chromium from the network and from the machine's other users.
-const ALONE: [&str; 10] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=5000",
-    "--no-pdf-header-footer",
-];
+/// How long a page's script is run for, and pages without the browser's own lines.
+const PRINTED: [&str; 2] = ["--virtual-time-budget=5000", "--no-pdf-header-footer"];
 
 struct Page(TempDir);
 
@@ -41,7 +30,8 @@ impl Page {
     fn open(&self, hash: &str, argument: &str) -> Result<String, Result<Completion, Failed>> {
         let address = format!("file://{}/report.html{hash}", self.0.path().display());
         let output = Command::new("chromium")
-            .args(ALONE)
+            .args(chromium::ALONE)
+            .args(PRINTED)
             .arg(format!(
                 "--user-data-dir={}",
                 self.0.path().join("profile").display()

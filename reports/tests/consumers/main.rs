@@ -12,6 +12,8 @@
 //! - `SLCERT_PYTHON`: a Python that has the packages `junitparser`, `junit2html`, `bagit`, `securesystemslib[crypto]` and `in-toto-attestation`.
 
 mod bag;
+#[path = "../chromium/mod.rs"]
+mod chromium;
 #[allow(dead_code)]
 #[path = "../example/mod.rs"]
 mod example;
