@@ -111,8 +111,29 @@ fn authority() -> String {
     params.self_signed(&key).unwrap().pem()
 }
 
+/// A console of the rig file.
+fn console(name: &str, port: u16) -> String {
+    format!(
+        r#"[interface.{name}]
+kind = "console"
+port = "tcp://127.0.0.1:{port}"
+users = ["human"]
+
+[interface.{name}.console]
+prompt = 'dev> $'
+login = [{{ expect = 'login: $' }}, {{ send = "{{user}}" }}, {{ expect = 'Password: $' }}, {{ send = "{{password}}" }}]
+login_refused = 'never'
+refused = 'never'
+logout = "logout"
+newline = "\n"
+patience = "1s"
+"#
+    )
+}
+
 fn rig() -> String {
-    let [console, stream_console] = [false, true].map(peer::console);
+    let [console, stream_console] = [(false, "console"), (true, "stream-console")]
+        .map(|(streams, name)| console(name, peer::console(streams)));
     let [field, stream_field] = [false, true].map(peer::modbus);
     let [broker, stream_broker] = [false, true].map(peer::broker);
     let secured = peer::secured();
@@ -124,19 +145,7 @@ vendor = "Nobody"
 firmware = "6.6.6"
 component = "embedded-device"
 
-[interface.console]
-kind = "console"
-port = "tcp://127.0.0.1:{console}"
-users = ["human"]
-
-[interface.console.console]
-prompt = 'dev> $'
-login = [{{ expect = 'login: $' }}, {{ send = "{{user}}" }}, {{ expect = 'Password: $' }}, {{ send = "{{password}}" }}]
-login_refused = 'never'
-refused = 'never'
-logout = "logout"
-newline = "\n"
-patience = "1s"
+{console}
 
 [interface.field]
 kind = "modbus-tcp"
@@ -163,19 +172,7 @@ address = "127.0.0.1:{broker}"
 users = ["process"]
 
 # What never stops where it is to tell what it is.
-[interface.stream-console]
-kind = "console"
-port = "tcp://127.0.0.1:{stream_console}"
-users = ["human"]
-
-[interface.stream-console.console]
-prompt = 'dev> $'
-login = [{{ expect = 'login: $' }}, {{ send = "{{user}}" }}, {{ expect = 'Password: $' }}, {{ send = "{{password}}" }}]
-login_refused = 'never'
-refused = 'never'
-logout = "logout"
-newline = "\n"
-patience = "1s"
+{stream_console}
 
 [interface.stream-field]
 kind = "modbus-tcp"
