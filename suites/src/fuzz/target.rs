@@ -93,3 +93,23 @@ pub trait Target: Send + Sync {
     /// What came instead.
     fn serves(&self, patience: Duration) -> impl Future<Output = Result<Duration, String>> + Send;
 }
+
+#[cfg(test)]
+mod tests {
+    use slcert_profiles::file::Source;
+    use slcert_rigs::rig::SIMULATED;
+
+    use super::*;
+
+    #[test]
+    fn the_benchs_own_connections_leave_room_among_the_sessions_that_are_stated() {
+        let waiting_on_plc = |most: u32| {
+            let stated = format!("plc = {{ most = {most},");
+            let rig = SIMULATED.replace("plc = { most = 16,", &stated);
+            let rig = Rig::load(&Source::new("simulated.toml", &rig)).unwrap();
+            assert_eq!(waiting(&rig, "field"), WAITING, "nothing is stated for it");
+            waiting(&rig, "plc")
+        };
+        assert_eq!([1, 2, 5, 16, 99].map(waiting_on_plc), [1, 1, 2, 8, WAITING]);
+    }
+}
