@@ -535,7 +535,7 @@ pub struct Qualify {
         value_name = "NAME|FILE"
     )]
     pub profile: String,
-    /// How many devices are tested side by side; 12 for each processor core where left out, as their trials wait more than they work.
+    /// How many devices are tested side by side; where left out, many for each processor core, as their trials wait more than they work.
     /// One whose flaw only fuzzing finds counts as five: it works all the time.
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<usize>,

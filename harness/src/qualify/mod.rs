@@ -32,9 +32,9 @@ pub const SEED: u64 = 1;
 /// How long a fuzz suite may take to find a defect that only it finds.
 const FOUND_WITHIN: Duration = Duration::from_secs(60);
 /// How many devices a processor core tests side by side, unless the user says: their trials wait most of the time.
-const EACH_CORE: usize = 12;
-/// So many of them stand for one whose flaw only fuzzing finds: that one works all the time.
-const DEEP: usize = 5;
+const EACH_CORE: usize = 16;
+/// So many of them stand for one whose flaw only fuzzing finds: that one waits less.
+const DEEP: usize = 2;
 /// The longest that one campaign may take.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
@@ -45,6 +45,13 @@ struct Device<'p> {
     flaw: Option<&'static Flaw>,
     /// The profile that it is tested by.
     profile: &'p str,
+}
+
+impl Device<'_> {
+    /// Whether only generated inputs find its flaw.
+    fn is_deep(self) -> bool {
+        self.flaw.is_some_and(|flaw| flaw.deep.is_some())
+    }
 }
 
 /// What one device came to.
@@ -206,8 +213,11 @@ fn jobs() -> usize {
 /// Runs so many devices side by side, and hands back their rows in the order of the flaws.
 fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<Row> {
     let total = devices.len();
+    let mut waiting: Vec<_> = devices.into_iter().enumerate().collect();
+    // Those of one trial last: a whole campaign that begins late is waited for.
+    waiting.sort_by_key(|(_, device)| device.is_deep());
     let queue = Queue {
-        state: Mutex::new((devices.into_iter().enumerate().collect(), jobs)),
+        state: Mutex::new((waiting.into(), jobs)),
         changed: Condvar::new(),
         jobs,
     };
@@ -270,7 +280,7 @@ impl<'p> Queue<'p> {
     }
 
     fn takes(&self, device: Device<'_>) -> usize {
-        match device.flaw.is_some_and(|flaw| flaw.deep.is_some()) {
+        match device.is_deep() {
             true => DEEP.min(self.jobs),
             false => 1,
         }

@@ -9,13 +9,13 @@ use crate::flaw::Defect;
 use crate::password::{self, NoRandom};
 
 /// How long a code stands, in milliseconds. Short, as the other times of this device are.
-const PERIOD: i64 = 2000;
+const PERIOD: i64 = 1000;
 /// Digits of a code.
 const DIGITS: usize = 6;
 /// How many codes before the present one are taken: the one that was under way (RFC 6238 section 5.2).
 const WINDOW: u64 = 1;
 /// The same with the flaw `otp-stays-good`.
-const LONG_WINDOW: u64 = 30;
+const LONG_WINDOW: u64 = 60;
 
 /// An account's token.
 #[derive(Debug, Clone, Serialize, Deserialize)]

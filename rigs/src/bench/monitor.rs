@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -121,6 +122,8 @@ pub struct Monitor {
     /// The longest time that any function may go without a right reading, with one period more.
     longest: Duration,
     state: Arc<Mutex<State>>,
+    /// Asks every watch for a reading out of its turn.
+    prompt: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -137,6 +140,7 @@ impl Monitor {
     /// Starts to watch.
     pub fn start(bench: &Arc<Bench>) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
+        let (prompt, prompted) = watch::channel(());
         let mut tasks = Vec::new();
         bench.notes.lock().clear();
         let mut curves = Vec::new();
@@ -161,6 +165,7 @@ impl Monitor {
                 name: name.as_str().to_owned(),
                 essential: essential.clone(),
                 state: Arc::clone(&state),
+                prompted: prompted.clone(),
             };
             let watching = WATCHING.scope((), watch.run(Arc::clone(bench)));
             tasks.push(tokio::spawn(watching));
@@ -175,6 +180,7 @@ impl Monitor {
             tasks,
             longest,
             state,
+            prompt,
         }
     }
 
@@ -184,6 +190,7 @@ impl Monitor {
     /// The functions that had none within `limit`.
     pub async fn healthy(&self, limit: Duration) -> Result<(), Vec<String>> {
         let began = Instant::now();
+        self.prompt.send_replace(());
         loop {
             let behind: Vec<String> = lock(&self.state)
                 .right
@@ -207,6 +214,7 @@ impl Monitor {
     /// # Errors
     /// The functions that had none.
     pub async fn right_since(&self, moment: Instant) -> Result<(), Vec<String>> {
+        self.prompt.send_replace(());
         loop {
             let behind: Vec<String> = {
                 let state = lock(&self.state);
@@ -260,10 +268,13 @@ struct Watch {
     name: String,
     essential: Essential,
     state: Arc<Mutex<State>>,
+    /// Somebody waits for a reading.
+    prompted: watch::Receiver<()>,
 }
 
 impl Watch {
-    async fn run(self, bench: Arc<Bench>) {
+    async fn run(mut self, bench: Arc<Bench>) {
+        let mut out_of_turn = false;
         let mut session = None;
         let mut before: Option<String> = None;
         let mut last_right = Instant::now();
@@ -273,6 +284,13 @@ impl Watch {
             let next = Instant::now() + self.essential.period.0;
             let down = bench.is_down();
             let read = self.read(&bench, &mut session).await;
+            let moves = matches!(self.essential.expect, Expectation::Moves);
+            if out_of_turn && moves && read.as_ref().ok() == before.as_ref() && before.is_some() {
+                // That it has not moved in less than its period says nothing; it may from here on.
+                read_before = began;
+                out_of_turn = is_prompted(&mut self.prompted, next).await;
+                continue;
+            }
             // Masked before anything is cut or quoted: half a secret is found by nobody.
             let shown = match &read {
                 Ok(value) => Ok(bench.conceal(value)),
@@ -328,7 +346,7 @@ impl Watch {
             {
                 self.note_wrong(last_right, bench.conceal(&seen));
             }
-            tokio::time::sleep_until(next).await;
+            out_of_turn = is_prompted(&mut self.prompted, next).await;
         }
     }
 
@@ -414,6 +432,14 @@ impl Watch {
     }
 }
 
+/// Waits for the time of the next reading, or until somebody asks for one before.
+async fn is_prompted(prompted: &mut watch::Receiver<()>, next: Instant) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep_until(next) => false,
+        Ok(()) = prompted.changed() => true,
+    }
+}
+
 /// How far a value is from the one that it has to stay near.
 fn off(expect: &Expectation, value: &str) -> Option<u64> {
     let Expectation::Near { value: near, .. } = expect else {
@@ -469,6 +495,22 @@ mod tests {
         // The time since the last right reading counts, also where none came after it.
         let before = now - Duration::from_secs(2);
         assert!(!notes(before, Duration::ZERO, 9).read()[0].held());
+    }
+
+    #[tokio::test]
+    async fn a_reading_comes_in_its_turn_or_when_somebody_waits_for_it() {
+        let (prompt, mut prompted) = watch::channel(());
+        assert!(!is_prompted(&mut prompted, Instant::now()).await);
+        // Asked for while the one before was under way.
+        prompt.send_replace(());
+        let hour = Instant::now() + Duration::from_secs(3600);
+        let asked = is_prompted(&mut prompted, hour);
+        let asked = tokio::time::timeout(Duration::from_secs(10), asked).await;
+        assert_eq!(asked, Ok(true));
+        // Once, not for ever; and without anybody who could ask, in turn.
+        assert!(!is_prompted(&mut prompted, Instant::now()).await);
+        drop(prompt);
+        assert!(!is_prompted(&mut prompted, Instant::now()).await);
     }
 
     #[test]
