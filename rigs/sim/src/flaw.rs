@@ -212,6 +212,7 @@ flaws! {
     AcknowledgedTwice "acknowledged-twice" "CR 3.5" "MQTT publications of quality of service 1 are acknowledged twice", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     SubackShort "suback-short" "CR 3.5" "the SUBACK for more than two filters lacks the last code", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     ForeignPubrec "foreign-pubrec" "CR 3.5" "a refused MQTT 3.1.1 publication of quality of service 2 is answered with a PUBREC of MQTT 5.0", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    ReleaseClearsLimit "release-clears-limit" "CR 3.5" "an MQTT PUBREL with a packet identifier above 255 sets the limit to 0", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     DeclaredBlocksNewcomers "declared-blocks-newcomers" "CR 3.5" "once an MQTT client has declared a packet of a megabyte, no new one is served", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     CrashOnRecordLength "crash-on-record-length" "CR 3.5" "the process ends at a TLS record header whose length is between 16641 and 18432 before a handshake", deep 1 "CR-3.5/fuzz-tls@gateway311";
     FragmentsBlockNewcomers "fragments-block-newcomers" "CR 3.5" "after a ClientHello in more than 20 records no new TLS client is served", deep 1 "CR-3.5/fuzz-tls@gateway";
@@ -229,6 +230,7 @@ flaws! {
     UnendedSequenceDeafens "unended-sequence-deafens" "CR 3.5" "an escape sequence for a title that does not end swallows all that is typed on the console", deep 1 "CR-3.5/fuzz-console@console";
     XoffDeafens "xoff-deafens" "CR 3.5" "after XOFF the console does not go on at XON", deep 1 "CR-3.5/fuzz-console@console";
     TabStallsControl "tab-stalls-control" "CR 3.5" "the control loop stalls for 3 s when a long console line is completed", deep 1 "CR-3.5/fuzz-console@console";
+    ControlKeyClearsLimit "control-key-clears-limit" "CR 3.5" "Ctrl-T on the console sets the limit to 0, also before a login", deep 1 "CR-3.5/fuzz-console@console";
     FormFeedSlows "form-feed-slows" "CR 3.5" "after a form feed the console takes 300 ms longer for each line", deep 1 "CR-3.5/fuzz-console@console";
     ForgedLogLine "forged-log-line" "CR 3.5" "the audit log shows a line separator in a user name as the end of a line", deep 1 "CR-3.5/fuzz-console@console";
     PasswordInHistory "password-in-history" "CR 3.5" "the session after a refused login on the console shows what was typed as the password when the line before is asked for", deep 2 "CR-3.5/fuzz-console@console";

@@ -6,6 +6,7 @@ use slcert_rigs::bench::{Bench, Strain};
 use tokio::time::{Instant, sleep};
 
 use super::finding::{Finding, Oracle};
+use super::steady::Steady;
 use super::target::Target;
 use crate::strain;
 
@@ -32,6 +33,8 @@ pub struct Device<'d, T> {
     pub target: &'d T,
     /// How long a right request took before anything was sent.
     usual: Duration,
+    /// What stays as it is under inputs that are no orders.
+    steady: Steady<'d>,
 }
 
 impl<'d, T: Target> Device<'d, T> {
@@ -51,11 +54,13 @@ impl<'d, T: Target> Device<'d, T> {
         for _ in 0..3 {
             usual = usual.max(target.serves(Duration::from_secs(5)).await?);
         }
+        let steady = Steady::find(bench, target.gives_no_orders()).await;
         bench.note_strain();
         Ok(Self {
             bench,
             target,
             usual,
+            steady,
         })
     }
 
@@ -84,14 +89,29 @@ impl<'d, T: Target> Device<'d, T> {
             }
             Ok(_) => {}
         }
-        let strained = self.bench.strain().into_iter().find(bad)?;
-        let mut found = Finding::new(
-            Oracle::Essential,
-            format!("the essential function `{}` went bad", strained.function),
-            strained.words(),
-        );
-        found.since = Instant::now().checked_sub(strained.longest);
-        Some(found)
+        if let Some(strained) = self.bench.strain().into_iter().find(bad) {
+            let mut found = Finding::new(
+                Oracle::Essential,
+                format!("the essential function `{}` went bad", strained.function),
+                strained.words(),
+            );
+            found.since = Instant::now().checked_sub(strained.longest);
+            return Some(found);
+        }
+        match thorough {
+            true => self.steady.changed_by_now().await,
+            false => self.steady.changed().await,
+        }
+    }
+
+    /// What is read beside the inputs, as no input is an order.
+    pub fn read_back(&self) -> Vec<String> {
+        self.steady.names().map(str::to_owned).collect()
+    }
+
+    /// Puts back what inputs have changed without an order.
+    pub async fn restore(&self) {
+        self.steady.restore().await;
     }
 
     /// Whether a right request is answered as it was before anything was sent.
@@ -182,6 +202,7 @@ impl<'d, T: Target> Device<'d, T> {
                 Err(_) => sleep(AGAIN).await,
             }
         }
+        self.restore().await;
         if control {
             strain::anew(self.bench, deadline).await;
         } else {

@@ -75,6 +75,8 @@ pub struct Outcome {
     pub muted_kinds: BTreeSet<String>,
     /// How long inputs were sent for.
     pub time: Duration,
+    /// The operations whose values were read beside the inputs, none of which was an order.
+    pub read_back: Vec<String>,
     /// What the device held.
     pub memory: Memory,
     /// What did not come in time, and did when the same was sent again.
@@ -91,11 +93,15 @@ pub async fn run<T: Target>(bench: &Bench, target: &T, budget: Budget) -> Result
     let device = Device::find(bench, target).await?;
     let source = Source::start(target.grammar(), budget.seed)
         .map_err(|error| format!("this machine gives no thread: {error}"))?;
+    let outcome = Outcome {
+        read_back: device.read_back(),
+        ..Outcome::default()
+    };
     let mut engine = Engine {
         device,
         budget,
         window: Window::default(),
-        outcome: Outcome::default(),
+        outcome,
         paused: Duration::ZERO,
         leaked: false,
     };
@@ -217,6 +223,9 @@ impl<T: Target> Engine<'_, T> {
             && let Some(known) = self.known(&found)
         {
             known.count += 1;
+            if found.oracle == Oracle::State {
+                self.device.restore().await;
+            }
             return;
         }
         let began = Instant::now();

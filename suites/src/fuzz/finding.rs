@@ -17,7 +17,7 @@ pub enum Oracle {
     Grammar,
     /// O5: what the protocol forbids is refused.
     Acceptance,
-    /// O6: what is read back is what was written, and the declared map is there.
+    /// O6: what is read back is what was written, the declared map is there, and what no order was given for stays.
     State,
     /// O8: the essential functions are right as often as the rig file says.
     Essential,
@@ -104,6 +104,8 @@ pub struct Finding {
     /// Whether it rests on an answer that did not come in time, or on the silence that parts one frame from the next: a
     /// bench may be late, too.
     pub by_silence: bool,
+    /// Whether it says something of the device only where the inputs bring it about again.
+    pub to_confirm: bool,
     /// When it began, where that is known: what was sent later is not its cause.
     pub since: Option<Instant>,
 }
@@ -116,6 +118,7 @@ impl Finding {
             what: what.into(),
             seen: seen.into(),
             by_silence: false,
+            to_confirm: false,
             since: None,
         }
     }
@@ -124,6 +127,14 @@ impl Finding {
     pub fn by_silence(oracle: Oracle, what: impl Into<String>, seen: impl Into<String>) -> Self {
         Self {
             by_silence: true,
+            ..Self::to_confirm(oracle, what, seen)
+        }
+    }
+
+    /// A finding that may have another cause than the inputs, unless they bring it about again.
+    pub fn to_confirm(oracle: Oracle, what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self {
+            to_confirm: true,
             ..Self::new(oracle, what, seen)
         }
     }

@@ -77,7 +77,7 @@ impl Isolated {
     /// but not that the device never came back.
     pub fn decides(&self) -> bool {
         let gone = self.lost.is_some() && self.finding.oracle.is_about_the_device();
-        !self.finding.by_silence || self.confirmed.0 > 0 || gone
+        !self.finding.to_confirm || self.confirmed.0 > 0 || gone
     }
 }
 

@@ -20,6 +20,7 @@ pub mod mqtt;
 mod pace;
 mod regression;
 pub mod reproducer;
+mod steady;
 pub mod target;
 pub mod tls;
 mod window;
@@ -144,6 +145,10 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
     );
     if let Some(words) = outcome.memory.words() {
         observed.push_str(&format!("; {words}"));
+    }
+    if !outcome.read_back.is_empty() {
+        let names = outcome.read_back.join(", ");
+        observed.push_str(&format!("; read back beside them: {names}"));
     }
     if outcome.held_back > 0 {
         observed.push_str(&format!(

@@ -64,6 +64,12 @@ pub trait Target: Send + Sync {
         WAITING
     }
 
+    /// The interface that inputs go to, where none of them is an order: what is read beside it stays as it is. None where
+    /// inputs may change what they have the right to.
+    fn gives_no_orders(&self) -> Option<&str> {
+        None
+    }
+
     /// Where inputs come from.
     fn grammar(&self) -> Arc<dyn Grammar>;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::line::LineEditor;
 use crate::controller::{Actor, Controller};
 use crate::flaw::Defect;
+use crate::process::Point;
 
 /// How long the flaw `tab-stalls-control` stalls, and from how long a line on.
 const STALL: Duration = Duration::from_secs(3);
@@ -65,6 +66,7 @@ pub(super) fn key(controller: &Controller, deep: &mut Deep, editor: &LineEditor,
         }
         ESCAPE if has(Defect::EscapesLeak) => deep.left_behind.push(vec![1; LEFT_BEHIND]),
         0x0c if has(Defect::FormFeedSlows) => deep.slow = true,
+        0x14 if has(Defect::ControlKeyClearsLimit) => controller.process.set(Point::Limit, 0),
         0x13 if has(Defect::XoffDeafens) => return Key::Deafens,
         0 if has(Defect::NulSpoilsSession) => deep.spoilt = true,
         _ => {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::screen::{Packet, kind};
 use crate::controller::Controller;
 use crate::flaw::Defect;
+use crate::process::Point;
 
 /// How long the flaw `unsubscribe-stalls-control` stalls.
 const STALL: Duration = Duration::from_secs(3);
@@ -67,6 +68,11 @@ pub(super) fn from_client(controller: &Controller, session: &mut Session, packet
         kind::PUBCOMP if has(Defect::PubcompDeafens) => session.deaf = true,
         kind::UNSUBSCRIBE if body.len() > 60 && has(Defect::UnsubscribeStallsControl) => {
             controller.process.stall(STALL);
+        }
+        kind::PUBREL
+            if body.first().is_some_and(|high| *high > 0) && has(Defect::ReleaseClearsLimit) =>
+        {
+            controller.process.set(Point::Limit, 0);
         }
         kind::CONNACK if has(Defect::ConnackIgnored) => return Fate::Lost,
         kind::PUBACK..=kind::PUBCOMP if has(Defect::ZeroIdentifier) => return Fate::Unjudged,

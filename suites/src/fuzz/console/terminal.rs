@@ -202,6 +202,10 @@ impl Target for Terminal<'_> {
     type Link = ();
     const TYPED: bool = true;
 
+    fn gives_no_orders(&self) -> Option<&str> {
+        Some(self.interface)
+    }
+
     fn grammar(&self) -> Arc<dyn Grammar> {
         Arc::<ConsoleGrammar>::clone(&self.grammar)
     }

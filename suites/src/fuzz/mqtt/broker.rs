@@ -332,6 +332,10 @@ impl Target for Broker<'_> {
         waiting(self.bench.rig(), self.interface)
     }
 
+    fn gives_no_orders(&self) -> Option<&str> {
+        Some(self.interface)
+    }
+
     fn grammar(&self) -> Arc<dyn Grammar> {
         Arc::new(MqttGrammar {
             version: self.version,

@@ -268,6 +268,10 @@ impl<S: Target> Target for Server<'_, S> {
         3
     }
 
+    fn gives_no_orders(&self) -> Option<&str> {
+        Some(self.interface)
+    }
+
     fn grammar(&self) -> Arc<dyn Grammar> {
         Arc::new(TlsGrammar)
     }
