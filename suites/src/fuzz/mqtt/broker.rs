@@ -26,8 +26,8 @@ const PINGREQ: [u8; 2] = [0xC0, 0];
 const DISCONNECT: [u8; 2] = [0xE0, 0];
 /// The time that an answer is waited for: the broker's usual time so many times, and more.
 const ANSWER: (u32, Duration) = (20, Duration::from_millis(600));
-/// How long a connection whose client has gone is listened to.
-const LISTEN: Duration = Duration::from_millis(200);
+/// How long a connection whose client has gone is listened to: the broker's usual time so many times, and more.
+const LISTEN: (u32, Duration) = (8, Duration::from_millis(10));
 /// The most packets that are taken for one input: what a subscription brings in is bounded.
 const MOST: usize = 500;
 
@@ -61,8 +61,7 @@ enum Heard {
 }
 
 impl Broker<'_> {
-    fn limit(&self) -> Duration {
-        let (times, more) = ANSWER;
+    fn limit(&self, (times, more): (u32, Duration)) -> Duration {
         self.pace.limit(times, more).unwrap_or(more)
     }
 
@@ -77,7 +76,7 @@ impl Broker<'_> {
         let bytes = connect.emit().map_err(|error| error.to_string())?;
         let said = |error: RawError| error.to_string();
         raw.send(&bytes).await.map_err(said)?;
-        let answer = raw.receive(self.limit() * 4).await.map_err(said)?;
+        let answer = raw.receive(self.limit(ANSWER) * 4).await.map_err(said)?;
         let answer = answer.ok_or("no CONNACK")?;
         match decode(&answer, self.version) {
             Ok(ServerPacket::ConnAck { code: 0, .. }) => Ok(()),
@@ -87,7 +86,7 @@ impl Broker<'_> {
 
     /// Takes what comes until as many PINGRESPs came as were asked for.
     async fn hear(&self, raw: &mut Raw<Line>, pings: usize, came: &mut Vec<Vec<u8>>) -> Heard {
-        let deadline = Instant::now() + self.limit();
+        let deadline = Instant::now() + self.limit(ANSWER);
         let mut left = pings;
         while came.len() < MOST {
             let wait = deadline.saturating_duration_since(Instant::now());
@@ -243,7 +242,7 @@ impl Broker<'_> {
             // The broker waits for the rest: it goes on waiting beside the inputs that follow.
             seen.kinds
                 .push("nothing to a packet that does not end".to_owned());
-            let later: Later = Box::pin(gone(link.raw, vec![self.version]));
+            let later: Later = Box::pin(gone(link.raw, vec![self.version], self.limit(LISTEN)));
             return Delivered {
                 later: Some(later),
                 ..Delivered::fine(None, seen)
@@ -302,9 +301,9 @@ impl Broker<'_> {
 }
 
 /// A client that has gone: whatever still comes has to be packets that the standard allows in one of the versions.
-async fn gone(mut raw: Raw<Line>, versions: Vec<Version>) -> Option<Finding> {
+async fn gone(mut raw: Raw<Line>, versions: Vec<Version>, limit: Duration) -> Option<Finding> {
     let _ = raw.finish().await;
-    let deadline = Instant::now() + LISTEN;
+    let deadline = Instant::now() + limit;
     for _ in 0..MOST {
         let wait = deadline.saturating_duration_since(Instant::now());
         let bytes = raw.receive(wait).await.ok()??;
@@ -388,7 +387,7 @@ impl Target for Broker<'_> {
         seen.kinds.push("before CONNECT".to_owned());
         // Which version a broken CONNECT asks for is not certain, nor in which one it is refused.
         let either = vec![Version::V311, Version::V5];
-        let later: Later = Box::pin(gone(link.raw, either));
+        let later: Later = Box::pin(gone(link.raw, either, self.limit(LISTEN)));
         Delivered {
             later: Some(later),
             ..Delivered::fine(None, seen)

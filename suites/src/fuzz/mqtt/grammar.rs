@@ -38,7 +38,8 @@ impl Grammar for MqttGrammar {
             12 => packet(self.version).prop_map(|(label, bytes)| (label, whole(bytes))),
             3 => joined,
             2 => cut,
-            2 => lengths(packet(self.version)).prop_map(|(label, bytes)| (label, whole(bytes))),
+            1 => five_bytes(packet(self.version)).prop_map(|(label, bytes)| (label, whole(bytes))),
+            2 => cut_off(self.version).prop_map(|(label, bytes)| (label, whole(bytes))),
             1 => noise,
         ];
         let anew = prop_oneof![7 => Just(false), 1 => Just(true)];
@@ -311,28 +312,53 @@ fn connect(version: Version) -> BoxedStrategy<Packet> {
         .boxed()
 }
 
-/// Packets whose remaining length is not what follows.
-fn lengths(packet: BoxedStrategy<Packet>) -> BoxedStrategy<Packet> {
-    let lie = prop_oneof![
-        3 => (1..=8usize).prop_map(|more| ("declared, and not sent", more, false)),
-        1 => select(vec![300usize, 70_000, 5_000_000, 268_435_000]).prop_map(|more| ("declared, and not sent", more, false)),
-        2 => Just(("a length of five bytes", 0, true)),
+/// Inputs in a session that leave a broker waiting for the rest of a packet.
+pub fn unfinished(version: Version) -> BoxedStrategy<Input> {
+    cut_off(version)
+        .prop_map(|(label, bytes)| input(label, true, true, whole(bytes), false))
+        .boxed()
+}
+
+/// Packets that do not end: more is declared than is sent, or what is sent stops short, maybe inside its header.
+fn cut_off(version: Version) -> BoxedStrategy<Packet> {
+    let more = prop_oneof![
+        3 => 1..=8usize,
+        1 => select(vec![300usize, 70_000, 5_000_000, 268_435_000]),
     ];
-    (packet, lie)
-        .prop_map(|((label, bytes), (how, more, five))| {
-            let body = match frame::length(&bytes) {
-                Length::Bytes { header, .. } => &bytes[header..],
-                Length::Unknown | Length::Malformed => &[],
-            };
-            let length = if five {
-                vec![0xFF, 0xFF, 0xFF, 0xFF, 0x01]
-            } else {
-                variable((body.len() + more).min(MAX_REMAINING) as u32)
-            };
-            (
-                format!("{label}, {how}"),
-                frame::lie(bytes[0], &length, body),
-            )
+    let declared = (packet(version), more).prop_map(|((label, bytes), more)| {
+        let body = body(&bytes);
+        let length = variable((body.len() + more).min(MAX_REMAINING) as u32);
+        (
+            format!("{label}, declared, and not sent"),
+            frame::lie(bytes[0], &length, body),
+        )
+    });
+    let stopped = (packet(version), any::<Index>()).prop_map(|((label, mut bytes), at)| {
+        bytes.truncate(1 + at.index(bytes.len() - 1));
+        (format!("{label}, cut off"), bytes)
+    });
+    let header = (any::<u8>(), vec(0x80..=0xFFu8, 0..=3)).prop_map(|(first, length)| {
+        let bytes = [vec![first], length].concat();
+        ("a part of a header".to_owned(), bytes)
+    });
+    prop_oneof![4 => declared, 2 => stopped, 1 => header].boxed()
+}
+
+/// Packets whose remaining length has five bytes.
+fn five_bytes(packet: BoxedStrategy<Packet>) -> BoxedStrategy<Packet> {
+    packet
+        .prop_map(|(label, bytes)| {
+            let length = [0xFF, 0xFF, 0xFF, 0xFF, 0x01];
+            let label = format!("{label}, a length of five bytes");
+            (label, frame::lie(bytes[0], &length, body(&bytes)))
         })
         .boxed()
+}
+
+/// What follows a packet's header.
+fn body(bytes: &[u8]) -> &[u8] {
+    match frame::length(bytes) {
+        Length::Bytes { header, .. } => &bytes[header..],
+        Length::Unknown | Length::Malformed => &[],
+    }
 }

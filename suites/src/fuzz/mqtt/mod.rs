@@ -15,6 +15,7 @@ use crate::fuzz::pace::Pace;
 use crate::modbus::first_account;
 use crate::procedure::{Procedure, Stop};
 pub use broker::Broker;
+pub use grammar::unfinished;
 
 /// The broker on the interface under test.
 ///
