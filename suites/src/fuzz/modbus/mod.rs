@@ -5,10 +5,12 @@ mod framing;
 mod grammar;
 mod hazard;
 mod judge;
+mod port;
 mod rtu;
 mod tcp;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use slcert_rigs::rig::{Area, Binding, ModbusBinding, Rig, Span};
 
@@ -54,13 +56,14 @@ pub fn serial<'b>(p: &Procedure<'b>) -> Result<Serial<'b>, Stop> {
         bench: p.bench(),
         interface: p.name(),
         unit: interface.unit,
-        baud: interface.serial.baud,
+        settings: interface.serial,
         grammar: grammar(p, Framing::Rtu)?,
         judge: judge(p)?,
         hazards: Hazards::of(p.rig(), p.name(), Framing::Rtu),
         right: reading(p),
         line: Mutex::new(None),
         pace: Pace::default(),
+        slow: AtomicBool::new(false),
     })
 }
 

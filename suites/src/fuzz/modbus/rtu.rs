@@ -1,18 +1,19 @@
 //! A Modbus server on a serial line, under inputs of any kind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use slcert_rigs::bench::{Bench, Who};
-use slcert_rigs::line::Line;
-use slcert_rigs::modbus::Raw;
 use slcert_rigs::modbus::wire::Rtu as Frame;
+use slcert_rigs::rig::SerialPort;
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::framing::{ModbusGrammar, sealed};
 use super::hazard::Hazards;
 use super::judge::{Judge, is_legal, kind};
+use super::port::{Port, takes};
 use crate::fuzz::coverage::Seen;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
@@ -21,32 +22,35 @@ use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Target};
 use crate::modbus::hex;
 
-/// The silence that ends an answer: adapters and ptys need more than 3.5 characters.
-const GAP: Duration = Duration::from_millis(4);
-/// The silence after what is no frame, so that what follows begins one for every device.
+/// The silence after what is no frame, so that what follows begins one: a device that was seen to need it is given it.
 const QUIET: Duration = Duration::from_millis(40);
 /// When an answer has to begin, after the request has left the line: the device's usual time so many times, and more.
-const ANSWER: (u32, Duration) = (3, Duration::from_millis(15));
+const ANSWER: (u32, Duration) = (3, Duration::from_millis(30));
+/// How long a wrong answer is waited for where none has to come, beyond the device's usual time: one that comes later makes the right
+/// request that follows look lost, and is waited for longer then.
+const NONE: Duration = Duration::from_millis(2);
 /// The same where nothing is known of the device yet.
 const FIRST: Duration = Duration::from_secs(1);
 /// How often a right request is sent before the line counts as dead.
 const TRIES: u32 = 3;
-/// The bits of a character on the line (Modbus over Serial Line V1.02, section 2.5.1).
-const BITS: u64 = 11;
+/// The least that counts as a device's time: a pty has no bit times, so that an answer may be there before the request has left.
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// A server on a serial line. A port has one holder, so the line is shared and stays open.
 pub struct Serial<'b> {
     pub(super) bench: &'b Bench,
     pub(super) interface: &'b str,
     pub(super) unit: u8,
-    pub(super) baud: u32,
+    pub(super) settings: SerialPort,
     pub(super) grammar: Arc<ModbusGrammar>,
     pub(super) judge: Judge,
     pub(super) hazards: Hazards,
     /// A right request, as a PDU.
     pub(super) right: Vec<u8>,
-    pub(super) line: Mutex<Option<Raw<Line>>>,
+    pub(super) line: Mutex<Option<Port>>,
     pub(super) pace: Pace,
+    /// Whether the device takes long to see that what is no frame is over: what came too soon after one was lost.
+    pub(super) slow: AtomicBool,
 }
 
 /// What an input is to a device that follows the specification.
@@ -68,19 +72,17 @@ fn holds_a_frame(bytes: &[u8]) -> bool {
 }
 
 impl Serial<'_> {
-    /// When the answer to a request of so many bytes has to begin.
-    fn limit(&self, size: usize) -> Duration {
-        let on_line = Duration::from_secs(size as u64 * BITS) / self.baud.max(1);
-        let (times, more) = ANSWER;
-        let device = self.pace.limit(times, more).unwrap_or(FIRST);
-        on_line + device
+    /// When something has to come, once all has left the line.
+    fn limit(&self, (times, more): (u32, Duration)) -> Duration {
+        self.pace.limit(times, more).unwrap_or(FIRST)
     }
 
-    async fn line(&self) -> Result<MutexGuard<'_, Option<Raw<Line>>>, String> {
+    async fn line(&self) -> Result<MutexGuard<'_, Option<Port>>, String> {
         let mut line = self.line.lock().await;
         if line.is_none() {
             let opened = self.bench.open_fuzzed(self.interface, &Who::Nobody).await;
-            *line = Some(Raw::new(opened.map_err(|error| error.to_string())?));
+            let opened = opened.map_err(|error| error.to_string())?;
+            *line = Some(Port::new(opened, self.settings));
         }
         Ok(line)
     }
@@ -142,20 +144,23 @@ impl Serial<'_> {
     }
 
     /// Sends right requests until one is answered: how many were lost before; none where all were.
-    async fn still_answers(&self, raw: &mut Raw<Line>) -> Result<Option<u32>, String> {
+    async fn still_answers(&self, port: &mut Port) -> Result<Option<u32>, String> {
         let bytes = sealed(self.unit, &self.right);
         for lost in 0..TRIES {
             if lost > 0 {
-                sleep(QUIET).await;
+                port.pause(QUIET).await;
             }
             let began = Instant::now();
-            raw.send(&bytes).await.map_err(|error| error.to_string())?;
-            let answer = raw.receive_rtu(self.limit(bytes.len()), GAP).await;
+            port.send(&bytes).await.map_err(|error| error.to_string())?;
+            let answer = port.receive(self.limit(ANSWER)).await;
             if let Some(answer) = answer.map_err(|error| error.to_string())?
                 && let Ok(frame) = Frame::new_checked(answer.as_slice())
                 && frame.pdu().first() == self.right.first()
             {
-                self.pace.took(began.elapsed());
+                port.is_answered();
+                let on_line = port.takes(bytes.len() + answer.len()) + port.gap();
+                let took = began.elapsed().saturating_sub(on_line);
+                self.pace.took(took.max(AT_ONCE));
                 return Ok(Some(lost));
             }
         }
@@ -164,42 +169,49 @@ impl Serial<'_> {
 
     async fn exchange(
         &self,
-        raw: &mut Raw<Line>,
+        port: &mut Port,
         input: &Input,
         seen: &mut Seen,
     ) -> Result<Option<Finding>, String> {
         let said = |error: slcert_rigs::modbus::RawError| error.to_string();
         for act in &input.acts {
             match act {
-                Act::Send(bytes) => raw.send(bytes).await.map_err(said)?,
-                Act::Login => {}
-                Act::Pause(time) => sleep(*time).await,
-                Act::Shut | Act::Step(_) => {}
+                Act::Send(bytes) => port.send(bytes).await.map_err(said)?,
+                Act::Pause(time) => port.pause(*time).await,
+                Act::Login | Act::Shut | Act::Step(_) => {}
             }
         }
         let meaning = self.meaning(input);
         let limit = match meaning {
-            Meaning::Request(_) => self.limit(input.size()),
+            Meaning::Request(_) => self.limit(ANSWER),
             // Nothing has to come: a device that answers all the same answers like any other.
-            _ => QUIET,
+            _ if self.slow.load(Ordering::Relaxed) => QUIET,
+            _ => port.gap() + self.pace.usual() + NONE,
         };
-        let answer = raw.receive_rtu(limit, GAP).await.map_err(said)?;
+        let answer = port.receive(limit).await.map_err(said)?;
         if let Some(found) = self.judged(&meaning, answer.as_deref(), seen) {
             return Ok(Some(found));
         }
         if answer.is_some() && matches!(meaning, Meaning::Request(_)) {
+            port.is_answered();
             return Ok(None);
         }
         if answer.is_some() {
-            sleep(QUIET).await;
+            port.pause(QUIET).await;
         }
-        let mut lost = self.still_answers(raw).await?;
+        let mut lost = self.still_answers(port).await?;
         if lost.is_some_and(|lost| lost > 0) {
-            // A bench that was late would make one frame of two: once more, with longer silences.
-            sleep(QUIET * 4).await;
-            raw.send(&input.bytes()).await.map_err(said)?;
-            let _ = raw.receive_rtu(QUIET * 4, GAP).await.map_err(said)?;
-            lost = self.still_answers(raw).await?;
+            // What came too soon makes one frame of two: once more, with longer silences.
+            port.pause(QUIET * 4).await;
+            port.send(&input.bytes()).await.map_err(said)?;
+            let answer = port.receive(QUIET * 4).await.map_err(said)?;
+            if let Some(found) = self.judged(&meaning, answer.as_deref(), seen) {
+                return Ok(Some(found));
+            }
+            lost = self.still_answers(port).await?;
+            if lost == Some(0) {
+                self.slow.store(true, Ordering::Relaxed);
+            }
         }
         let seen_now = || format!("after {}", hex(&input.bytes()));
         Ok(match (lost, &meaning) {
@@ -244,10 +256,10 @@ impl Target for Serial<'_> {
             Ok(line) => line,
             Err(_) => return Delivered::fine(None, seen),
         };
-        let Some(raw) = line.as_mut() else {
+        let Some(port) = line.as_mut() else {
             return Delivered::fine(None, seen);
         };
-        match self.exchange(raw, input, &mut seen).await {
+        match self.exchange(port, input, &mut seen).await {
             Ok(finding) => Delivered {
                 finding,
                 ..Delivered::fine(Some(()), seen)
@@ -264,10 +276,10 @@ impl Target for Serial<'_> {
         let began = Instant::now();
         let asked = async {
             let mut line = self.line().await?;
-            let Some(raw) = line.as_mut() else {
+            let Some(port) = line.as_mut() else {
                 return Err("the line is not open".to_owned());
             };
-            let lost = self.still_answers(raw).await;
+            let lost = self.still_answers(port).await;
             if !matches!(lost, Ok(Some(_))) {
                 *line = None;
             }
@@ -277,7 +289,8 @@ impl Target for Serial<'_> {
             }
         };
         // Three tries on a slow line take their time.
-        let patience = patience.max((self.limit(self.right.len()) + QUIET) * (TRIES + 1));
+        let once = takes(self.settings, self.right.len() * 4) + self.limit(ANSWER) + QUIET * 2;
+        let patience = patience.max(once * (TRIES + 1));
         let late = |_| format!("no answer within {} ms", patience.as_millis());
         tokio::time::timeout(patience, asked)
             .await
