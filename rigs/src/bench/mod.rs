@@ -29,7 +29,7 @@ use crate::line::{
 use crate::rig::{Interface, InterfaceKind, Name, Rig, Template, Values};
 use crate::secret::Secret;
 use crate::sntp::TimeServer;
-use crate::tls::{Identity, TlsFacts, TlsLine, TlsSettings, open_tls};
+use crate::tls::{Identity, Sealed, TlsFacts, TlsLine, TlsSettings, open_tls};
 use process::Process;
 
 pub use boundary::{Crossing, Held, Visit, Way};
@@ -499,6 +499,25 @@ impl Bench {
         let identity = self.shown_by(interface, who)?;
         let settings = self.tls_settings(interface, identity)?;
         Ok(self.open_tls_over(interface, wire, &settings).await?.0)
+    }
+
+    /// Opens TLS over such a line so that any record can be sealed; `old` offers TLS 1.2 alone.
+    ///
+    /// # Errors
+    /// The device refuses the handshake.
+    pub async fn seal_fuzzed(
+        &self,
+        interface: &str,
+        who: &Who<'_>,
+        wire: Line,
+        old: bool,
+    ) -> Result<Sealed, BenchError> {
+        let identity = self.shown_by(interface, who)?;
+        let settings = self.tls_settings(interface, identity)?;
+        let address = self.address(interface)?;
+        Sealed::open(wire, &address, &settings, old, CONNECT)
+            .await
+            .map_err(|source| on(interface, source))
     }
 
     /// The certificate that somebody shows on an interface, if any.

@@ -87,7 +87,7 @@ pub async fn open_tls(
     settings: &TlsSettings,
     limit: Duration,
 ) -> Result<(TlsLine, TlsFacts), LineError> {
-    let config = configuration(settings, &Proof::default())?;
+    let config = configuration(settings, &Proof::default(), false)?;
     let stream = handshake(line, address, settings, config, limit).await?;
     let (_, connection) = stream.get_ref();
     let facts = TlsFacts {
@@ -130,7 +130,7 @@ pub async fn shown_key(
     limit: Duration,
 ) -> Result<ShownKey, LineError> {
     let proof = Proof::default();
-    let config = configuration(settings, &proof)?;
+    let config = configuration(settings, &proof, false)?;
     let ended = handshake(line, address, settings, config, limit).await;
     let Some(certificate) = proof.get() else {
         ended?;
@@ -168,11 +168,7 @@ async fn handshake(
     config: ClientConfig,
     limit: Duration,
 ) -> Result<TlsLine, LineError> {
-    let name =
-        ServerName::try_from(settings.server_name.clone()).map_err(|error| LineError::OurTls {
-            what: format!("the server name `{}`", settings.server_name),
-            why: error.to_string(),
-        })?;
+    let name = server_name(settings)?;
     let connector = TlsConnector::from(Arc::new(config));
     match timeout(limit, connector.connect(name, line)).await {
         Err(_) => Err(LineError::TimedOut {
@@ -182,6 +178,14 @@ async fn handshake(
         Ok(Err(error)) => Err(tls_error(address, error)),
         Ok(Ok(stream)) => Ok(stream),
     }
+}
+
+/// The name that the device's certificate has to have.
+pub(super) fn server_name(settings: &TlsSettings) -> Result<ServerName<'static>, LineError> {
+    ServerName::try_from(settings.server_name.clone()).map_err(|error| LineError::OurTls {
+        what: format!("the server name `{}`", settings.server_name),
+        why: error.to_string(),
+    })
 }
 
 /// Names an error of a TLS session: what the peer did, apart from what is ours.
@@ -218,10 +222,19 @@ fn cause(error: &std::io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn configuration(settings: &TlsSettings, proof: &Proof) -> Result<ClientConfig, LineError> {
+/// How a session is configured; `old` offers TLS 1.2 alone.
+pub(super) fn configuration(
+    settings: &TlsSettings,
+    proof: &Proof,
+    old: bool,
+) -> Result<ClientConfig, LineError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = match old {
+        true => &[&rustls::version::TLS12],
+        false => rustls::DEFAULT_VERSIONS,
+    };
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|error| ours("TLS", &error))?;
     let builder = match &settings.roots {
         Some(path) => {
@@ -254,7 +267,7 @@ fn configuration(settings: &TlsSettings, proof: &Proof) -> Result<ClientConfig, 
     Ok(config)
 }
 
-fn ours(what: &str, error: &rustls::Error) -> LineError {
+pub(super) fn ours(what: &str, error: &rustls::Error) -> LineError {
     LineError::OurTls {
         what: what.to_owned(),
         why: error.to_string(),
@@ -283,7 +296,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LineEr
 struct AnyCertificate(Arc<CryptoProvider>, Proof);
 
 /// The certificate whose key the peer has signed the handshake with.
-type Proof = Arc<OnceLock<CertificateDer<'static>>>;
+pub(super) type Proof = Arc<OnceLock<CertificateDer<'static>>>;
 
 impl AnyCertificate {
     fn proven(
