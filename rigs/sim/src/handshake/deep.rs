@@ -35,6 +35,13 @@ pub(crate) struct Deep {
     left_behind: Mutex<Vec<Vec<u8>>>,
 }
 
+impl Deep {
+    /// Leaves new clients waiting from now on.
+    pub(super) fn block(&self) {
+        self.blocked.store(true, Relaxed);
+    }
+}
+
 /// What becomes of a record.
 pub(super) enum Fate {
     /// rustls has it.
@@ -93,7 +100,7 @@ pub(super) fn record(controller: &Controller, hello: &Hello, record: &[u8]) -> F
 pub(super) fn hello(controller: &Controller, hello: &Hello) {
     let has = |defect| controller.flaws.enabled(defect);
     if hello.records > RECORDS && has(Defect::FragmentsBlockNewcomers) {
-        controller.tls_deep.blocked.store(true, Relaxed);
+        controller.tls_deep.block();
     }
     if has(Defect::EmptyExtensionsStallControl) && extensions(&hello.message) == Some(0) {
         controller.process.stall(STALL);
@@ -125,7 +132,7 @@ pub(super) fn ends(controller: &Controller, hello: &Hello, stage: Stage) {
         && has(Defect::DeafAfterHalfOpen)
         && deep.half_open.fetch_add(1, Relaxed) + 1 >= HALF_OPEN
     {
-        deep.blocked.store(true, Relaxed);
+        deep.block();
     }
     if hello.begun() && !hello.whole && has(Defect::HelloLeaks) {
         let mut left_behind = deep

@@ -1,8 +1,11 @@
 //! The beginning of TLS, of whatever is under it: the records up to the ClientHello are looked at before rustls has them.
 //!
-//! What rustls 0.23 does is not legal in one thing, and the device is to be: it takes records of more than 2^14 bytes that are not encrypted.
+//! What rustls 0.23 does is not legal in two things, and the device is to be: it takes records of more than 2^14 bytes that are not
+//! encrypted, and empty ones of a handshake that are ([`provider`]).
 
+mod behind;
 mod deep;
+mod provider;
 
 use std::io;
 use std::pin::Pin;
@@ -17,8 +20,10 @@ use tokio_rustls::server::TlsStream;
 
 use crate::controller::Controller;
 use crate::flaw::Defect;
+use behind::Behind;
 use deep::Fate;
 pub(crate) use deep::{Deep, in_clear};
+pub(crate) use provider::provider;
 
 /// Types of records (RFC 8446 section 5.1).
 mod content {
@@ -56,6 +61,7 @@ pub(crate) async fn accept<'c>(
         hello: Hello::default(),
         stage: Stage::Begun,
         ready: Vec::new(),
+        behind: Behind::default(),
     };
     let mut secured = timeout(limit, acceptor.accept(records)).await??;
     secured.get_mut().0.stage = Stage::Done;
@@ -70,6 +76,7 @@ pub(crate) struct Records<'c> {
     stage: Stage,
     /// What rustls has not had yet.
     ready: Vec<u8>,
+    behind: Behind,
 }
 
 /// How far a handshake has come.
@@ -184,7 +191,15 @@ impl AsyncRead for Records<'_> {
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }
             if this.hello.whole {
-                return Pin::new(&mut this.stream).poll_read(context, buffer);
+                let before = buffer.filled().len();
+                ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+                let words = this
+                    .behind
+                    .comes(this.controller, &buffer.filled()[before..]);
+                if let Some(words) = words {
+                    let _ = this.stream.try_write(words);
+                }
+                return Poll::Ready(Ok(()));
             }
             let mut part = [0; 4096];
             let mut read = ReadBuf::new(&mut part);

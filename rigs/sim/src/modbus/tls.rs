@@ -38,8 +38,7 @@ const FALSIFIED: Duration = Duration::from_secs(2);
 pub(crate) fn acceptor(controller: &Controller) -> Result<TlsAcceptor, StartError> {
     let store = &controller.store;
     let verifier = Verifier::new(certificates(store, pki::CA)?, controller)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(handshake::provider())
         .with_protocol_versions(rustls::ALL_VERSIONS)
         .map_err(unreadable)?
         .with_client_cert_verifier(Arc::new(verifier))

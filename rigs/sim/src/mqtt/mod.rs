@@ -78,8 +78,7 @@ pub(crate) async fn start(
 fn acceptor(store: &Store, controller: &Controller) -> Result<TlsAcceptor, StartError> {
     let (serial, flaws) = (&controller.plate.serial, &controller.flaws);
     let shown = controller.certificate.by_mqtt(store, serial, flaws)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(crate::handshake::provider())
         .with_protocol_versions(rustls::ALL_VERSIONS)
         .map_err(failed)?
         .with_no_client_auth()
