@@ -204,7 +204,16 @@ pub async fn replay(p: &Procedure<'_>, inputs: &[Input]) -> Result<Option<Findin
     }
     let interface = p.interface().map_err(|stop| stop.reason)?;
     let below = p.trial().contains(tls::CASE);
+    let behind = p.trial().contains(tls::CASE_BEHIND);
     match interface.kind {
+        InterfaceKind::ModbusTls if behind => {
+            let target = tls::behind_modbus(p).map_err(|stop| stop.reason)?;
+            replay_on(p.bench(), &target, inputs).await
+        }
+        InterfaceKind::Mqtt if behind => {
+            let target = tls::behind_mqtt(p).map_err(|stop| stop.reason)?;
+            replay_on(p.bench(), &target, inputs).await
+        }
         InterfaceKind::ModbusTls if below => {
             let target = tls::modbus(p).map_err(|stop| stop.reason)?;
             replay_on(p.bench(), &target, inputs).await

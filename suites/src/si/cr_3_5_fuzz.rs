@@ -50,6 +50,22 @@ pub const CASES: &[Case] = &[
         body: |p| -> Run<'_> { Box::pin(tls(p)) },
     },
     Case {
+        id: "fuzz-tls-session",
+        title: "no TLS record behind a handshake breaks the device, and none is taken that the protocol forbids",
+        requirements: &["CR 3.5"],
+        kind: Kind::Fuzz,
+        scope: Scope::Each(Fits::TLS),
+        needs: &[],
+        objective: "Open sessions of TLS 1.3 and 1.2 and send generated records in them, sealed with the session's own keys: KeyUpdates, messages of the \
+                handshake, renegotiation, alerts, records without content, and as long as they may be or longer; then a right request, and judge what \
+                comes back and the device as a whole.",
+        criterion: "What RFC 8446 or RFC 5246 demands to end the connection ends it, nothing behind a close_notify is answered, a request behind right \
+                records is, and keys change when that was asked for; every record that comes back is sealed with the session's keys; new clients are \
+                served, the device does not restart, and the essential functions hold.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(tls_session(p)) },
+    },
+    Case {
         id: "fuzz-console",
         title: "nothing that is typed breaks the console, or shows or changes what it must not",
         requirements: &["CR 3.5"],
@@ -88,6 +104,16 @@ async fn tls(p: &mut Procedure<'_>) -> Result<(), Stop> {
     } else {
         let target = fuzz::tls::modbus(p)?;
         fuzz::tls::hold(p, &target).await
+    }
+}
+
+async fn tls_session(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    if p.interface()?.kind == InterfaceKind::Mqtt {
+        let target = fuzz::tls::behind_mqtt(p)?;
+        fuzz::tls::hold_behind(p, &target).await
+    } else {
+        let target = fuzz::tls::behind_modbus(p)?;
+        fuzz::tls::hold_behind(p, &target).await
     }
 }
 

@@ -20,6 +20,7 @@ use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
 use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Target, waiting};
+use crate::fuzz::tls::Served;
 use crate::modbus::hex;
 
 /// The transaction of the bench's own requests.
@@ -363,6 +364,16 @@ fn wrong(seen: Seen, finding: Finding) -> Delivered<Link> {
     Delivered {
         finding: Some(finding),
         ..Delivered::fine(None, seen)
+    }
+}
+
+impl Served for Tcp<'_> {
+    fn asks(&self) -> Option<Vec<u8>> {
+        Some(frame(OWN, self.unit, &self.right))
+    }
+
+    fn is_answer(&self, came: &[u8]) -> bool {
+        came.starts_with(&OWN.to_be_bytes())
     }
 }
 

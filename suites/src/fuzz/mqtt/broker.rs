@@ -20,6 +20,7 @@ use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
 use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Later, Target, waiting};
+use crate::fuzz::tls::Served;
 use crate::modbus::hex;
 
 const PINGREQ: [u8; 2] = [0xC0, 0];
@@ -65,15 +66,20 @@ impl Broker<'_> {
         self.pace.limit(times, more).unwrap_or(more)
     }
 
-    /// Opens a session; the broker's refusal is an error.
-    async fn log_in(&self, raw: &mut Raw<Line>) -> Result<(), String> {
+    /// A right CONNECT.
+    fn connect(&self) -> Option<Vec<u8>> {
         let number = self.client.fetch_add(1, Ordering::Relaxed);
         let mut connect = Connect::new(self.version, &format!("slcert-fuzz-{number}"));
         if let Some(password) = &self.password {
             connect.user = Some(self.user.clone());
             connect.password = Some(password.reveal().as_bytes().to_vec());
         }
-        let bytes = connect.emit().map_err(|error| error.to_string())?;
+        connect.emit().ok()
+    }
+
+    /// Opens a session; the broker's refusal is an error.
+    async fn log_in(&self, raw: &mut Raw<Line>) -> Result<(), String> {
+        let bytes = self.connect().ok_or("no CONNECT can be made")?;
         let said = |error: RawError| error.to_string();
         raw.send(&bytes).await.map_err(said)?;
         let answer = raw.receive(self.limit(ANSWER) * 4).await.map_err(said)?;
@@ -322,6 +328,17 @@ async fn gone(mut raw: Raw<Line>, versions: Vec<Version>, limit: Duration) -> Op
         }
     }
     None
+}
+
+impl Served for Broker<'_> {
+    fn asks(&self) -> Option<Vec<u8>> {
+        self.connect()
+    }
+
+    fn is_answer(&self, came: &[u8]) -> bool {
+        came.first()
+            .is_some_and(|first| PacketType::of(*first) == PacketType::ConnAck)
+    }
 }
 
 impl Target for Broker<'_> {
