@@ -7,9 +7,11 @@ use tokio::time::Instant;
 /// What judges: each finding names its oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Oracle {
-    /// O1: a new connection is taken, also where the device serves a moment later.
+    /// O1 and O10: a new connection is taken, also where the device serves a moment later, and where others were left idle, half open or
+    /// inside a request until their client tore them.
     Connection,
-    /// O2: a right request on a new connection is answered rightly.
+    /// O2 and O10: a right request on a new connection is answered rightly, meanwhile and once all such connections are over: the last look
+    /// at a device waits for that.
     Liveness,
     /// O3: it is answered as fast as it was before anything was sent.
     Slow,
