@@ -11,6 +11,7 @@ pub mod administrator;
 pub mod alert;
 pub mod alter;
 pub mod audit;
+pub mod backup;
 pub mod baseline;
 pub mod boundary;
 pub mod case;
@@ -50,6 +51,7 @@ pub mod strain;
 pub mod terminate;
 pub mod tre;
 pub mod uc;
+pub mod update;
 
 pub use case::Case;
 pub use plan::{Blocked, Trial, plan};

@@ -1,9 +1,9 @@
 //! CR 7.3: control system backup, and RE(1), backup integrity verification.
 
-use slcert_rigs::rig::Values;
-use slcert_rigs::{Attempt, Secret};
+use slcert_rigs::Secret;
 
 use crate::alter::{alterations, decoded};
+use crate::backup::make;
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::dc::cr_4_1::shows;
 use crate::fresh;
@@ -171,37 +171,4 @@ async fn offer_all<'r>(
         );
     }
     Ok(())
-}
-
-/// Makes a backup.
-async fn make<'r>(
-    p: &Procedure<'r>,
-    desk: &mut Desk<'r>,
-    maker: Hand<'r>,
-) -> Result<Vec<u8>, Stop> {
-    let file = p.bench().empty_file()?;
-    let values = Values::from([("file".to_owned(), file.display().to_string())]);
-    let made = match desk.perform(p, maker, "backup", &values).await? {
-        // A command of the bench leaves it in the file; an interface answers with it.
-        Attempt::Done(_) if file.exists() => {
-            let named = slcert_rigs::rig::Template::new(&file.display().to_string());
-            p.bench().file(&named)?
-        }
-        Attempt::Done(answer) => {
-            let text = answer.value.unwrap_or(answer.text);
-            text.trim().as_bytes().to_vec()
-        }
-        other => {
-            return Err(Stop::inconclusive(format!(
-                "{maker} could not make a backup: {}",
-                slcert_reports::excerpt(&other.answer().text, 200)
-            )));
-        }
-    };
-    if made.is_empty() {
-        return Err(Stop::inconclusive(format!(
-            "{maker} made a backup, and it is empty"
-        )));
-    }
-    Ok(made)
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Hand, Update};
 use crate::fresh;
-use crate::hands::{Desk, restart};
+use crate::hands::{Desk, Hand, restart};
 use crate::offer::{Said, offer};
 use crate::procedure::{Procedure, Stop};
 use crate::strain;
+use crate::update::Update;
 
 /// How often the power is cut at a random moment.
 const CUTS: u32 = 4;
