@@ -235,9 +235,23 @@ impl<'r> Desk<'r> {
         p: &Procedure<'r>,
         operation: &str,
     ) -> Result<String, Stop> {
+        let hand = reader(p, operation)?;
+        self.must_after_restart(p, hand, operation).await
+    }
+
+    /// The same for whoever reads it.
+    ///
+    /// # Errors
+    /// As [`Desk::read_after_restart`].
+    pub async fn must_after_restart(
+        &mut self,
+        p: &Procedure<'r>,
+        hand: Hand<'r>,
+        operation: &str,
+    ) -> Result<String, Stop> {
         let deadline = Instant::now() + ready(p);
         loop {
-            match self.read(p, operation).await {
+            match self.must(p, hand, operation, &Values::new()).await {
                 Ok(value) => return Ok(value),
                 Err(stop) if Instant::now() >= deadline => return Err(stop),
                 Err(_) => sleep(Duration::from_millis(100)).await,

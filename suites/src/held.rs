@@ -3,7 +3,7 @@
 use slcert_rigs::rig::Operation;
 
 use crate::effect::other_value;
-use crate::hands::{Desk, Hand, hand, value};
+use crate::hands::{Desk, Hand, hand, reader, value};
 use crate::procedure::{Procedure, Stop};
 
 /// A value that the device keeps.
@@ -63,6 +63,15 @@ impl<'r> Held<'r> {
                 .is_some_and(|back| back.as_str() == read)
         });
         all.find_map(|(name, _)| Self::of(p, name.as_str()).ok())
+    }
+
+    /// The same, written where nothing is in its way: on Modbus where that can be.
+    ///
+    /// # Errors
+    /// As [`Held::of`].
+    pub fn quickly(self, p: &Procedure<'r>) -> Result<Self, Stop> {
+        let hand = reader(p, self.write)?;
+        Ok(Self { hand, ..self })
     }
 
     /// The value now.

@@ -200,6 +200,7 @@ pub async fn replay(p: &Procedure<'_>, inputs: &[Input]) -> Result<Option<Findin
     let property = Property::of_trial(p).map_err(|stop| stop.reason)?;
     if let Some(property) = property {
         let target = Histories::new(p, property);
+        target.learn().await.map_err(|stop| stop.reason)?;
         return replay_on(p.bench(), &target, inputs).await;
     }
     let interface = p.interface().map_err(|stop| stop.reason)?;

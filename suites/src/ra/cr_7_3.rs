@@ -7,6 +7,8 @@ use crate::backup::make;
 use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::dc::cr_4_1::shows;
 use crate::fresh;
+use crate::fuzz::history::step::Matter;
+use crate::fuzz::history::{self, Property};
 use crate::hands::{Desk, Hand, hand, hands};
 use crate::held::Held;
 use crate::offer::{has_to_be_refused, offer};
@@ -39,6 +41,20 @@ pub const CASES: &[Case] = &[
         criterion: "Each is refused, and a setting that the backup holds does not change; the backup as it was made is restored.",
         svv: Svv::ThreatMitigation,
         body: |p| -> Run<'_> { Box::pin(altered_backups(p)) },
+    },
+    Case {
+        id: "fuzz-backups",
+        title: "no altered backup is restored, and a right one brings back what it was taken from, in any order",
+        requirements: &["CR 7.3 RE(1)"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &["backup", "restore"],
+        objective: "Restore the device's own backups with and without generated alterations, and those that the rig file says have to be refused, with settings \
+                    changed, power cuts and power cycles in between, and read what they hold after each.",
+        criterion: "No backup that is altered or has to be refused changes a setting, at once or after a restart; white space, capitals and what stands behind its \
+                    end are not judged. A right one brings back what the device read when it was made, and nothing else, after any of these.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(backups(p)) },
     },
 ];
 
@@ -107,6 +123,11 @@ async fn can_be_restored<'r>(
         }
     }
     Ok(())
+}
+
+async fn backups(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::files(p, Matter::Backups)?;
+    history::hold(p, property).await
 }
 
 async fn altered_backups(p: &mut Procedure<'_>) -> Result<(), Stop> {

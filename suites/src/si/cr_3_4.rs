@@ -6,6 +6,8 @@ use crate::case::{Case, Kind, Run, Scope, Svv};
 use crate::configured::{
     Settings, can_be_put_back, move_away, put_back, read, vendors, wanted, words,
 };
+use crate::fuzz::history::step::Matter;
+use crate::fuzz::history::{self, Property};
 use crate::hands::{Desk, Hand, hands};
 use crate::offer::{has_to_be_refused, offer};
 use crate::procedure::{Procedure, Stop};
@@ -37,6 +39,20 @@ pub const CASES: &[Case] = &[
         svv: Svv::ThreatMitigation,
         body: |p| -> Run<'_> { Box::pin(foreign_configuration(p)) },
     },
+    Case {
+        id: "fuzz-configurations",
+        title: "no altered configuration is taken, whatever was offered, set or restarted before",
+        requirements: &["CR 3.4"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &["import_configuration"],
+        objective: "Offer the vendor's configuration with generated alterations, and those that the rig file says have to be refused, with the right one, other \
+                    settings, power cuts and power cycles in between, and read what it sets after each.",
+        criterion: "No configuration that is altered or has to be refused changes a setting, at once or after a restart; white space, capitals and what stands \
+                    behind its end are not judged. The one as the vendor made it is taken after them, whole.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(configurations(p)) },
+    },
 ];
 
 /// A file that has to be refused, with its name in words.
@@ -49,6 +65,11 @@ async fn altered_configuration(p: &mut Procedure<'_>) -> Result<(), Stop> {
         .map(|one| (format!("the configuration with {}", one.how), one.bytes))
         .collect();
     run(p, files, true).await
+}
+
+async fn configurations(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::files(p, Matter::Configurations)?;
+    history::hold(p, property).await
 }
 
 async fn foreign_configuration(p: &mut Procedure<'_>) -> Result<(), Stop> {

@@ -6,6 +6,8 @@ use slcert_rigs::rig::FileFault;
 
 use crate::alter::{alterations, lengthened};
 use crate::case::{Case, Kind, Run, Scope, Svv};
+use crate::fuzz::history::step::Matter;
+use crate::fuzz::history::{self, Property};
 use crate::hands::{Desk, restart};
 use crate::offer::has_to_be_refused;
 use crate::procedure::{Procedure, Stop};
@@ -53,6 +55,20 @@ pub const CASES: &[Case] = &[
         svv: Svv::ThreatMitigation,
         body: |p| -> Run<'_> { Box::pin(altered_updates(p)) },
     },
+    Case {
+        id: "fuzz-images",
+        title: "no altered image is installed, whatever was offered, installed or cut short before",
+        requirements: &["EDR 3.10 RE(1)", "HDR 3.10 RE(1)", "NDR 3.10 RE(1)"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &["install_update", "read_version"],
+        objective: "Offer the vendor's images with generated alterations of any byte, length and part, and those that the rig file says have to be refused, with \
+                    right ones, ways back, power cuts under an update and power cycles in between, and read the version after each.",
+        criterion: "No image that is altered or has to be refused changes the version, at once or after a restart; bytes behind its end alone are not judged. The \
+                    image as the vendor made it is installed after them.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(images(p)) },
+    },
 ];
 
 async fn update(p: &mut Procedure<'_>) -> Result<(), Stop> {
@@ -89,6 +105,16 @@ async fn install_everywhere<'r>(
         update.put_back(p, desk).await?;
     }
     Ok(())
+}
+
+async fn images(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    // A device that could not be put back is offered nothing.
+    let mut desk = Desk::default();
+    let update = Update::prepare(p, &mut desk).await;
+    desk.close().await;
+    update?;
+    let property = Property::files(p, Matter::Firmware)?;
+    history::hold(p, property).await
 }
 
 async fn altered_updates(p: &mut Procedure<'_>) -> Result<(), Stop> {

@@ -1,7 +1,8 @@
 //! What came of steps, as coverage counts it.
 
+use super::alteration::Altered;
 use super::stage::Event;
-use super::step::Step;
+use super::step::{Carried, Step};
 
 /// What a step came to, as coverage tells it apart.
 pub fn kind(step: &Step, event: &Event) -> String {
@@ -26,6 +27,26 @@ pub fn kind(step: &Step, event: &Event) -> String {
         Step::Limit { .. } => "a limit of sessions".to_owned(),
         Step::Grant { .. } => "a right given".to_owned(),
         Step::Revoke { .. } => "a right taken away".to_owned(),
+        Step::Offer {
+            file,
+            cut_ms,
+            altered,
+            ..
+        } => {
+            let name = match file {
+                Carried::Image(name) => format!("the image {name}"),
+                Carried::Configuration(name) => format!("the configuration {name}"),
+                Carried::Backup(_) => "a backup".to_owned(),
+                Carried::ForeignBackup(name) => format!("the backup {name}"),
+            };
+            let words = altered.iter().map(|one| format!(", {}", one.word()));
+            let cut = if cut_ms.is_some() { ", cut" } else { "" };
+            format!("{name}{}{cut}", words.collect::<String>())
+        }
+        Step::BackUp { .. } => "a backup made".to_owned(),
+        Step::Set { setting, .. } => format!("{setting} set"),
+        Step::GoBack => "the way back".to_owned(),
+        Step::Look { .. } => "a look".to_owned(),
         Step::ReadAudit => "the audit log".to_owned(),
         Step::Pause { .. } => "a pause".to_owned(),
         Step::PowerCycle => "a power cycle".to_owned(),
@@ -40,7 +61,13 @@ pub fn kind(step: &Step, event: &Event) -> String {
         Event::Alive(count) => return format!("{step}: {count} alive"),
         Event::Asked { changed: true, .. } => "changed",
         Event::Asked { changed: false, .. } => "not changed",
-        Event::Log(_) => "read",
+        Event::Offered(offered) => match (offered.before == offered.after, offered.altered) {
+            (_, Altered::Not) if offered.done => "taken",
+            (false, _) => "taken",
+            (true, _) if offered.done => "nothing changed, done it says",
+            (true, _) => "not taken",
+        },
+        Event::Log(_) | Event::Read(_) => "read",
         Event::Done => "done",
         Event::Nothing => "nothing to do",
     };

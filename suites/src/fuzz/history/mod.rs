@@ -4,8 +4,12 @@
 //! A history is one input of the fuzz engine, and each begins on a device that is as the rig file says.
 
 mod alive;
+pub mod alteration;
+mod alterations;
+mod carry;
 mod crowd;
 mod ended;
+mod files;
 mod kind;
 mod lockout;
 mod locks;
@@ -16,6 +20,7 @@ mod room;
 mod sessions;
 mod stage;
 pub mod step;
+mod taken;
 mod trail;
 
 use std::sync::Arc;
@@ -39,7 +44,7 @@ use kind::kind;
 use model::{Cast, Model};
 use owed::Owed;
 use stage::Stage;
-use step::Step;
+use step::{Matter, Step};
 
 /// Part of the time of a suite that histories leave to the others: they wait more than they work.
 const LEFT: Duration = Duration::from_secs(2);
@@ -102,6 +107,14 @@ impl Property {
         Ok(Self(Arc::new(crowd::Crowds::of(p)?)))
     }
 
+    /// EDR 3.10 RE(1), CR 3.4 and CR 7.3 RE(1): no altered file is taken, and the one as it was made is.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn files(p: &Procedure<'_>, matter: Matter) -> Result<Self, Stop> {
+        Ok(Self(Arc::new(files::Files::of(p, matter)?)))
+    }
+
     /// The property that a trial holds; none for one that plays no histories.
     ///
     /// # Errors
@@ -114,6 +127,9 @@ impl Property {
             "CR-2.7/fuzz-histories" => Self::crowd(p)?,
             "CR-2.8/fuzz-histories" => Self::trail(p)?,
             "CR-3.8/fuzz-histories" => Self::sessions(p)?,
+            "CR-3.4/fuzz-configurations" => Self::files(p, Matter::Configurations)?,
+            "CR-7.3-RE-1/fuzz-backups" => Self::files(p, Matter::Backups)?,
+            trial if trial.ends_with("/fuzz-images") => Self::files(p, Matter::Firmware)?,
             _ => return Ok(None),
         }))
     }
@@ -237,6 +253,17 @@ impl<'b> Histories<'b> {
         Ok(last)
     }
 
+    /// Learns of the device what it does not state, where the property rests on that.
+    ///
+    /// # Errors
+    /// The plain history could not be played.
+    pub async fn learn(&self) -> Result<(), Stop> {
+        match self.property.0.learns() {
+            true => self.control().await.map(|_| ()),
+            false => Ok(()),
+        }
+    }
+
     async fn put_back(&self) -> Result<(), Stop> {
         let mut owed = self.owed.lock().await;
         Stage::new(&self.p, &mut owed).put_back().await
@@ -320,6 +347,13 @@ impl Target for Histories<'_> {
                     || described.is_none_or(|it| !it.changes_state())
                     || rig.binding(operation, interface).is_none()
             }
+            Step::Offer { file, .. } => {
+                !matches!(file, step::Carried::Backup(_)) && carry::named(rig, file).is_none()
+            }
+            Step::Set { setting, .. } => {
+                !rig.operations.contains_key(setting.as_str())
+                    && !rig.baseline.contains_key(setting)
+            }
             Step::Grant { role, operation } | Step::Revoke { role, operation } => {
                 !rig.roles.contains_key(role.as_str())
                     || !rig.operations.contains_key(operation.as_str())
@@ -327,7 +361,7 @@ impl Target for Histories<'_> {
             _ => false,
         };
         let any = input.steps().any(unknown);
-        any.then_some("an account, a role or an operation that this rig file does not have")
+        any.then_some("an account, a role, an operation, a setting or a file that this rig file does not have")
     }
 
     fn hurry(&self, on: bool) {

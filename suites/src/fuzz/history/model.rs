@@ -26,6 +26,11 @@ pub trait Cast: Send + Sync {
     /// A history that shows something on any device that works: without it, no silence would count.
     fn control(&self) -> Vec<Step>;
 
+    /// Whether that history also tells what a device does that is not stated: a replay needs it, too.
+    fn learns(&self) -> bool {
+        false
+    }
+
     /// What a history may bring about, as it begins.
     fn model(&self) -> Box<dyn Model>;
 }

@@ -8,8 +8,13 @@ use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::{Rig, Values};
 use tokio::time::sleep;
 
+use super::carry::{VERSION, set, setting};
+use super::step::Matter;
 use crate::administrator::{administer, ask, number, put_back};
+use crate::configured::Settings;
+use crate::hands::Desk;
 use crate::procedure::{Procedure, Stop};
+use crate::update::Update;
 
 /// How much longer than stated a lock is waited for.
 const GRACE: Duration = Duration::from_millis(300);
@@ -23,6 +28,10 @@ pub struct Owed {
     rights: BTreeSet<(String, String)>,
     /// How many sessions a user may have by the rig file, where that was changed.
     sessions: Option<u32>,
+    /// The version that ran before images were offered.
+    version: Option<String>,
+    /// What settings read that files may change, before any did.
+    settings: Settings,
 }
 
 impl Owed {
@@ -44,6 +53,23 @@ impl Owed {
     /// The limit of a user's sessions was changed; the rig file states this one.
     pub fn sessions(&mut self, stated: u32) {
         self.sessions = Some(stated);
+    }
+
+    /// Files may change what reads so now.
+    pub fn state(&mut self, matter: Matter, now: &Settings) {
+        if matter == Matter::Firmware {
+            self.version = self.version.take().or_else(|| now.get(VERSION).cloned());
+            return;
+        }
+        for (name, value) in now {
+            let kept = self.settings.entry(name.clone());
+            kept.or_insert_with(|| value.clone());
+        }
+    }
+
+    /// The version that ran before images were offered.
+    pub fn version(&self) -> Option<&String> {
+        self.version.as_ref()
     }
 
     /// Puts everything back. What cannot be is owed still.
@@ -69,6 +95,24 @@ impl Owed {
         if let Some(stated) = self.sessions {
             put_back(p, &[("set_session_limit", number(stated))]).await?;
             self.sessions = None;
+        }
+        let mut desk = Desk::default();
+        let back = self.state_back(p, &mut desk).await;
+        desk.close().await;
+        back
+    }
+
+    async fn state_back<'r>(&mut self, p: &Procedure<'r>, desk: &mut Desk<'r>) -> Result<(), Stop> {
+        if let Some(version) = &self.version {
+            let update = Update::from_version(p, version.clone())?;
+            update.put_back(p, desk).await?;
+            self.version = None;
+        }
+        while let Some((name, value)) = self.settings.first_key_value() {
+            if setting(p, desk, name).await? != *value {
+                set(p, desk, name, value).await?;
+            }
+            self.settings.pop_first();
         }
         Ok(())
     }

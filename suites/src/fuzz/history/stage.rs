@@ -8,9 +8,11 @@ use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::{InterfaceKind, Values};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::carry::Offered;
 use super::owed::{Owed, allot, permission};
 use super::step::{Shown, Spelling, Step};
 use crate::audit::{self, AuditEntry};
+use crate::configured::Settings;
 use crate::effect::other_value;
 use crate::fresh;
 use crate::hands::{Desk, reader};
@@ -52,6 +54,10 @@ pub enum Event {
         /// What was seen, in words.
         seen: String,
     },
+    /// A file was handed over.
+    Offered(Box<Offered>),
+    /// What such files change was read.
+    Read(Settings),
     /// The audit log was read.
     Log(Vec<AuditEntry>),
     /// It was done.
@@ -88,6 +94,8 @@ pub struct Stage<'s, 'b> {
     pub(super) seats: BTreeMap<u8, Seat>,
     pub(super) traces: BTreeMap<u8, Trace>,
     pub(super) desk: Desk<'b>,
+    /// Backups of this history, each with what the device read then.
+    pub(super) backups: BTreeMap<u8, (Vec<u8>, Settings)>,
     /// Rights that were taken away, by role and operation, each with the moment at which that is in force.
     revoked: Vec<(String, String, Instant)>,
 }
@@ -101,6 +109,7 @@ impl<'s, 'b> Stage<'s, 'b> {
             seats: BTreeMap::new(),
             traces: BTreeMap::new(),
             desk: Desk::default(),
+            backups: BTreeMap::new(),
             revoked: Vec::new(),
         }
     }
@@ -153,6 +162,16 @@ impl<'s, 'b> Stage<'s, 'b> {
             Step::Limit { most } => self.limit(*most).await,
             Step::Grant { role, operation } => self.allot(role, operation, true).await,
             Step::Revoke { role, operation } => self.allot(role, operation, false).await,
+            Step::Offer {
+                file,
+                by,
+                cut_ms,
+                altered,
+            } => self.offer(file, by.as_deref(), *cut_ms, altered).await,
+            Step::BackUp { backup } => self.back_up(*backup).await,
+            Step::Set { setting, value } => self.set(setting, value).await,
+            Step::GoBack => self.go_back().await,
+            Step::Look { at } => self.state(*at).await.map(Event::Read),
             Step::ReadAudit => {
                 self.make_room_for("read_audit").await;
                 audit::read(self.p).await.map(Event::Log)
@@ -381,7 +400,7 @@ impl<'s, 'b> Stage<'s, 'b> {
         own.map(|(_, _, until)| *until).max()
     }
 
-    async fn power_cycle(&mut self) -> Result<Event, Stop> {
+    pub(super) async fn power_cycle(&mut self) -> Result<Event, Stop> {
         let bench = self.p.bench();
         if !bench.can_power_cycle() {
             return Ok(Event::Nothing);
@@ -406,6 +425,7 @@ impl<'s, 'b> Stage<'s, 'b> {
     /// The device is not as it was.
     pub async fn put_back(&mut self) -> Result<(), Stop> {
         self.desk.close().await;
+        self.backups.clear();
         while let Some((_, seat)) = self.seats.pop_first() {
             seat.session.close().await;
         }

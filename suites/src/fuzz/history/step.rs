@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alteration::Alteration;
 use crate::fuzz::input::{Act, Input};
 
 /// One thing done at the device.
@@ -113,6 +114,39 @@ pub enum Step {
         /// The operation.
         operation: String,
     },
+    /// Hands the device a file.
+    Offer {
+        /// Which.
+        file: Carried,
+        /// Where; none for the bench's own command.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// The power is cut so many milliseconds after that has begun, and given back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cut_ms: Option<u64>,
+        /// What was done to it before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        altered: Vec<Alteration>,
+    },
+    /// Makes a backup, which has this number from here on.
+    BackUp {
+        /// The number.
+        backup: u8,
+    },
+    /// Sets what such files hold.
+    Set {
+        /// The operation that reads it, or the device's own name for the setting.
+        setting: String,
+        /// To this.
+        value: String,
+    },
+    /// The device goes back to the image that ran before.
+    GoBack,
+    /// Reads what such files change.
+    Look {
+        /// Of which kind.
+        at: Matter,
+    },
     /// The audit log is read.
     ReadAudit,
     /// Nothing, for a while.
@@ -124,6 +158,72 @@ pub enum Step {
     PowerCycle,
     /// Everything is put back: sessions, locks and rights. What follows is a history of its own.
     PutBack,
+}
+
+/// A file that a device is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Carried {
+    /// A firmware image, by the rig file's name.
+    Image(String),
+    /// A configuration, by the rig file's name.
+    Configuration(String),
+    /// A backup of this history, by its number.
+    Backup(u8),
+    /// A backup that the rig file names.
+    ForeignBackup(String),
+}
+
+/// What files are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matter {
+    /// Images: which firmware runs.
+    Firmware,
+    /// Configurations that come from elsewhere.
+    Configurations,
+    /// Backups.
+    Backups,
+}
+
+impl Carried {
+    /// What it is about.
+    pub fn matter(&self) -> Matter {
+        match self {
+            Self::Image(_) => Matter::Firmware,
+            Self::Configuration(_) => Matter::Configurations,
+            Self::Backup(_) | Self::ForeignBackup(_) => Matter::Backups,
+        }
+    }
+}
+
+impl Matter {
+    /// One such file.
+    pub fn one(self) -> &'static str {
+        match self {
+            Self::Firmware => "an image",
+            Self::Configurations => "a configuration",
+            Self::Backups => "a backup",
+        }
+    }
+
+    /// What such a file is called.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Firmware => "image",
+            Self::Configurations => "configuration",
+            Self::Backups => "backup",
+        }
+    }
+
+    /// The operation that hands the device such a file.
+    pub fn operation(self) -> &'static str {
+        match self {
+            Self::Firmware => "install_update",
+            Self::Configurations => "import_configuration",
+            Self::Backups => "restore",
+        }
+    }
 }
 
 /// Which password is shown.
