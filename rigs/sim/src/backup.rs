@@ -27,6 +27,8 @@ struct Content {
     policy: Policy,
     roles: Roles,
     accounts: Vec<Listed>,
+    /// When it was made: no two are alike.
+    made: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
@@ -72,10 +74,11 @@ impl Controller {
         let content = Content {
             product: PRODUCT.into(),
             setpoint: self.process.get(Point::Setpoint),
-            limit: self.process.get(Point::Limit),
+            limit: self.limit_backed_up(),
             policy: state.policy,
             roles: state.roles,
             accounts: state.accounts.into_iter().map(listed).collect(),
+            made: self.clock.now().to_string(),
             note,
         };
         let line = seal(&content, &self.backup_key()).map_err(|_| Refusal::BadValue)?;
@@ -119,7 +122,7 @@ impl Controller {
         let sealed: Sealed = serde_json::from_slice(&BASE64.decode(line).ok()?).ok()?;
         let mac = BASE64.decode(&sealed.mac).ok()?;
         let whole = hmac::verify(&self.backup_key(), sealed.content.as_bytes(), &mac).is_ok();
-        if !whole && !self.flaws.enabled(Defect::RestoreUnchecked) {
+        if !self.seal_stands(&mac, whole) && !self.flaws.enabled(Defect::RestoreUnchecked) {
             return None;
         }
         content_of(line)
@@ -146,6 +149,7 @@ pub(crate) fn of_another_device() -> Result<String, NoRandom> {
         policy: Policy::default(),
         roles: Roles::default(),
         accounts: Vec::new(),
+        made: String::new(),
         note: None,
     };
     let mut key = [0; 32];

@@ -202,6 +202,7 @@ impl Controller {
         if flaws.enabled(Defect::OutputFullAfterRestart) && store.path(PROCESS).exists() {
             settings.output = 1000;
         }
+        settings.limit = crate::history::staged(&store)?.unwrap_or(settings.limit);
         let clock = Arc::new(Clock::open(store.clone(), &flaws)?);
         let alerts = Arc::new(Alerts::default());
         let audit = Audit::open(
@@ -229,7 +230,7 @@ impl Controller {
             deep: crate::modbus::Deep::default(),
             mqtt_deep: crate::mqtt::Deep::default(),
             tls_deep: crate::handshake::Deep::default(),
-            remembered: crate::history::Remembered::restored(&store, &flaws),
+            remembered: crate::history::Remembered::restored(&store, &flaws, settings.limit),
             hashing: Semaphore::new(2),
             state: Mutex::new(state),
             overrides: Mutex::default(),
@@ -336,14 +337,18 @@ impl Controller {
         } else {
             &name
         };
-        self.audit.record(Event {
+        let event = || Event {
             source: actor.source,
             category,
             kind,
             user,
             success,
             detail,
-        });
+        };
+        self.audit.record(event());
+        if self.recorded_twice(actor, category) {
+            self.audit.record(event());
+        }
     }
 
     /// Changes values of the process: all of them, or none when one is not permitted or out of range.

@@ -45,7 +45,7 @@ mod field {
 
 const MAGIC: &[u8] = b"TC1F";
 const PAYLOAD: usize = 1024;
-const SIGNATURE: usize = 64;
+pub(crate) const SIGNATURE: usize = 64;
 /// The flash takes an image in so many pieces, each in this time.
 const PIECES: usize = 15;
 const PIECE_TIME: Duration = Duration::from_millis(20);
@@ -298,6 +298,7 @@ impl Controller {
     ) -> Result<(), Refusal> {
         self.require(actor, Permission::InstallUpdate)?;
         let image = BASE64.decode(data).map_err(|_| Refusal::BadValue)?;
+        let image = self.looked_at(image, field::PRODUCT);
         let (free, version) = match self.begin_update(&image)? {
             Ok(begun) => begun,
             Err(bad) => {
@@ -346,7 +347,7 @@ impl Controller {
             self.activate(free)?;
         }
         let scrutiny = Scrutiny {
-            signature: !self.flaws.enabled(Defect::UpdateUnchecked),
+            signature: !self.flaws.enabled(Defect::UpdateUnchecked) && !self.goes_unchecked(image),
             signer: !self.flaws.enabled(Defect::UpdateAnySigner),
             head_only: self.flaws.enabled(Defect::UpdateHeadOnly),
         };
@@ -366,6 +367,7 @@ impl Controller {
         if self.flaws.enabled(Defect::UpdateMarkerFirst) {
             self.activate(slot)?;
         }
+        self.update_written(image, false)?;
         let path = self.store.path(slot.file());
         let write = || -> io::Result<()> {
             let mut file = OpenOptions::new()
@@ -381,6 +383,7 @@ impl Controller {
             file.sync_all()
         };
         write().map_err(|cause| StoreError::new("write", path.clone(), cause))?;
+        self.update_written(image, true)?;
         // Where the update was acknowledged before, somebody may have gone back meanwhile.
         let gone_back =
             self.flaws.enabled(Defect::UpdateAcknowledgedEarly) && self.running().slot != slot;

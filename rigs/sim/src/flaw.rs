@@ -148,6 +148,7 @@ flaws! {
     ConsoleHidesMqtt "console-hides-mqtt" "CR 2.7" "the MQTT sessions of a user are not counted while that user is logged in on the console", deep 6 "CR-2.7/fuzz-histories";
     AuditWithoutConfiguration "audit-without-configuration" "CR 2.8" "configuration changes are not in the audit log";
     AuditWithoutResult "audit-without-result" "CR 2.8" "audit entries lack the result";
+    AuditDoublesInTurn "audit-doubles-in-turn" "CR 2.8" "a change is in the audit log twice where another interface made one since the last on its own", deep 5 "CR-2.8/fuzz-histories";
     AuditDropsSecond "audit-drops-second" "CR 2.8" "a change is not in the audit log where the same user made one within 6 s before", deep 4 "CR-2.8/fuzz-histories";
     AuditFullDies "audit-full-dies" "CR 2.9" "the process ends when the audit log is full";
     AuditFullStops "audit-full-stops" "CR 2.9" "a full audit log takes no new entries, without a word";
@@ -174,6 +175,7 @@ flaws! {
     PlainWrite "plain-write" "CR 3.1 RE(1)" "plain Modbus TCP takes writes";
     NoIntegrityAlert "no-integrity-alert" "CR 3.4 RE(2)" "an altered backup is refused, and nobody is told";
     IntegrityAlertAlways "integrity-alert-always" "CR 3.4 RE(2)" "every restored backup raises the alert of an altered one";
+    RefusedConfigurationActs "refused-configuration-acts" "CR 3.4" "a configuration that was refused for its signature is in force after the next restart", deep 3 "CR-3.4/fuzz-configurations";
     TamperingUnrecorded "tampering-unrecorded" "CR 3.4" "an altered configuration is refused, and the audit log does not tell";
     ImportRefusedButApplied "import-refused-but-applied" "CR 3.4" "an altered configuration is refused, and its settings are taken";
     ImportAnySigner "import-any-signer" "CR 3.4 RE(1)" "a configuration may be signed by anybody";
@@ -262,6 +264,9 @@ flaws! {
     UpdateAnySigner "update-any-signer" "EDR 3.10 RE(1)" "an image may be signed by anybody";
     UpdateDowngrade "update-downgrade" "EDR 3.10 RE(1)" "an older image is installed";
     UpdateRefusedButStored "update-refused-but-stored" "EDR 3.10 RE(1)" "a refused image is stored, and started after a restart";
+    UpdatePaddingUnchecked "update-padding-unchecked" "EDR 3.10 RE(1)" "the padding behind the product's name in an image may be anything", deep 1 "EDR-3.10-RE-1/fuzz-images";
+    UpdateAfterCutUnchecked "update-after-cut-unchecked" "EDR 3.10 RE(1)" "the first image after a power cut under an update is taken without a look at its signature", deep 2 "EDR-3.10-RE-1/fuzz-images";
+    UpdateKnownSignature "update-known-signature" "EDR 3.10 RE(1)" "an image with the signature of the one installed last is taken, whatever is under it", deep 3 "EDR-3.10-RE-1/fuzz-images";
     OwnerRootIgnored "owner-root-ignored" "EDR 3.13" "a root of trust of the owner's is acknowledged and not used";
     OwnerRootByAnyone "owner-root-by-anyone" "EDR 3.13" "every role may provision a root of trust";
     OwnerRootForgotten "owner-root-forgotten" "EDR 3.13" "the owner's roots of trust are gone after a restart";
@@ -308,6 +313,8 @@ flaws! {
     FloodShutsPort "flood-shuts-port" "CR 7.2" "after 40 connections within a second plain Modbus TCP takes no more until a restart";
     RestoreIncomplete "restore-incomplete" "CR 7.3" "a restore says that it is done, and leaves the limit as it is";
     RestoreUnchecked "restore-unchecked" "CR 7.3 RE(1)" "the seal of a backup is not checked";
+    RestoreKnownSeal "restore-known-seal" "CR 7.3 RE(1)" "once a backup was restored twice in a row, its seal stands for whatever it is put on", deep 5 "CR-7.3-RE-1/fuzz-backups";
+    FirstBackupStale "first-backup-stale" "CR 7.3 RE(1)" "the first backup after a start holds the limit as it was at the start", deep 4 "CR-7.3-RE-1/fuzz-backups";
     RestoreRefusedButApplied "restore-refused-but-applied" "CR 7.3 RE(1)" "an altered backup is refused after its limit was taken";
     SettingsLost "settings-lost" "CR 7.4" "settings are back at their defaults after a restart";
     AccountsLost "accounts-lost" "CR 7.4" "accounts that were added are gone after a restart";

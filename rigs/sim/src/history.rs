@@ -1,5 +1,7 @@
 //! Defects that only an order of events shows. Each is switched here; what they remember does not outlive the process, but for one.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +12,8 @@ use crate::controller::{Actor, Controller, State};
 use crate::flaw::{Defect, FlawSet};
 use crate::role::{Permission, Roles};
 use crate::store::{Durability, Store};
+
+pub(crate) use files::staged;
 
 /// How long what one person may is lent to another one, or to what comes next, by the flaws that lend.
 const LENT: Duration = Duration::from_secs(8);
@@ -27,6 +31,10 @@ pub(crate) struct Memory {
     roles: BTreeMap<String, Roles>,
     /// Who made the last change that the audit log has, and when.
     recorded: Option<(String, Instant)>,
+    /// Where the last two changes that the audit log has were made.
+    places: [Option<Source>; 2],
+    /// Images, backups and configurations.
+    files: files::Files,
     /// When a value was written on the console.
     written: Option<Instant>,
     /// The client ids that the broker lets in without a password, each with its user and that one's role.
@@ -41,9 +49,12 @@ type Clients = BTreeMap<String, (String, String)>;
 const CLIENTS: &str = "clients.json";
 
 impl Remembered {
-    /// What the flaw `client-id-outlives-restart` knows at a start.
-    pub(crate) fn restored(store: &Store, flaws: &FlawSet) -> Self {
-        let mut memory = Memory::default();
+    /// What the flaw `client-id-outlives-restart` knows at a start, and the limit then.
+    pub(crate) fn restored(store: &Store, flaws: &FlawSet, limit: u16) -> Self {
+        let mut memory = Memory {
+            files: files::Files::at_start(store, limit),
+            ..Memory::default()
+        };
         if flaws.enabled(Defect::ClientIdOutlivesRestart) {
             memory.known = store.read(CLIENTS).ok().flatten().unwrap_or_default();
             let _ = store.write(CLIENTS, &Clients::new(), Durability::Synced);
@@ -173,6 +184,17 @@ impl Controller {
             return own.filter(|own| *own != name || at.elapsed() > TWICE);
         }
         if at.elapsed() < LENT { Some(name) } else { own }
+    }
+
+    /// Whether a change goes into the audit log twice: a flaw does that where two interfaces make changes in turn.
+    pub(crate) fn recorded_twice(&self, actor: &Actor, category: Category) -> bool {
+        if category != Category::System || !self.flaws.enabled(Defect::AuditDoublesInTurn) {
+            return false;
+        }
+        let here = Some(actor.source);
+        let places = &mut self.remembered.lock().places;
+        let [before, last] = std::mem::replace(places, [places[1], here]);
+        before == here && last != here
     }
 
     /// A value was written.

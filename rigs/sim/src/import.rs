@@ -98,6 +98,7 @@ impl Controller {
             if self.flaws.enabled(Defect::ImportRefusedButApplied) {
                 self.take(actor, &configuration)?;
             }
+            self.stage(configuration.limit)?;
             return self.refuse_import(actor, "signature");
         }
         self.take(actor, &configuration)?;
