@@ -9,6 +9,7 @@ mod alterations;
 mod carry;
 mod crowd;
 mod ended;
+mod entries;
 mod files;
 mod kind;
 mod lockout;

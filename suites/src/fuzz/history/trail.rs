@@ -1,25 +1,24 @@
-//! CR 2.8 over histories: every accepted change is in the audit log under the name of who made it. What else names
-//! them is the device's affair: it may tell later that a session ran out, or that a master is gone.
+//! CR 2.8 over histories: every accepted change is in the audit log under the name of who made it, and as often as by
+//! itself. What else names them is the device's affair: it may tell later that a session ran out, or that a master is gone.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use regex::Regex;
 use slcert_rigs::rig::Category;
-use tokio::time::Instant;
 
+use super::entries::{Entries, Usual};
 use super::model::{Cast, Model};
 use super::rights::{Asks, asks};
-use super::stage::Event;
 use super::step::Step;
-use crate::audit::{self, AuditEntry, new_entries};
-use crate::fuzz::finding::{Finding, Oracle};
+use crate::audit;
+use crate::hands::{Hand, reader};
 use crate::procedure::{Procedure, Stop};
 use crate::session::watches;
 
-/// What is wrong.
-const MISSING: &str = "an accepted change is not in the audit log under the name of who made it";
+/// The most kinds of changes that are made by themselves first.
+const ALONE: usize = 8;
 
 /// Who makes changes, and how the log reads.
 #[derive(Clone)]
@@ -30,6 +29,12 @@ pub struct Trail {
     names: BTreeMap<String, String>,
     /// What the log calls logins and the like.
     access: Regex,
+    /// Whether each entry tells its kind, and is told apart from all others.
+    counts: bool,
+    /// What one change leaves in the log.
+    usual: Arc<Mutex<Usual>>,
+    /// The accounts with which the bench reads back what was changed.
+    witnesses: BTreeSet<String>,
     cycles: bool,
 }
 
@@ -68,6 +73,7 @@ impl Trail {
                 "no account may make a change that can be read back",
             ));
         }
+        let witnesses = doers.iter().filter_map(|it| witness(p, it)).collect();
         let others = rig.accounts.keys().map(|name| name.as_str());
         let names = others.filter(|name| !spared(name));
         Ok(Self {
@@ -76,6 +82,9 @@ impl Trail {
                 .map(|name| (p.bench().user(name).to_owned(), name.to_owned()))
                 .collect(),
             access: (**access).clone(),
+            counts: ["type", "id"].iter().all(|it| named(it)),
+            usual: Arc::default(),
+            witnesses,
             cycles: p.bench().can_power_cycle(),
         })
     }
@@ -84,6 +93,15 @@ impl Trail {
         let done = (1..=2u8, prop::sample::select(self.doers.clone()));
         done.prop_map(|(session, asks)| asks.performs(session))
             .boxed()
+    }
+}
+
+/// The account with which the bench reads back what was changed.
+fn witness(p: &Procedure<'_>, asks: &Asks) -> Option<String> {
+    let described = p.rig().operations.get(asks.operation.as_str())?;
+    match reader(p, described.read_back.as_ref()?.value.as_str()).ok()? {
+        Hand::Account { account, .. } => Some(account.to_owned()),
+        _ => None,
     }
 }
 
@@ -124,156 +142,25 @@ impl Cast for Trail {
         proptest::strategy::Union::new_weighted(steps).boxed()
     }
 
+    fn learns(&self) -> bool {
+        true
+    }
+
+    /// One change of each kind by itself.
     fn control(&self) -> Vec<Step> {
-        let done = self.doers.first().map(|it| it.performs(1));
-        let read = || std::iter::once(Step::ReadAudit);
-        read().chain(done).chain(read()).collect()
+        let mut kinds = BTreeSet::new();
+        let each = self.doers.iter();
+        let each = each.filter(|it| kinds.insert((&it.operation, &it.interface)));
+        let most = if self.counts { ALONE } else { 1 };
+        let alone = each
+            .take(most)
+            .flat_map(|it| [it.performs(1), Step::ReadAudit]);
+        std::iter::once(Step::ReadAudit).chain(alone).collect()
     }
 
     fn model(&self) -> Box<dyn Model> {
-        Box::new(Entries {
-            names: self.names.clone(),
-            access: self.access.clone(),
-            before: None,
-            changes: BTreeMap::new(),
-            judged: false,
-        })
-    }
-}
-
-/// What has to be in the log since it was read first.
-struct Entries {
-    names: BTreeMap<String, String>,
-    access: Regex,
-    before: Option<Vec<AuditEntry>>,
-    /// How many changes each account has made.
-    changes: BTreeMap<String, usize>,
-    judged: bool,
-}
-
-impl Model for Entries {
-    fn saw(&mut self, step: &Step, _began: Instant, event: &Event) -> Option<Finding> {
-        match (step, event) {
-            (Step::Perform { account, .. }, Event::Asked { changed: true, .. }) => {
-                *self.changes.entry(account.clone()).or_default() += 1;
-                None
-            }
-            // What was not on the disk yet may be gone.
-            (Step::PowerCycle, _) => {
-                self.changes.clear();
-                None
-            }
-            (Step::ReadAudit, Event::Log(entries)) => self.read(entries),
-            _ => None,
-        }
-    }
-
-    /// A device may take a moment to write.
-    fn patience(&self, _finding: &Finding) -> Option<Duration> {
-        Some(Duration::ZERO)
-    }
-
-    fn judged(&self) -> bool {
-        self.judged
-    }
-}
-
-impl Entries {
-    fn read(&mut self, entries: &[AuditEntry]) -> Option<Finding> {
-        let Some(before) = &self.before else {
-            self.before = Some(entries.to_vec());
-            self.changes.clear();
-            return None;
-        };
-        // Of a log that was read in part, nothing is known of what lies between.
-        let last = before.last()?;
-        if !entries.iter().any(|entry| entry.text == last.text) {
-            return None;
-        }
-        let new = new_entries(before, entries.to_vec());
-        self.judged |= !self.changes.is_empty();
-        for (user, account) in &self.names {
-            let own = new.iter().filter(|entry| entry.field("user") == Some(user));
-            let deeds: Vec<&AuditEntry> = own.filter(|entry| !self.is_access(entry)).collect();
-            let made = self.changes.get(account).copied().unwrap_or_default();
-            if deeds.len() < made {
-                let deeds: Vec<AuditEntry> = deeds.into_iter().cloned().collect();
-                let told = audit::words(&deeds);
-                let seen = format!("`{account}` made {made} changes, and of them tell: {told}");
-                return Some(Finding::new(Oracle::Model, MISSING, seen));
-            }
-        }
-        None
-    }
-
-    fn is_access(&self, entry: &AuditEntry) -> bool {
-        let category = entry.field("category").unwrap_or_default();
-        self.access.is_match(category)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(id: u32, user: &str, category: &str) -> AuditEntry {
-        let fields = [("user", user), ("category", category)];
-        AuditEntry {
-            text: format!("{id} {category} {user}"),
-            fields: fields
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-        }
-    }
-
-    fn found(entries: &[AuditEntry]) -> Option<String> {
-        let mut model = Entries {
-            names: ["olga", "otto"]
-                .map(|it| (it.to_owned(), it.to_owned()))
-                .into(),
-            access: Regex::new("^access$").unwrap(),
-            before: None,
-            changes: BTreeMap::new(),
-            judged: false,
-        };
-        let first = [entry(1, "ada", "access")];
-        let mut all = first.to_vec();
-        all.extend_from_slice(entries);
-        let now = Instant::now();
-        assert!(
-            model
-                .saw(&Step::ReadAudit, now, &Event::Log(first.to_vec()))
-                .is_none()
-        );
-        let step = Step::Perform {
-            session: 1,
-            account: "olga".to_owned(),
-            interface: "console".to_owned(),
-            operation: "write_output".to_owned(),
-        };
-        let event = Event::Asked {
-            changed: true,
-            seen: String::new(),
-        };
-        assert!(model.saw(&step, now, &event).is_none());
-        let found = model.saw(&Step::ReadAudit, now, &Event::Log(all));
-        assert!(model.judged());
-        found.map(|found| found.what)
-    }
-
-    #[test]
-    fn a_change_is_in_the_log_under_its_users_name() {
-        assert_eq!(found(&[entry(2, "olga", "system")]), None);
-        let logins = [entry(2, "olga", "access"), entry(3, "olga", "access")];
-        assert_eq!(found(&logins).as_deref(), Some(MISSING));
-        assert_eq!(found(&[]).as_deref(), Some(MISSING));
-    }
-
-    #[test]
-    fn a_change_of_another_user_is_none_of_ones_own() {
-        let otto = [entry(2, "otto", "system")];
-        assert_eq!(found(&otto).as_deref(), Some(MISSING));
-        let later = [entry(2, "olga", "system"), entry(3, "otto", "system")];
-        assert_eq!(found(&later), None);
+        let usual = self.counts.then(|| Arc::clone(&self.usual));
+        let (names, access) = (self.names.clone(), self.access.clone());
+        Box::new(Entries::new(names, access, usual, self.witnesses.clone()))
     }
 }
