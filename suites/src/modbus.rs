@@ -15,8 +15,12 @@ const FIRST: Duration = Duration::from_secs(2);
 const PATIENCE: u32 = 20;
 /// The least time that counts as a silence, apart from what the longest frame takes on the line.
 const LEAST: Duration = Duration::from_millis(100);
+/// The most that a right answer counts for that: one that was late for a reason of its own must not make every silence long.
+const MOST: Duration = Duration::from_millis(25);
 /// How often a right request is sent before the server counts as gone.
 const TRIES: u32 = 4;
+/// How often a server that was silent is given more time in vain, before that says that it does not need it.
+const VAIN: u32 = 3;
 
 /// A session at a Modbus server, opened anew when the server has ended it.
 pub struct Peer<'b> {
@@ -27,6 +31,10 @@ pub struct Peer<'b> {
     line: Duration,
     /// The slowest answer to a right request so far.
     slowest: Option<Duration>,
+    /// The slowest refusal of those that came only when there was more time; nothing where none did.
+    late: Duration,
+    /// How often there was more time in vain, the last times.
+    vain: u32,
     /// Whether the last request had no answer.
     silent: bool,
     right: Vec<u8>,
@@ -85,6 +93,8 @@ impl<'b> Peer<'b> {
             who,
             line,
             slowest: None,
+            late: Duration::ZERO,
+            vain: 0,
             silent: false,
             right: reading(p),
             client: None,
@@ -108,7 +118,33 @@ impl<'b> Peer<'b> {
     /// # Errors
     /// The line failed, or cannot be opened again.
     pub async fn ask(&mut self, pdu: &[u8]) -> Result<Said, Stop> {
-        let limit = self.limit();
+        self.ask_within(pdu, self.limit()).await
+    }
+
+    /// Sends a PDU, and a right request after it. Where both have no answer, that may be a server which takes its time over a
+    /// refusal, and hears nothing meanwhile: then both are done again, with the time that a first answer may take.
+    ///
+    /// # Errors
+    /// As [`Peer::ask`].
+    pub async fn ask_and_serve(&mut self, pdu: &[u8]) -> Result<(Said, Served), Stop> {
+        let said = self.ask(pdu).await?;
+        let served = self.serves().await?;
+        let deaf = said == Said::Nothing && matches!(served, Served::After(_));
+        if !deaf || self.vain == VAIN {
+            return Ok((said, served));
+        }
+        let began = Instant::now();
+        let said = self.ask_within(pdu, FIRST).await?;
+        if said == Said::Nothing {
+            self.vain += 1;
+        } else {
+            self.vain = 0;
+            self.late = self.late.max(began.elapsed());
+        }
+        Ok((said, self.serves().await?))
+    }
+
+    async fn ask_within(&mut self, pdu: &[u8], limit: Duration) -> Result<Said, Stop> {
         let said = self.exchange(pdu, limit).await?;
         self.silent = said == Said::Nothing;
         Ok(said)
@@ -117,7 +153,10 @@ impl<'b> Peer<'b> {
     /// How long an answer is waited for, by how long the right ones took.
     fn limit(&self) -> Duration {
         match self.slowest {
-            Some(slowest) => (self.line + LEAST + slowest * PATIENCE).min(FIRST),
+            Some(slowest) => {
+                let usual = self.line + LEAST + slowest.min(MOST) * PATIENCE;
+                usual.max(self.late * 2).min(FIRST)
+            }
             None => FIRST,
         }
     }
@@ -132,7 +171,13 @@ impl<'b> Peer<'b> {
         for lost in 0..TRIES {
             let began = Instant::now();
             let after_silence = self.silent;
-            let said = match self.ask(&pdu).await {
+            // The last one has the time that tells what is slow from what is dead.
+            let limit = if lost + 1 == TRIES {
+                FIRST
+            } else {
+                self.limit()
+            };
+            let said = match self.ask_within(&pdu, limit).await {
                 Ok(said) => said,
                 // A server that lets nobody in does not serve.
                 Err(stop) if self.client.is_none() => return Ok(Served::Never(stop.reason)),

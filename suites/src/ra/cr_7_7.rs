@@ -159,7 +159,7 @@ async fn modbus_functions(p: &mut Procedure<'_>) -> Result<(), Stop> {
         if declared.contains(&function) {
             continue;
         }
-        let said = peer.ask(&harmless(function)).await?;
+        let (said, served) = peer.ask_and_serve(&harmless(function)).await?;
         match shows(function, &said, header) {
             Shown::Nothing => {}
             Shown::Service => p.check(
@@ -171,7 +171,7 @@ async fn modbus_functions(p: &mut Procedure<'_>) -> Result<(), Stop> {
             Shown::Silence => {
                 silent.push(function);
                 // A server that does not answer at all would pass as one without functions.
-                if let Served::Never(why) = peer.serves().await? {
+                if let Served::Never(why) = served {
                     return Err(Stop::inconclusive(format!(
                         "after function {function} the device answers no right request either: {why}"
                     )));

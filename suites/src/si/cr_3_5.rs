@@ -99,10 +99,10 @@ async fn modbus_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
         )));
     }
     for (what, pdu) in FORBIDDEN {
-        let said = peer.ask(pdu).await?;
+        let (said, served) = peer.ask_and_serve(pdu).await?;
         let met = is_refusal(&said);
         p.check(*what, "an exception, or no answer", words(&said), met);
-        if !still_served(p, &mut peer, what).await? {
+        if !still_served(p, served, what).await? {
             return Ok(());
         }
     }
@@ -126,19 +126,16 @@ async fn modbus_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
             p.check(&what, "not carried out", observed, !taken);
         }
         let mut peer = Peer::open(p).await?;
-        still_served(p, &mut peer, "all of them").await?;
+        let served = peer.serves().await?;
+        still_served(p, served, "all of them").await?;
     }
     Ok(())
 }
 
-/// Checks that the server answers a right request after `what`: otherwise the silences that follow would say nothing. A
+/// Checks that the server answered a right request after `what`: otherwise the silences that follow would say nothing. A
 /// server that is deaf is switched off and on; without that, nothing more can be asked of it.
-async fn still_served(
-    p: &mut Procedure<'_>,
-    peer: &mut Peer<'_>,
-    what: &str,
-) -> Result<bool, Stop> {
-    let (observed, served) = match peer.serves().await? {
+async fn still_served(p: &mut Procedure<'_>, served: Served, what: &str) -> Result<bool, Stop> {
+    let (observed, served) = match served {
         Served::AtOnce(_) => return Ok(true),
         Served::After(lost) => (format!("answered after {lost} that were lost"), true),
         Served::Never(why) if p.bench().can_power_cycle() => {

@@ -29,10 +29,12 @@ const ANSWER: (u32, Duration) = (3, Duration::from_millis(30));
 /// How long a wrong answer is waited for where none has to come, beyond the device's usual time: one that comes later makes the right
 /// request that follows look lost, and is waited for longer then.
 const NONE: Duration = Duration::from_millis(2);
-/// The same where nothing is known of the device yet.
+/// The same where nothing is known of the device yet, and the time that a master gives a request that is whole (Modbus over Serial
+/// Line V1.02, section 2.4.1): a device that takes so long over a refusal may hear nothing before it is done.
 const FIRST: Duration = Duration::from_secs(1);
-/// How often a right request is sent before the line counts as dead.
-const TRIES: u32 = 3;
+/// How often a right request is sent before the line counts as dead, after a silence that is [`LONGER`] each time.
+const TRIES: u32 = 4;
+const LONGER: u32 = 4;
 /// The least that counts as a device's time: a pty has no bit times, so that an answer may be there before the request has left.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -148,7 +150,7 @@ impl Serial<'_> {
         let bytes = sealed(self.unit, &self.right);
         for lost in 0..TRIES {
             if lost > 0 {
-                port.pause(QUIET).await;
+                port.pause(QUIET * LONGER.pow(lost - 1)).await;
             }
             let began = Instant::now();
             port.send(&bytes).await.map_err(|error| error.to_string())?;
@@ -202,11 +204,18 @@ impl Serial<'_> {
         let mut lost = self.still_answers(port).await?;
         if lost.is_some_and(|lost| lost > 0) {
             // What came too soon makes one frame of two: once more, with longer silences.
-            port.pause(QUIET * 4).await;
+            let longer = match meaning {
+                Meaning::Request(_) => FIRST,
+                _ => QUIET * LONGER,
+            };
+            port.pause(longer).await;
             port.send(&input.bytes()).await.map_err(said)?;
-            let answer = port.receive(QUIET * 4).await.map_err(said)?;
-            if let Some(found) = self.judged(&meaning, answer.as_deref(), seen) {
-                return Ok(Some(found));
+            let answer = port.receive(longer).await.map_err(said)?;
+            if let Some(bytes) = answer {
+                let found = self.judged(&meaning, Some(&bytes), seen);
+                if found.is_some() || matches!(meaning, Meaning::Request(_)) {
+                    return Ok(found);
+                }
             }
             lost = self.still_answers(port).await?;
             if lost == Some(0) {
@@ -288,9 +297,10 @@ impl Target for Serial<'_> {
                 None => Err("right requests are not answered".to_owned()),
             }
         };
-        // Three tries on a slow line take their time.
+        // All tries on a slow line take their time.
         let once = takes(self.settings, self.right.len() * 4) + self.limit(ANSWER) + QUIET * 2;
-        let patience = patience.max(once * (TRIES + 1));
+        let silences = QUIET * LONGER.pow(TRIES - 1);
+        let patience = patience.max(once * (TRIES + 1) + silences);
         let late = |_| format!("no answer within {} ms", patience.as_millis());
         tokio::time::timeout(patience, asked)
             .await

@@ -113,6 +113,16 @@ impl Sent {
         !self.broken && self.rest.is_empty()
     }
 
+    /// The request that has to be answered. Where something was sent that is not legal, a server may end the connection over
+    /// it, and owes nothing to what stands beside it then.
+    fn due(&self, unit: u8, ended: bool) -> Option<&Owed> {
+        let legal = |owed: &&Owed| owed.unit == unit && is_legal(&owed.pdu);
+        if ended && !self.owed.iter().all(|owed| legal(&owed)) {
+            return None;
+        }
+        self.owed.iter().find(legal)
+    }
+
     fn settle(&mut self, transaction: u16) -> Option<Owed> {
         let at = self
             .owed
@@ -246,9 +256,13 @@ impl Tcp<'_> {
     }
 
     /// What silence, or the end of the connection, means for requests that have to be answered.
-    fn unanswered(&self, sent: &Sent, how: Sending, seen: &str) -> Option<Finding> {
-        let legal = |owed: &&Owed| owed.unit == self.unit && is_legal(&owed.pdu);
-        let owed = sent.owed.iter().find(legal)?;
+    fn unanswered(&self, sent: &Sent, how: Sending, ended: bool) -> Option<Finding> {
+        let owed = sent.due(self.unit, ended)?;
+        let seen = if ended {
+            "the end of the connection"
+        } else {
+            "nothing"
+        };
         let function = owed.pdu.first().copied().unwrap_or_default();
         let (oracle, what) = match how {
             Sending::Whole => (
@@ -271,8 +285,17 @@ impl Tcp<'_> {
         ))
     }
 
-    /// Whether a right request on this connection is answered; what else comes is judged meanwhile.
+    /// Whether a right request on this connection is answered; what else comes is judged meanwhile. A server that takes its time
+    /// over a refusal may hear nothing before that has come: it is asked once more then.
     async fn still_answers(&self, link: &mut Link, seen: &mut Seen) -> Heard {
+        let owed = link.sent.owed.len();
+        match self.answers(link, seen).await {
+            Heard::Silence if link.sent.owed.len() < owed => self.answers(link, seen).await,
+            heard => heard,
+        }
+    }
+
+    async fn answers(&self, link: &mut Link, seen: &mut Seen) -> Heard {
         let mut own = OWN;
         while link.sent.owed.iter().any(|owed| owed.transaction == own) {
             own = own.wrapping_add(1);
@@ -424,8 +447,7 @@ impl Target for Tcp<'_> {
         match heard {
             Heard::Wrong(found) => wrong(seen, found),
             Heard::Ended => {
-                let found =
-                    clean.then(|| self.unanswered(&link.sent, how, "the end of the connection"));
+                let found = clean.then(|| self.unanswered(&link.sent, how, true));
                 ended(seen, found.flatten())
             }
             Heard::Silence if clean => {
@@ -444,7 +466,7 @@ impl Target for Tcp<'_> {
                 wrong(seen, found)
             }
             Heard::All if clean => {
-                let found = match self.unanswered(&link.sent, how, "nothing") {
+                let found = match self.unanswered(&link.sent, how, false) {
                     None => self.reads_back(&mut link).await,
                     found => found,
                 };
@@ -531,6 +553,17 @@ mod tests {
         assert!(sent.broken);
         sent.add(&one);
         assert_eq!(sent.owed.len(), 2);
+    }
+
+    #[test]
+    fn a_server_that_ends_the_connection_owes_nothing_beside_what_is_not_legal() {
+        let (legal, cut_off) = (frame(1, 1, &[2, 0, 0, 0, 1]), frame(0, 1, &[1, 0, 0, 0]));
+        let mut sent = Sent::default();
+        sent.add(&legal);
+        assert!(sent.due(1, true).is_some() && sent.due(1, false).is_some());
+        sent.add(&cut_off);
+        assert!(sent.due(1, true).is_none(), "one of them was refused");
+        assert!(sent.due(1, false).is_some(), "the connection goes on");
     }
 
     #[test]
