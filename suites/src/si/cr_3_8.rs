@@ -107,17 +107,20 @@ async fn foreign_client_id(p: &mut Procedure<'_>) -> Result<(), Stop> {
         .accounts_on(p.name())
         .map(|(name, _)| name.as_str())
         .collect();
-    let topic =
-        rig.operations
-            .iter()
-            .find_map(|(name, _)| match rig.binding(name.as_str(), p.name())? {
-                Binding::Mqtt(MqttBinding::Subscribe { topic, .. }) => {
-                    let owner = rig.who_may_str(name.as_str(), p.name())?;
-                    let other = accounts.iter().find(|account| **account != owner)?;
-                    Some((topic, owner, *other))
-                }
-                _ => None,
-            });
+    // What both may subscribe to comes first: there is nothing to be seen of a session whose messages the other may not have.
+    let found = rig.operations.keys().filter_map(|name| {
+        let Some(Binding::Mqtt(MqttBinding::Subscribe { topic, .. })) =
+            rig.binding(name.as_str(), p.name())
+        else {
+            return None;
+        };
+        let owner = rig.who_may_str(name.as_str(), p.name())?;
+        let others = || accounts.iter().filter(|account| **account != owner);
+        let both = others().find(|account| rig.may(account, name.as_str()));
+        let other = both.or_else(|| others().next())?;
+        Some((both.is_none(), (topic, owner, *other)))
+    });
+    let topic = found.min_by_key(|(alone, _)| *alone).map(|(_, it)| it);
     let Some((topic, owner, other)) = topic else {
         return Err(Stop::not_evaluated(format!(
             "two accounts and a topic that one of them may subscribe to are needed on `{}`",
