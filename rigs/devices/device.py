@@ -10,6 +10,7 @@ import socket
 import string
 import sys
 import threading
+import time
 from pathlib import Path
 
 MISSING = 77
@@ -89,6 +90,18 @@ def ready(folder, **facts):
     facts["provisioning"] = str(folder / "provisioning.json")
     facts["pid"] = os.getpid()
     print(json.dumps(facts), flush=True)
+
+
+def answers_soon(ask, limit=10):
+    """Asks until there is an answer: until then the connection is refused, or leaves `ask` by SystemExit."""
+    deadline = time.monotonic() + limit
+    while True:
+        try:
+            return ask()
+        except (OSError, SystemExit):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def end_with_stdin():
