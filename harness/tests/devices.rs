@@ -22,7 +22,7 @@ use slcert_sim::Flaw;
 
 /// The devices, the profile that each is tested by, and the arguments of the campaigns that share its trials; the simulated
 /// one stands for itself.
-const DEVICES: [(&str, &str, &[&[&str]]); 4] = [
+const DEVICES: [(&str, &str, &[&[&str]]); 7] = [
     // Debian's login takes its time: three of them are tested side by side.
     (
         "console",
@@ -34,10 +34,34 @@ const DEVICES: [(&str, &str, &[&[&str]]); 4] = [
         ],
     ),
     ("pymodbus", "embedded-device-sl2", &[&[]]),
+    // These take their time over what they do not serve.
+    (
+        "pymodbus2",
+        "embedded-device-sl2",
+        &[
+            &["CR-7.7"],
+            &["fuzz"],
+            &["--skip", "CR-7.7", "--skip", "fuzz"],
+        ],
+    ),
+    (
+        "libmodbus",
+        "embedded-device-sl2",
+        &[
+            &["CR-7.7"],
+            &["fuzz"],
+            &["--skip", "CR-7.7", "--skip", "fuzz"],
+        ],
+    ),
     (
         "mosquitto",
         "software-application-sl2",
         &[&["fuzz-tls"], &["--skip", "fuzz-tls"]],
+    ),
+    (
+        "aedes",
+        "software-application-sl2",
+        &[&["fuzz"], &["--skip", "fuzz"]],
     ),
     ("router", "network-device-sl4", &[&[]]),
 ];
