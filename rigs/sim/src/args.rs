@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::component::Component;
 use crate::device::{Config, Device};
 use crate::flaw::{FlawSet, flaws};
+use crate::site::Broker;
 
 /// A bad command line.
 const USAGE: u8 = 2;
@@ -30,6 +31,12 @@ pub struct Args {
     /// What type of component the device is
     #[arg(long, value_name = "TYPE", default_value = "embedded-device")]
     pub component: Component,
+    /// The site's broker of MQTT 5.0, which the device comes to as a client
+    #[arg(long, value_name = "HOST:PORT")]
+    pub broker: Option<String>,
+    /// The site's broker of MQTT 3.1.1
+    #[arg(long, value_name = "HOST:PORT")]
+    pub broker311: Option<String>,
     /// Give the device a flaw; may be repeated
     #[arg(long, value_name = "NAME")]
     pub flaw: Vec<String>,
@@ -68,7 +75,10 @@ pub fn run(args: Args) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let at = |address: Option<String>, v5| address.map(|address| Broker { address, v5 });
+    let brokers = [at(args.broker, true), at(args.broker311, false)];
     let config = Config {
+        brokers: brokers.into_iter().flatten().collect(),
         store: args.store,
         address: args.address,
         component: args.component,

@@ -19,6 +19,7 @@ use crate::flaw::{Defect, FlawSet};
 use crate::password;
 use crate::provisioning;
 use crate::pty::Pty;
+use crate::site::{self, Broker};
 use crate::store::{Durability, Store};
 use crate::{clock, code, loss, modbus, mqtt, purge};
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub address: Option<Ipv4Addr>,
     /// What type of component it is.
     pub component: Component,
+    /// The brokers that it comes to as a client.
+    pub brokers: Vec<Broker>,
     /// The defects it has.
     pub flaws: FlawSet,
 }
@@ -152,6 +155,9 @@ impl Device {
                 eprintln!("console: {error}");
             }
         });
+        for broker in config.brokers {
+            tasks.spawn(site::run(Arc::clone(&controller), broker));
+        }
         tasks.spawn(code::run(Arc::clone(&controller)));
         tasks.spawn(loss::watch(Arc::clone(&controller)));
         tasks.spawn(sync_audit(Arc::clone(&controller)));

@@ -216,6 +216,16 @@ flaws! {
     ForeignPubrec "foreign-pubrec" "CR 3.5" "a refused MQTT 3.1.1 publication of quality of service 2 is answered with a PUBREC of MQTT 5.0", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     ReleaseClearsLimit "release-clears-limit" "CR 3.5" "an MQTT PUBREL with a packet identifier above 255 sets the limit to 0", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
     DeclaredBlocksNewcomers "declared-blocks-newcomers" "CR 3.5" "once an MQTT client has declared a packet of a megabyte, no new one is served", deep 1 "CR-3.5/fuzz-mqtt@gateway311";
+    CrashOnForeignSuback "crash-on-foreign-suback" "CR 3.5" "as a client that has come again, the process ends at a SUBACK with another packet identifier", deep 1 "CR-3.5/fuzz-broker@site";
+    CrashOnLatePubcomp "crash-on-late-pubcomp" "CR 3.5" "the process ends at PUBREC, PUBREL and PUBCOMP in a row from a broker", deep 3 "CR-3.5/fuzz-broker@site311";
+    CrashOnConnackProperties "crash-on-connack-properties" "CR 3.5" "the process ends at a CONNACK with more than 100 user properties", deep 1 "CR-3.5/fuzz-broker@site";
+    TopicAliasStallsControl "topic-alias-stalls-control" "CR 3.5" "the control loop stalls for 3 s after a PUBLISH with a topic alias from a broker", deep 1 "CR-3.5/fuzz-broker@site";
+    MovedNeverReturns "moved-never-returns" "CR 3.5" "a broker that tells the device to use another is never come to again", deep 1 "CR-3.5/fuzz-broker@site";
+    BusyComesAtOnce "busy-comes-at-once" "CR 3.5" "the device comes to a broker that is busy again without a pause", deep 1 "CR-3.5/fuzz-broker@site311";
+    MalformedDemandTaken "malformed-demand-taken" "CR 3.5" "an order from a broker is carried out before the rest of its packet is looked at", deep 1 "CR-3.5/fuzz-broker@site";
+    CutDemandTaken "cut-demand-taken" "CR 3.5" "an order from a broker is carried out though the connection ended inside its packet", deep 1 "CR-3.5/fuzz-broker@site311";
+    QosThreeIgnored "qos-three-ignored" "CR 3.5" "a PUBLISH with QoS 3 from a broker is ignored, and the session goes on", deep 1 "CR-3.5/fuzz-broker@site311";
+    PubrelLeaks "pubrel-leaks" "CR 3.5" "each PUBREL for no message from a broker leaves 256 kB behind", deep 0 "CR-3.5/fuzz-broker@site";
     CrashOnRecordLength "crash-on-record-length" "CR 3.5" "the process ends at a TLS record header whose length is between 16641 and 18432 before a handshake", deep 1 "CR-3.5/fuzz-tls@gateway311";
     FragmentsBlockNewcomers "fragments-block-newcomers" "CR 3.5" "after a ClientHello in more than 20 records no new TLS client is served", deep 1 "CR-3.5/fuzz-tls@gateway";
     DeafAfterHalfOpen "deaf-after-half-open" "CR 3.5" "after five TLS handshakes that end behind the ServerHello, no new TLS client is served", deep 5 "CR-3.5/fuzz-tls@plc";

@@ -56,6 +56,7 @@ mod purge;
 mod revocation;
 mod role;
 mod session;
+mod site;
 mod store;
 mod supervisor;
 
@@ -66,4 +67,5 @@ pub use controller::StartError;
 pub use device::{Config, Device, Ready};
 pub use flaw::{Deep, Flaw, FlawSet, UnknownFlaw, flaws};
 pub use password::NoRandom;
+pub use site::Broker;
 pub use store::StoreError;
