@@ -86,6 +86,10 @@ fn describe(id: RequirementId, case: &Case) {
     );
     let scope = match case.scope {
         Scope::Device => "the whole device, once".to_owned(),
+        Scope::Servers(kind) => format!(
+            "each server of kind {} that the device comes to",
+            kind.word()
+        ),
         Scope::Each(fits) => match fits.describe() {
             words if words.is_empty() => "each interface".to_owned(),
             words => format!("each interface {words}"),

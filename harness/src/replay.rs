@@ -50,13 +50,10 @@ pub fn replay_file(replay: &Replay) -> ExitCode {
         eprintln!("error: {message}");
         return ExitCode::from(USAGE);
     }
-    if !reproducer.interface.is_empty() && rig.rig.interface(&reproducer.interface).is_none() {
-        let names: Vec<_> = rig
-            .rig
-            .interfaces
-            .keys()
-            .map(|name| name.as_str())
-            .collect();
+    let described = &rig.rig;
+    let named = described.interfaces.keys().chain(described.servers.keys());
+    let names: Vec<_> = named.map(|name| name.as_str()).collect();
+    if !reproducer.interface.is_empty() && !names.contains(&reproducer.interface.as_str()) {
         eprintln!(
             "error: {}: there is no interface `{}`, which the reproducer is for: {}",
             rig.name,

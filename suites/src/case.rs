@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use slcert_rigs::rig::{Interface, InterfaceKind, Rig, User};
+use slcert_rigs::rig::{Interface, InterfaceKind, Rig, ServerKind, User};
 
 use crate::procedure::{Procedure, Stop};
 
@@ -97,6 +97,8 @@ impl Svv {
 pub enum Scope {
     /// Each interface that fits, on its own.
     Each(Fits),
+    /// Each server of the bench's that speaks this, on its own: the device comes to it as a client.
+    Servers(ServerKind),
     /// The whole device, once.
     Device,
 }

@@ -17,7 +17,7 @@ pub struct Trial {
     pub requirement: RequirementId,
     /// All requirements that it gives evidence for.
     pub requirements: Vec<RequirementId>,
-    /// The interface; none for a case on the whole device.
+    /// The interface, or the server that the device comes to; none for a case on the whole device.
     pub interface: Option<String>,
     /// Why it cannot run on this rig.
     pub blocked: Option<Blocked>,
@@ -90,6 +90,17 @@ pub fn plan(
         };
         match case.scope {
             Scope::Device => trials.push(trial(None, missing(case, rig))),
+            Scope::Servers(kind) => {
+                let before = trials.len();
+                let servers = rig.servers.iter();
+                for (name, _) in servers.filter(|(_, server)| server.kind.value == kind) {
+                    trials.push(trial(Some(name.as_str().to_owned()), None));
+                }
+                if trials.len() == before {
+                    let why = format!("this rig has no server of kind {}", kind.word());
+                    trials.push(trial(None, Some(Blocked::NoInterface(why))));
+                }
+            }
             Scope::Each(fits) => {
                 let before = trials.len();
                 for (name, interface) in &rig.interfaces {

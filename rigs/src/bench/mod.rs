@@ -14,6 +14,7 @@ mod process;
 mod seal;
 mod session;
 mod specimen;
+mod visitors;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,6 +40,7 @@ pub use error::{BenchError, StartError};
 pub use monitor::{Monitor, Strain, Violation};
 pub use seal::Sealer;
 pub use session::Session;
+pub use visitors::{Visitor, Visitors};
 
 /// How long a connection may take.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -103,6 +105,8 @@ pub struct Bench {
     notes: monitor::Notes,
     /// What was read of them.
     curves: curve::Curves,
+    /// The bench's own servers.
+    hosts: visitors::Hosts,
 }
 
 impl Bench {
@@ -127,11 +131,13 @@ impl Bench {
         slcert: &Path,
         (recorder, label): (Recorder, &'static str),
     ) -> Result<Self, BenchError> {
-        let fixed = Values::from([
+        let hosts = visitors::Hosts::start(&rig.servers).await?;
+        let mut fixed = Values::from([
             ("work".to_owned(), work.display().to_string()),
             ("rig".to_owned(), rig_folder.display().to_string()),
             ("slcert".to_owned(), slcert.display().to_string()),
         ]);
+        fixed.extend(hosts.addresses());
         let bench = Self {
             rig,
             recorder,
@@ -145,6 +151,7 @@ impl Bench {
             factors: factor::Factors::default(),
             notes: monitor::Notes::default(),
             curves: curve::Curves::default(),
+            hosts,
         };
         bench.power_on().await?;
         bench.conceal_secrets();
@@ -370,6 +377,10 @@ impl Bench {
                 }
             }
         }
+        for server in self.rig.servers.keys() {
+            // One that cannot be had is told by the trial that needs it.
+            let _ = self.server_password(server.as_str());
+        }
         self.sealer();
     }
 
@@ -400,6 +411,20 @@ impl Bench {
         let secret = source.fetch(&self.values())?;
         self.recorder.conceal(&secret);
         Ok(secret)
+    }
+
+    /// The password that the device shows to a server of the bench's, where it shows one.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    pub fn server_password(&self, server: &str) -> Result<Option<Secret>, BenchError> {
+        let described = self.rig.server(server);
+        let Some(source) = described.and_then(|it| it.password.as_ref()) else {
+            return Ok(None);
+        };
+        let secret = source.fetch(&self.values())?;
+        self.recorder.conceal(&secret);
+        Ok(Some(secret))
     }
 
     pub(crate) fn interface(&self, name: &str) -> Result<&Interface, BenchError> {

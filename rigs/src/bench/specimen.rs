@@ -28,6 +28,8 @@ impl Bench {
             // Nothing of this device may be switched or asked by way of the other.
             power: None,
             specimen: None,
+            // The bench's servers are for this device.
+            servers: std::collections::BTreeMap::new(),
             ..self.rig.clone()
         };
         if rig.start.is_none() {

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::line::{Carrier, Direction, Event, Recording, middle};
-use crate::rig::{Interface, InterfaceKind};
+use crate::rig::{Interface, InterfaceKind, Server, ServerKind};
 
 /// LINKTYPE_IPV4 and LINKTYPE_WIRESHARK_UPPER_PDU of tcpdump.org's list.
 const RAW_IPV4: u16 = 228;
@@ -24,6 +24,15 @@ const MODBUS: u16 = 502;
 const MODBUS_TLS: u16 = 802;
 const MQTT: u16 = 1883;
 const MQTT_TLS: u16 = 8883;
+
+impl Server {
+    /// What a connection to the bench's server is to analysers.
+    pub(crate) fn carrier(&self) -> Carrier {
+        match self.kind.value {
+            ServerKind::Mqtt => Carrier::Tcp(MQTT),
+        }
+    }
+}
 
 impl Interface {
     /// What a connection to the interface is to analysers; none for a console.

@@ -10,6 +10,7 @@
 mod client;
 mod raw;
 mod relay;
+pub mod serve;
 mod session;
 mod settings;
 mod topic;

@@ -44,6 +44,11 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
             known("account", account, &accounts);
         }
     }
+    for server in rig.servers.values() {
+        if let Some(order) = &server.order {
+            known("operation", &order.changes, &operations);
+        }
+    }
     let trusts: Vec<&str> = rig.trusts.keys().map(Name::as_str).collect();
     for configuration in rig.configurations.values() {
         if let Some(trust) = &configuration.trust {
@@ -136,6 +141,7 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
         }
     }
     bindings(rig, &interfaces, &mut faults);
+    servers(rig, &mut faults);
     authenticators(rig, &mut faults);
     faults
 }
@@ -167,6 +173,30 @@ fn bindings(rig: &Rig, interfaces: &[&str], faults: &mut Vec<Diagnostic>) {
             let names = bench.command.iter().flat_map(|word| word.names());
             let names = names.map(str::to_owned).collect();
             placeholders(operation, names, &bench.span, faults);
+        }
+    }
+}
+
+/// A server of the bench's has a name of its own, by which its trials are told from those of interfaces.
+fn servers(rig: &Rig, faults: &mut Vec<Diagnostic>) {
+    for (name, server) in &rig.servers {
+        let span = &server.kind.span;
+        if rig.interfaces.contains_key(name) {
+            let what = format!("there is an interface `{name}`, too");
+            let help = "give the server another name";
+            faults.push(Diagnostic::error(span.clone(), what).help(help));
+        }
+        if server.password.is_some() && server.user.is_none() {
+            let what = "a password without a user name";
+            let help = "add `user = \"...\"`, as the device shows it";
+            faults.push(Diagnostic::error(span.clone(), what).help(help));
+        }
+        if let Some(order) = &server.order
+            && !order.payload.names().any(|name| name == "value")
+        {
+            let what = "the payload of the order has no `{value}`";
+            let help = "without a number that differs, nobody sees whether the order was taken";
+            faults.push(Diagnostic::error(order.changes.span.clone(), what).help(help));
         }
     }
 }
@@ -350,6 +380,25 @@ mod tests {
         assert!(told.contains("the command is empty"), "{told}");
         let told = faults(|text| text.replace("[\"cp\", \"{file}\"", "[\"cp\", \"{fiel}\""));
         assert!(told.contains("did you mean `file`?"), "{told}");
+    }
+
+    #[test]
+    fn a_server_has_a_name_of_its_own_and_an_order_a_value() {
+        let told = faults(|text| {
+            let server = "[server.console]\nkind = \"mqtt\"\npassword = { env = \"X\" }\n\
+                order = { topic = \"t\", payload = \"on\", changes = \"read_lmit\", from = 0, to = 9 }\n";
+            format!("{text}\n{server}")
+        });
+        for expected in [
+            "there is an interface `console`, too",
+            "a password without a user name",
+            "the payload of the order has no `{value}`",
+            "did you mean `read_limit`?",
+        ] {
+            assert!(told.contains(expected), "{expected} is not in\n{told}");
+        }
+        let told = faults(|text| format!("{text}\n[server.x]\nkind = \"mqt\"\n"));
+        assert!(told.contains("did you mean `mqtt`?"), "{told}");
     }
 
     #[test]

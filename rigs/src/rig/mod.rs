@@ -11,6 +11,7 @@ mod load;
 mod name;
 mod operation;
 mod policy;
+mod server;
 mod span;
 mod specimen;
 mod template;
@@ -39,6 +40,7 @@ pub use policy::{
     AUDIT_GROUPS, Alert, Audit, AuditFull, Category, Excess, OutputOnLoss, OutputState,
     PasswordLife, PasswordRules, Policy, SessionLimit, TimeServer, TlsVersion,
 };
+pub use server::{Order, Server, ServerKind};
 pub use span::Span;
 pub use specimen::Specimen;
 pub use template::{NoValue, Template, Values};
@@ -59,6 +61,8 @@ pub struct Rig {
     pub power: Option<Power>,
     /// The ways into the device.
     pub interfaces: BTreeMap<Name, Interface>,
+    /// The bench's own servers, to which the device comes as their client.
+    pub servers: BTreeMap<Name, Server>,
     /// The accounts that the bench may use.
     pub accounts: BTreeMap<Name, Account>,
     /// The keys that the device shares with its peers.
@@ -144,6 +148,11 @@ impl Rig {
     /// The interface of this name.
     pub fn interface(&self, name: &str) -> Option<&Interface> {
         self.interfaces.get(name)
+    }
+
+    /// The server of the bench's of this name.
+    pub fn server(&self, name: &str) -> Option<&Server> {
+        self.servers.get(name)
     }
 
     /// The operation of this name, where `interface` binds it and no hazard forbids it.
@@ -264,6 +273,11 @@ impl Table for Rig {
             "How the device is switched off and on; a device that is started here needs none.",
         );
         let interfaces = f.required("interface", "The ways into the device.");
+        let servers = f.or(
+            "server",
+            "Servers of the bench's, to which the device comes as their client.",
+            BTreeMap::new(),
+        );
         let accounts = f.or(
             "account",
             "The accounts that the bench may use.",
@@ -356,6 +370,7 @@ impl Table for Rig {
             specimen: specimen?,
             power: power?,
             interfaces: interfaces?,
+            servers: servers?,
             accounts: accounts?,
             keys: keys?,
             roles: roles?,

@@ -24,6 +24,8 @@ const ISOLATION: Duration = Duration::from_secs(60);
 const SHOWN: Duration = Duration::from_millis(100);
 /// How long all findings of a suite may take, with twice the time that inputs are sent for on top.
 const ISOLATIONS: Duration = Duration::from_secs(60);
+/// The time that is left to other suites, where one takes a part of a budget.
+const LEFT: Duration = Duration::from_secs(4);
 /// The most findings that are isolated in one suite.
 const MAX_FINDINGS: usize = 12;
 /// So often an answer may come late that does not when the same is sent again: a bench is late at times, too.
@@ -45,6 +47,14 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// The part of it that a suite takes which stands beside others of its kind: time is left to those.
+    pub fn part(self) -> Self {
+        Self {
+            time: self.time.saturating_sub(LEFT).max(self.time / 2),
+            ..self
+        }
+    }
+
     /// How long isolating all findings may take, beside the time that inputs are sent for.
     pub fn isolation(&self) -> Duration {
         ISOLATIONS + self.time * 2

@@ -1,6 +1,6 @@
 //! CR 3.5: input validation. The part over generated inputs; the protocols' own limits are fixed cases.
 
-use slcert_rigs::rig::InterfaceKind;
+use slcert_rigs::rig::{InterfaceKind, ServerKind};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fuzz;
@@ -33,6 +33,21 @@ pub const CASES: &[Case] = &[
                 connection; new clients are served, the device does not restart, and the essential functions hold.",
         svv: Svv::Vulnerability,
         body: |p| -> Run<'_> { Box::pin(mqtt(p)) },
+    },
+    Case {
+        id: "fuzz-broker",
+        title: "no broker that answers wrongly breaks the device that comes to it, and no order is taken that is none",
+        requirements: &["CR 3.5"],
+        kind: Kind::Fuzz,
+        scope: Scope::Servers(ServerKind::Mqtt),
+        needs: &[],
+        objective: "Be the broker that the device comes to, answer wrongly at each step of the protocol, and judge what the device says, whether it comes again, \
+                and the device as a whole.",
+        criterion: "The device comes again in the time that the rig file grants it, and no sooner than it states, with a right CONNECT; it says what the standard \
+                allows, a client of 3.1.1 ends the connection where the standard asks it to, no order is carried out whose packet does not read; \
+                the device does not restart, and the essential functions hold.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(broker(p)) },
     },
     Case {
         id: "fuzz-tls",
@@ -95,6 +110,11 @@ async fn modbus(p: &mut Procedure<'_>) -> Result<(), Stop> {
 async fn mqtt(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let target = fuzz::mqtt::broker(p)?;
     fuzz::hold(p, &target).await
+}
+
+async fn broker(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let target = fuzz::mqtt::client::client(p)?;
+    fuzz::mqtt::client::hold(p, &target).await
 }
 
 async fn tls(p: &mut Procedure<'_>) -> Result<(), Stop> {

@@ -21,7 +21,7 @@ pub struct MqttGrammar {
 }
 
 /// A packet, and what it is.
-type Packet = (String, Vec<u8>);
+pub(super) type Packet = (String, Vec<u8>);
 
 impl Grammar for MqttGrammar {
     fn inputs(&self) -> BoxedStrategy<Input> {
@@ -39,7 +39,7 @@ impl Grammar for MqttGrammar {
             3 => joined,
             2 => cut,
             1 => five_bytes(packet(self.version)).prop_map(|(label, bytes)| (label, whole(bytes))),
-            2 => cut_off(self.version).prop_map(|(label, bytes)| (label, whole(bytes))),
+            2 => cut_off(packet(self.version)).prop_map(|(label, bytes)| (label, whole(bytes))),
             1 => noise,
         ];
         let anew = prop_oneof![7 => Just(false), 1 => Just(true)];
@@ -65,11 +65,11 @@ impl Grammar for MqttGrammar {
 }
 
 /// Bytes in one segment.
-fn whole(bytes: Vec<u8>) -> Vec<Act> {
+pub(super) fn whole(bytes: Vec<u8>) -> Vec<Act> {
     vec![Act::Send(bytes)]
 }
 
-fn shut() -> BoxedStrategy<bool> {
+pub(super) fn shut() -> BoxedStrategy<bool> {
     prop_oneof![15 => Just(false), 1 => Just(true)].boxed()
 }
 
@@ -86,17 +86,17 @@ fn input(label: String, login: bool, anew: bool, sent: Vec<Act>, shut: bool) -> 
 }
 
 /// A field with its length in front, as far as a length can say it.
-fn sized(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn sized(bytes: &[u8]) -> Vec<u8> {
     frame::sized(&bytes[..bytes.len().min(usize::from(u16::MAX))]).unwrap_or_default()
 }
 
 /// A packet whose remaining length is right.
-fn framed(first: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn framed(first: u8, body: &[u8]) -> Vec<u8> {
     frame::packet(first, body).unwrap_or_default()
 }
 
 /// Text fields: right ones, and ones that no text is; with a length that is right or not.
-fn text() -> BoxedStrategy<Vec<u8>> {
+pub(super) fn text() -> BoxedStrategy<Vec<u8>> {
     let bytes = prop_oneof![
         8 => "[a-z]{1,6}(/[a-z]{0,4}){0,3}".prop_map(|rest| format!("{OWN}/{rest}").into_bytes()),
         1 => Just(Vec::new()),
@@ -115,13 +115,13 @@ fn text() -> BoxedStrategy<Vec<u8>> {
         .boxed()
 }
 
-fn identifier() -> BoxedStrategy<Vec<u8>> {
+pub(super) fn identifier() -> BoxedStrategy<Vec<u8>> {
     let id = prop_oneof![1 => Just(0u16), 8 => 1..=20u16, 1 => any::<u16>()];
     id.prop_map(|id| id.to_be_bytes().to_vec()).boxed()
 }
 
 /// Properties of MQTT 5.0 with their length (section 2.2.2); nothing in 3.1.1.
-fn properties(version: Version) -> BoxedStrategy<Vec<u8>> {
+pub(super) fn properties(version: Version) -> BoxedStrategy<Vec<u8>> {
     if version == Version::V311 {
         return Just(Vec::new()).boxed();
     }
@@ -161,7 +161,11 @@ fn properties(version: Version) -> BoxedStrategy<Vec<u8>> {
 }
 
 /// A packet around a body: a first byte that is right or not.
-fn headed(label: &'static str, first: u8, body: BoxedStrategy<Vec<u8>>) -> BoxedStrategy<Packet> {
+pub(super) fn headed(
+    label: &'static str,
+    first: u8,
+    body: BoxedStrategy<Vec<u8>>,
+) -> BoxedStrategy<Packet> {
     let flags = prop_oneof![10 => Just(0u8), 1 => 1..=15u8];
     (body, flags)
         .prop_map(move |(body, flags)| {
@@ -175,11 +179,11 @@ fn headed(label: &'static str, first: u8, body: BoxedStrategy<Vec<u8>>) -> Boxed
         .boxed()
 }
 
-fn joined(parts: Vec<BoxedStrategy<Vec<u8>>>) -> BoxedStrategy<Vec<u8>> {
+pub(super) fn joined(parts: Vec<BoxedStrategy<Vec<u8>>>) -> BoxedStrategy<Vec<u8>> {
     parts.prop_map(|parts| parts.concat()).boxed()
 }
 
-fn publish(version: Version) -> BoxedStrategy<Packet> {
+pub(super) fn publish(version: Version) -> BoxedStrategy<Packet> {
     let qos = prop_oneof![4 => Just(0u8), 4 => Just(1), 3 => Just(2), 1 => Just(3)];
     let payload = prop_oneof![4 => vec(any::<u8>(), 0..=16), 1 => (0..=3000usize).prop_map(|size| vec![b'x'; size])];
     (
@@ -200,7 +204,7 @@ fn publish(version: Version) -> BoxedStrategy<Packet> {
         .boxed()
 }
 
-fn filters(options: bool) -> BoxedStrategy<Vec<u8>> {
+pub(super) fn filters(options: bool) -> BoxedStrategy<Vec<u8>> {
     let option = prop_oneof![6 => 0..=2u8, 1 => any::<u8>()];
     let one = (text(), option).prop_map(move |(mut filter, option)| {
         if options {
@@ -214,7 +218,7 @@ fn filters(options: bool) -> BoxedStrategy<Vec<u8>> {
 }
 
 /// PUBACK, PUBREC, PUBREL, PUBCOMP.
-fn acknowledgement(version: Version) -> BoxedStrategy<Packet> {
+pub(super) fn acknowledgement(version: Version) -> BoxedStrategy<Packet> {
     let kind = select(vec![
         ("PUBACK", 0x40u8),
         ("PUBREC", 0x50),
@@ -274,7 +278,7 @@ fn packet(version: Version) -> BoxedStrategy<Packet> {
 }
 
 /// CONNECT in right and in wrong forms. It never has the name of an account: nobody is locked out.
-fn connect(version: Version) -> BoxedStrategy<Packet> {
+pub(super) fn connect(version: Version) -> BoxedStrategy<Packet> {
     let name = prop_oneof![
         8 => Just(&b"MQTT"[..]),
         1 => select(vec![&b"MQIsdp"[..], b"mqtt", b"", b"MQTTMQTTMQTT"]),
@@ -314,18 +318,18 @@ fn connect(version: Version) -> BoxedStrategy<Packet> {
 
 /// Inputs in a session that leave a broker waiting for the rest of a packet.
 pub fn unfinished(version: Version) -> BoxedStrategy<Input> {
-    cut_off(version)
+    cut_off(packet(version))
         .prop_map(|(label, bytes)| input(label, true, true, whole(bytes), false))
         .boxed()
 }
 
 /// Packets that do not end: more is declared than is sent, or what is sent stops short, maybe inside its header.
-fn cut_off(version: Version) -> BoxedStrategy<Packet> {
+pub(super) fn cut_off(packet: BoxedStrategy<Packet>) -> BoxedStrategy<Packet> {
     let more = prop_oneof![
         3 => 1..=8usize,
         1 => select(vec![300usize, 70_000, 5_000_000, 268_435_000]),
     ];
-    let declared = (packet(version), more).prop_map(|((label, bytes), more)| {
+    let declared = (packet.clone(), more).prop_map(|((label, bytes), more)| {
         let body = body(&bytes);
         let length = variable((body.len() + more).min(MAX_REMAINING) as u32);
         (
@@ -333,7 +337,7 @@ fn cut_off(version: Version) -> BoxedStrategy<Packet> {
             frame::lie(bytes[0], &length, body),
         )
     });
-    let stopped = (packet(version), any::<Index>()).prop_map(|((label, mut bytes), at)| {
+    let stopped = (packet, any::<Index>()).prop_map(|((label, mut bytes), at)| {
         bytes.truncate(1 + at.index(bytes.len() - 1));
         (format!("{label}, cut off"), bytes)
     });
@@ -345,7 +349,7 @@ fn cut_off(version: Version) -> BoxedStrategy<Packet> {
 }
 
 /// Packets whose remaining length has five bytes.
-fn five_bytes(packet: BoxedStrategy<Packet>) -> BoxedStrategy<Packet> {
+pub(super) fn five_bytes(packet: BoxedStrategy<Packet>) -> BoxedStrategy<Packet> {
     packet
         .prop_map(|(label, bytes)| {
             let length = [0xFF, 0xFF, 0xFF, 0xFF, 0x01];

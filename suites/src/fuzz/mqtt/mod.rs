@@ -1,6 +1,7 @@
-//! MQTT 3.1.1 and 5.0: packets of every type, in right and in wrong order, to a broker.
+//! MQTT 3.1.1 and 5.0: packets of every type, in right and in wrong order, to a broker; and to a client, see [`client`].
 
 mod broker;
+pub mod client;
 mod grammar;
 mod reading;
 

@@ -14,7 +14,6 @@ mod wire;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use super::modbus::Tcp;
 use super::mqtt::Broker;
@@ -29,9 +28,6 @@ pub use server::Server;
 pub const CASE: &str = "/fuzz-tls@";
 /// The same for what comes behind a handshake.
 pub const CASE_BEHIND: &str = "/fuzz-tls-session@";
-
-/// The time that is left to the other suites.
-const LEFT: Duration = Duration::from_secs(4);
 
 /// The Modbus server under TLS on the interface under test.
 ///
@@ -54,8 +50,7 @@ pub fn mqtt<'b>(p: &Procedure<'b>) -> Result<Server<'b, Broker<'b>>, Stop> {
 /// # Errors
 /// As [`hold`](super::hold).
 pub async fn hold<S: Target>(p: &mut Procedure<'_>, server: &Server<'_, S>) -> Result<(), Stop> {
-    let mut budget = p.fuzz_budget();
-    budget.time = budget.time.saturating_sub(LEFT).max(budget.time / 2);
+    let budget = p.fuzz_budget().part();
     super::hold_for(p, server, budget).await
 }
 

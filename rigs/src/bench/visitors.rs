@@ -1,0 +1,178 @@
+//! The bench's own servers, to which the device comes as their client.
+//!
+//! As long as no suite asks for those who come, they are served as the protocol asks, so that the device finds nothing amiss.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{Bench, BenchError};
+use crate::line::{Keep, Line};
+use crate::mqtt::serve::serve;
+use crate::mqtt::wire::Version;
+use crate::rig::{MqttVersion, Name, Server, Values};
+
+/// The most connections that are served at a time, or wait for a suite.
+const MOST: usize = 16;
+/// The time before the next try where the operating system gives no connection.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// The servers, by their names. Dropping them ends them.
+#[derive(Default)]
+pub(super) struct Hosts(BTreeMap<Name, Host>);
+
+struct Host {
+    address: SocketAddr,
+    door: Arc<Door>,
+    task: JoinHandle<()>,
+}
+
+/// Where those who come are sent.
+#[derive(Default)]
+struct Door {
+    taken: Mutex<Option<mpsc::Sender<(TcpStream, Instant)>>>,
+    changed: Notify,
+}
+
+impl Door {
+    fn set(&self, to: Option<mpsc::Sender<(TcpStream, Instant)>>) {
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        self.changed.notify_one();
+    }
+
+    fn taken(&self) -> Option<mpsc::Sender<(TcpStream, Instant)>> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.clone()
+    }
+}
+
+impl Hosts {
+    /// Starts to listen.
+    pub(super) async fn start(servers: &BTreeMap<Name, Server>) -> Result<Self, BenchError> {
+        let mut hosts = Self::default();
+        for (name, server) in servers {
+            let cannot = |error: std::io::Error| {
+                BenchError::Rig(format!(
+                    "the bench's server cannot listen on {} (`server.{name}.listen`): {error}",
+                    server.listen
+                ))
+            };
+            let listener = TcpListener::bind(&server.listen).await.map_err(cannot)?;
+            let address = listener.local_addr().map_err(cannot)?;
+            let door = Arc::new(Door::default());
+            let task = tokio::spawn(receive(listener, Arc::clone(&door), version(server)));
+            let host = Host {
+                address,
+                door,
+                task,
+            };
+            hosts.0.insert(name.clone(), host);
+        }
+        Ok(hosts)
+    }
+
+    /// Where they listen, as placeholders.
+    pub(super) fn addresses(&self) -> Values {
+        let all = self.0.iter();
+        all.map(|(name, host)| (format!("listen.{name}"), host.address.to_string()))
+            .collect()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn version(server: &Server) -> Version {
+    match server.version {
+        MqttVersion::V311 => Version::V311,
+        MqttVersion::V5 => Version::V5,
+    }
+}
+
+async fn receive(listener: TcpListener, door: Arc<Door>, version: Version) {
+    let mut served = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match (accepted, door.taken()) {
+                (Err(_), _) => sleep(AGAIN).await,
+                (Ok((stream, _)), Some(suite)) => {
+                    let _ = stream.set_nodelay(true);
+                    // Dropping it resets it: thousands leave no ports behind that wait.
+                    let _ = stream.set_zero_linger();
+                    let _ = suite.try_send((stream, Instant::now()));
+                }
+                (Ok((stream, _)), None) if served.len() < MOST => {
+                    served.spawn(serve(stream, version));
+                }
+                (Ok(_), None) => {}
+            },
+            // A suite wants the device, or has done with it: it is to come anew.
+            () = door.changed.notified() => served.abort_all(),
+            Some(_) = served.join_next() => {}
+        }
+    }
+}
+
+/// Somebody who has come to a server of the bench's.
+pub struct Visitor {
+    /// The connection.
+    pub line: Line,
+    /// When it came.
+    pub came: Instant,
+}
+
+/// Those who come to a server of the bench's, for as long as this lives.
+pub struct Visitors<'b> {
+    bench: &'b Bench,
+    name: &'b str,
+    door: Arc<Door>,
+    coming: tokio::sync::Mutex<mpsc::Receiver<(TcpStream, Instant)>>,
+}
+
+impl Bench {
+    /// Takes those who come to a server of the bench's, who are served by nobody else meanwhile.
+    ///
+    /// # Errors
+    /// There is no such server in the rig file.
+    pub fn visitors<'b>(&'b self, server: &'b str) -> Result<Visitors<'b>, BenchError> {
+        let host = self.hosts.0.get(server).ok_or_else(|| {
+            BenchError::Rig(format!("there is no server `{server}` in the rig file"))
+        })?;
+        let (sender, coming) = mpsc::channel(MOST);
+        host.door.set(Some(sender));
+        Ok(Visitors {
+            bench: self,
+            name: server,
+            door: Arc::clone(&host.door),
+            coming: tokio::sync::Mutex::new(coming),
+        })
+    }
+}
+
+impl Visitors<'_> {
+    /// The next who comes; none within `limit`. Of the connection's bytes the last are kept when something comes of them.
+    pub async fn next(&self, limit: Duration) -> Option<Visitor> {
+        let mut coming = self.coming.lock().await;
+        let (stream, came) = timeout(limit, coming.recv()).await.ok()??;
+        let carrier = self.bench.rig.server(self.name).map(Server::carrier);
+        let line = self
+            .bench
+            .recorded(stream, self.name, carrier, Keep::Window);
+        Some(Visitor { line, came })
+    }
+}
+
+impl Drop for Visitors<'_> {
+    fn drop(&mut self) {
+        self.door.set(None);
+    }
+}

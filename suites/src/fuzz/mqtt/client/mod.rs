@@ -1,0 +1,65 @@
+//! The device as a client: a broker of the bench's, to which it comes, answers wrongly at each step of the protocol.
+
+mod connection;
+mod grammar;
+mod order;
+mod packets;
+mod presence;
+mod reading;
+mod target;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+
+use slcert_rigs::mqtt::wire::Version;
+use slcert_rigs::rig::MqttVersion;
+
+use crate::fuzz::pace::Pace;
+use crate::procedure::{Procedure, Stop};
+use connection::Known;
+pub use presence::Client;
+
+/// The part of a trial's name that tells it from those on interfaces.
+pub const CASE: &str = "/fuzz-broker@";
+
+/// Holds the suite in a part of the time: a device has other ways in.
+///
+/// # Errors
+/// As [`hold`](crate::fuzz::hold).
+pub async fn hold(p: &mut Procedure<'_>, client: &Client<'_>) -> Result<(), Stop> {
+    let budget = p.fuzz_budget().part();
+    crate::fuzz::hold_for(p, client, budget).await
+}
+
+/// The device that comes to the bench's broker under test.
+///
+/// # Errors
+/// INCONCLUSIVE where there is no such server, or a secret of it cannot be had.
+pub fn client<'b>(p: &Procedure<'b>) -> Result<Client<'b>, Stop> {
+    let (bench, name) = (p.bench(), p.name());
+    let visitors = bench.visitors(name)?;
+    let server = p
+        .rig()
+        .server(name)
+        .ok_or_else(|| Stop::inconclusive("this case has no server"))?;
+    let order = match &server.order {
+        Some(order) => Some(order::Order::of(bench, order)?),
+        None => None,
+    };
+    Ok(Client {
+        server,
+        password: bench.server_password(name)?,
+        version: match server.version {
+            MqttVersion::V311 => Version::V311,
+            MqttVersion::V5 => Version::V5,
+        },
+        visitors,
+        here: tokio::sync::Mutex::new(None),
+        known: Mutex::new(Known::default()),
+        ids: AtomicU16::new(0),
+        pace: Pace::default(),
+        gap: AtomicU64::new(0),
+        hurried: AtomicBool::new(false),
+        order,
+    })
+}
