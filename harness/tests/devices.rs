@@ -22,7 +22,7 @@ use slcert_sim::Flaw;
 
 /// The devices, the profile that each is tested by, and the arguments of the campaigns that share its trials; the simulated
 /// one stands for itself.
-const DEVICES: [(&str, &str, &[&[&str]]); 7] = [
+const DEVICES: [(&str, &str, &[&[&str]]); 8] = [
     // Debian's login takes its time: three of them are tested side by side.
     (
         "console",
@@ -62,6 +62,17 @@ const DEVICES: [(&str, &str, &[&[&str]]); 7] = [
         "aedes",
         "software-application-sl2",
         &[&["fuzz"], &["--skip", "fuzz"]],
+    ),
+    // Its clients take seconds to come again: they are waited for side by side.
+    (
+        "bridge",
+        "software-application-sl2",
+        &[
+            &["fuzz-broker@bridge5"],
+            &["fuzz-broker@bridge311"],
+            &["fuzz-broker@sub5"],
+            &["fuzz-broker@sub311"],
+        ],
     ),
     ("router", "network-device-sl4", &[&[]]),
 ];
