@@ -251,7 +251,15 @@ async fn replay_on<T: Target>(
     target: &T,
     inputs: &[Input],
 ) -> Result<Option<Finding>, String> {
-    let device = Device::find(bench, target).await?;
+    let device = match Device::find(bench, target).await {
+        // What was replayed before may have left it running, and serving nobody.
+        Err(_) if bench.can_power_cycle() => {
+            let cycled = bench.power_cycle().await;
+            cycled.map_err(|error| error.to_string())?;
+            Device::find(bench, target).await?
+        }
+        found => found?,
+    };
     for (number, input) in (1..).zip(inputs) {
         if let Some(why) = target.forbidden(input) {
             return Err(format!("input {number} must not be sent: it has {why}"));
