@@ -47,6 +47,7 @@ pub fn client<'b>(p: &Procedure<'b>) -> Result<Client<'b>, Stop> {
         None => None,
     };
     Ok(Client {
+        name,
         server,
         password: bench.server_password(name)?,
         version: match server.version {

@@ -36,6 +36,8 @@ const LEAVES: &str = "the device leaves though it is answered rightly";
 
 /// A device that comes to a broker of the bench's.
 pub struct Client<'b> {
+    /// The name of the server that it comes to.
+    pub(super) name: &'b str,
     pub(super) server: &'b Server,
     pub(super) version: Version,
     /// What the device shows; none where it shows no password.

@@ -109,6 +109,11 @@ impl Target for Client<'_> {
         1
     }
 
+    /// The order that the rig file states is given rightly only to put back what a wrong one has changed.
+    fn gives_no_orders(&self) -> Option<&str> {
+        Some(self.name)
+    }
+
     fn grammar(&self) -> Arc<dyn Grammar> {
         Arc::new(ClientGrammar {
             version: self.version,
