@@ -176,3 +176,64 @@ impl Drop for Visitors<'_> {
         self.door.set(None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use slcert_profiles::file::Source;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::mqtt::wire::Connect;
+    use crate::rig::{Rig, SIMULATED};
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    async fn connect(address: &str, version: Version) -> TcpStream {
+        let mut device = TcpStream::connect(address).await.unwrap();
+        let bytes = Connect::new(version, "device").emit().unwrap();
+        device.write_all(&bytes).await.unwrap();
+        device
+    }
+
+    async fn says(device: &mut TcpStream) -> Vec<u8> {
+        let mut bytes = [0; 64];
+        let read = timeout(SOON, device.read(&mut bytes)).await.unwrap();
+        bytes[..read.unwrap_or(0)].to_vec()
+    }
+
+    #[tokio::test]
+    async fn who_comes_is_served_rightly_until_a_suite_takes_them() {
+        let rig = Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap();
+        let hosts = Hosts::start(&rig.servers).await.unwrap();
+        let addresses = hosts.addresses();
+        for (name, version, connack) in [
+            ("site", Version::V5, &[0x20, 3, 0, 0, 0][..]),
+            ("site311", Version::V311, &[0x20, 2, 0, 0]),
+        ] {
+            let address = &addresses[&format!("listen.{name}")];
+            let mut device = connect(address, version).await;
+            assert_eq!(says(&mut device).await, connack);
+            let (suite, mut coming) = mpsc::channel(MOST);
+            hosts.0[name].door.set(Some(suite));
+            // It is to come anew.
+            assert_eq!(says(&mut device).await, [0u8; 0]);
+            let taken = connect(address, version).await;
+            assert!(timeout(SOON, coming.recv()).await.unwrap().is_some());
+            hosts.0[name].door.set(None);
+            drop(taken);
+            let mut device = connect(address, version).await;
+            assert_eq!(says(&mut device).await, connack);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_cannot_be_had_is_told_with_its_place() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let rig = Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap();
+        let mut servers = rig.servers;
+        let site = servers.get_mut("site").unwrap();
+        site.listen = taken.local_addr().unwrap().to_string();
+        let told = Hosts::start(&servers).await.err().unwrap().to_string();
+        assert!(told.contains("`server.site.listen`"), "{told}");
+    }
+}
