@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::administrator::{administer, number, put_back, try_set};
 use crate::case::{Case, Kind, Run, Scope, Svv, Wait};
+use crate::fuzz::history::{self, Property};
 use crate::procedure::{Procedure, Stop};
 use crate::session::{acts, deed, dies, watches};
 use crate::terminate::{ends, listed};
@@ -40,6 +41,19 @@ pub const CASES: &[Case] = &[
         svv: Svv::Requirements,
         body: |p| -> Run<'_> { Box::pin(by_administrator(p)) },
     },
+    Case {
+        id: "fuzz-histories",
+        title: "a silent remote session is ended, whoever comes or is refused meanwhile",
+        requirements: &["CR 2.6"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &[],
+        objective: "Leave sessions over a network silent while other users come and go, and while anybody is refused, again and again until the stated time is \
+                    over.",
+        criterion: "A session that worked, and was silent for the stated time and two seconds, does nothing more.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(histories(p)) },
+    },
 ];
 
 /// What they wait for.
@@ -65,13 +79,13 @@ pub const WAITS: &[Wait] = &[Wait {
 }];
 
 /// The idle time that the device is set to for the test, in seconds, where it can be set.
-const SHORT: u64 = 1;
+pub const SHORT: u64 = 1;
 /// The longest idle time that a test sits out.
 const LONGEST: Duration = Duration::from_secs(300);
 /// An MQTT client is not silent for longer: it sends its own keep alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How much longer than stated the end is waited for.
-const GRACE: Duration = Duration::from_secs(2);
+pub const GRACE: Duration = Duration::from_secs(2);
 
 /// A session over a network, and what shows that it is alive.
 struct Remote<'r> {
@@ -152,6 +166,11 @@ async fn silent(
         anew(p, (remote.interface, remote.account, remote.operation)).await?;
     }
     Ok(())
+}
+
+async fn histories(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::silence(p)?;
+    history::hold(p, property).await
 }
 
 async fn by_administrator(p: &mut Procedure<'_>) -> Result<(), Stop> {

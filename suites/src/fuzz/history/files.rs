@@ -98,7 +98,7 @@ impl Files {
             Matter::Backups => {
                 hand(p, "backup")?;
                 let (stated, beside) = in_backup(p)?;
-                cast.sound = [1, 1, 1, 2]
+                cast.sound = [1, 1, 1, 1, 1, 2]
                     .map(|it| (Carried::Backup(it), BACKUP))
                     .to_vec();
                 cast.sets.extend(values(p, stated));
@@ -226,13 +226,9 @@ impl Cast for Files {
     fn histories(&self) -> BoxedStrategy<Vec<Step>> {
         let at = self.matter;
         let offers = |most| prop::collection::vec(self.offers(), 1..=most);
-        let behind = (
-            prop::collection::vec(self.right(), 1..=2),
-            self.between(),
-            offers(3),
-        );
-        let behind = behind.prop_map(|(right, between, offers)| {
-            let all = right.into_iter().chain(between);
+        let behind = (self.right(), 1..=2usize, self.between(), offers(3));
+        let behind = behind.prop_map(|(right, times, between, offers)| {
+            let all = std::iter::repeat_n(right, times).chain(between);
             all.chain(offers).collect()
         });
         // What comes twice in a row is another thing to many a device.

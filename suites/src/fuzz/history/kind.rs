@@ -25,6 +25,14 @@ pub fn kind(step: &Step, event: &Event) -> String {
         Step::Lock { .. } => "a lock, unlocked".to_owned(),
         Step::Terminate { .. } => "all sessions ended by an administrator".to_owned(),
         Step::Limit { .. } => "a limit of sessions".to_owned(),
+        Step::LimitIdle { .. } => "a limit of silence".to_owned(),
+        Step::Neglect { beside, .. } => match beside {
+            Some(visit) => format!(
+                "a session left alone, {:?} password on {}",
+                visit.password, visit.interface
+            ),
+            None => "a session left alone".to_owned(),
+        },
         Step::Grant { .. } => "a right given".to_owned(),
         Step::Revoke { .. } => "a right taken away".to_owned(),
         Step::Offer {

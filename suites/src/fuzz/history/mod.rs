@@ -19,6 +19,7 @@ mod owed;
 mod rights;
 mod room;
 mod sessions;
+mod silence;
 mod stage;
 pub mod step;
 mod taken;
@@ -48,7 +49,7 @@ use stage::Stage;
 use step::{Matter, Step};
 
 /// Part of the time of a suite that histories leave to the others: they wait more than they work.
-const LEFT: Duration = Duration::from_secs(2);
+const LEFT: Duration = Duration::from_secs(3);
 /// The least part of it that they take.
 const LEAST: u32 = 4;
 
@@ -100,6 +101,14 @@ impl Property {
         Ok(Self(Arc::new(sessions::Visits::of(p)?)))
     }
 
+    /// CR 2.6: a session that is silent is ended, whatever others do.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn silence(p: &Procedure<'_>) -> Result<Self, Stop> {
+        Ok(Self(Arc::new(silence::Silences::of(p)?)))
+    }
+
     /// CR 2.7: a user has no more sessions than stated, and not fewer.
     ///
     /// # Errors
@@ -125,6 +134,7 @@ impl Property {
             "CR-1.11/fuzz-histories" => Self::lockout(p)?,
             "CR-2.1/fuzz-histories" => Self::rights(p, User::Human)?,
             "CR-2.1-RE-1/fuzz-histories" => Self::rights(p, User::Process)?,
+            "CR-2.6/fuzz-histories" => Self::silence(p)?,
             "CR-2.7/fuzz-histories" => Self::crowd(p)?,
             "CR-2.8/fuzz-histories" => Self::trail(p)?,
             "CR-3.8/fuzz-histories" => Self::sessions(p)?,
@@ -334,6 +344,10 @@ impl Target for Histories<'_> {
             | Step::Login {
                 account, interface, ..
             } => !listed(account, interface),
+            Step::Neglect {
+                beside: Some(visit),
+                ..
+            } => !listed(&visit.account, &visit.interface),
             Step::Terminate { account } | Step::Take { account, .. } => {
                 !rig.accounts.contains_key(account.as_str())
             }

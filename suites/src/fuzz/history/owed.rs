@@ -28,6 +28,8 @@ pub struct Owed {
     rights: BTreeSet<(String, String)>,
     /// How many sessions a user may have by the rig file, where that was changed.
     sessions: Option<u32>,
+    /// How long a session may be silent by the rig file, where that was changed.
+    idle: Option<Duration>,
     /// The version that ran before images were offered.
     version: Option<String>,
     /// What settings read that files may change, before any did.
@@ -53,6 +55,11 @@ impl Owed {
     /// The limit of a user's sessions was changed; the rig file states this one.
     pub fn sessions(&mut self, stated: u32) {
         self.sessions = Some(stated);
+    }
+
+    /// How long a session may be silent was changed; the rig file states this.
+    pub fn idle(&mut self, stated: Duration) {
+        self.idle = Some(stated);
     }
 
     /// Files may change what reads so now.
@@ -95,6 +102,10 @@ impl Owed {
         if let Some(stated) = self.sessions {
             put_back(p, &[("set_session_limit", number(stated))]).await?;
             self.sessions = None;
+        }
+        if let Some(stated) = self.idle {
+            put_back(p, &[("set_remote_idle", number(stated.as_secs()))]).await?;
+            self.idle = None;
         }
         let mut desk = Desk::default();
         let back = self.state_back(p, &mut desk).await;

@@ -94,6 +94,8 @@ pub struct Stage<'s, 'b> {
     pub(super) seats: BTreeMap<u8, Seat>,
     pub(super) traces: BTreeMap<u8, Trace>,
     pub(super) desk: Desk<'b>,
+    /// How long a session may be silent, where that was set.
+    pub(super) idle: Option<Duration>,
     /// Backups of this history, each with what the device read then.
     pub(super) backups: BTreeMap<u8, (Vec<u8>, Settings)>,
     /// Rights that were taken away, by role and operation, each with the moment at which that is in force.
@@ -109,6 +111,7 @@ impl<'s, 'b> Stage<'s, 'b> {
             seats: BTreeMap::new(),
             traces: BTreeMap::new(),
             desk: Desk::default(),
+            idle: None,
             backups: BTreeMap::new(),
             revoked: Vec::new(),
         }
@@ -160,6 +163,8 @@ impl<'s, 'b> Stage<'s, 'b> {
             Step::Lock { session } => self.lock(*session).await,
             Step::Terminate { account } => self.terminate(account).await,
             Step::Limit { most } => self.limit(*most).await,
+            Step::LimitIdle { seconds } => self.limit_idle(*seconds).await,
+            Step::Neglect { session, beside } => self.neglect(*session, beside.as_ref()).await,
             Step::Grant { role, operation } => self.allot(role, operation, true).await,
             Step::Revoke { role, operation } => self.allot(role, operation, false).await,
             Step::Offer {
@@ -185,7 +190,7 @@ impl<'s, 'b> Stage<'s, 'b> {
         }
     }
 
-    async fn attempt(
+    pub(super) async fn attempt(
         &mut self,
         account: &str,
         interface: &str,
@@ -426,6 +431,7 @@ impl<'s, 'b> Stage<'s, 'b> {
     pub async fn put_back(&mut self) -> Result<(), Stop> {
         self.desk.close().await;
         self.backups.clear();
+        self.idle = None;
         while let Some((_, seat)) = self.seats.pop_first() {
             seat.session.close().await;
         }

@@ -100,6 +100,20 @@ pub enum Step {
         /// The most at a time.
         most: u32,
     },
+    /// An administrator sets after how many seconds a silent session over a network ends.
+    LimitIdle {
+        /// The seconds.
+        seconds: u64,
+    },
+    /// Leaves a session alone for longer than it may be silent, while somebody comes and goes; then does in it what shows
+    /// that it is alive.
+    Neglect {
+        /// Its number.
+        session: u8,
+        /// Who comes, again and again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beside: Option<Visit>,
+    },
     /// An administrator gives a role the right to an operation.
     Grant {
         /// The role, by the rig file's name.
@@ -158,6 +172,18 @@ pub enum Step {
     PowerCycle,
     /// Everything is put back: sessions, locks and rights. What follows is a history of its own.
     PutBack,
+}
+
+/// Somebody who comes and goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    /// The account.
+    pub account: String,
+    /// Where.
+    pub interface: String,
+    /// Which password.
+    pub password: Shown,
 }
 
 /// A file that a device is given.
