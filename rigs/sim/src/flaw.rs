@@ -137,6 +137,7 @@ flaws! {
     EndSessionIgnored "end-session-ignored" "CR 2.6" "ending a session is acknowledged and does nothing";
     ModbusSessionNotEnded "modbus-session-not-ended" "CR 2.6" "a Modbus/TLS session is not ended, one of MQTT is";
     EndedSessionStillWrites "ended-session-still-writes" "CR 2.6" "an ended Modbus/TLS session gets exceptions, and its writes are done";
+    RefusalKeepsSessions "refusal-keeps-sessions" "CR 2.6" "each login that is refused to anybody gives all silent sessions over a network their whole time again", deep 4 "CR-2.6/fuzz-histories";
     EndedSessionRevives "ended-session-revives" "CR 2.6" "a Modbus/TLS session that an administrator has ended goes on when its user comes again", deep 4 "CR-3.8/fuzz-histories";
     EndedClientIdReturns "ended-client-id-returns" "CR 2.6" "the client id of an MQTT session that an administrator has ended is let in without a password once its user has come again", deep 4 "CR-3.8/fuzz-histories";
     EndingTakesTheNext "ending-takes-the-next" "CR 2.6" "ending a session ends the next one of another user on its interface, too", deep 5 "CR-3.8/fuzz-histories";

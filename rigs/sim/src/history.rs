@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
 use crate::account::Account;
 use crate::audit::{Category, Source};
 use crate::controller::{Actor, Controller, State};
@@ -35,6 +38,8 @@ pub(crate) struct Memory {
     places: [Option<Source>; 2],
     /// Images, backups and configurations.
     files: files::Files,
+    /// When somebody was not let in last.
+    refused: Option<Instant>,
     /// When a value was written on the console.
     written: Option<Instant>,
     /// The client ids that the broker lets in without a password, each with its user and that one's role.
@@ -195,6 +200,30 @@ impl Controller {
         let places = &mut self.remembered.lock().places;
         let [before, last] = std::mem::replace(places, [places[1], here]);
         before == here && last != here
+    }
+
+    /// Somebody was not let in.
+    pub(crate) fn remember_refusal(&self) {
+        self.remembered.lock().refused = Some(Instant::now());
+    }
+
+    /// What a session reads next; an error where it is silent for so long. A flaw begins that time anew with each login that is
+    /// refused to anybody.
+    pub(crate) async fn before_silence<T>(
+        &self,
+        limit: Duration,
+        reading: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
+        let mut reading = std::pin::pin!(reading);
+        loop {
+            let read = timeout(limit, &mut reading).await;
+            let refused = self.remembered.lock().refused;
+            let anew = refused.is_some_and(|at| at.elapsed() < limit)
+                && self.flaws.enabled(Defect::RefusalKeepsSessions);
+            if read.is_ok() || !anew {
+                return read;
+            }
+        }
     }
 
     /// A value was written.

@@ -108,6 +108,9 @@ impl Controller {
             role: String::new(),
             ..actor.clone()
         };
+        if !matches!(verdict, Verdict::Welcome) {
+            self.remember_refusal();
+        }
         match verdict {
             Verdict::Welcome if expired => {
                 let kind = purpose.kind();

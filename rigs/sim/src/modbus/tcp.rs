@@ -119,12 +119,9 @@ pub(super) async fn converse(
         std::future::pending::<()>().await;
     }
     loop {
-        match timeout(
-            controller.policy().remote_idle(),
-            stream.read_buf(&mut received),
-        )
-        .await
-        {
+        let limit = controller.policy().remote_idle();
+        let read = stream.read_buf(&mut received);
+        match controller.before_silence(limit, read).await {
             Ok(Ok(1..)) => came = true,
             _ => {
                 if !received.is_empty() {

@@ -107,7 +107,8 @@ async fn pass_on(
             } else {
                 let silent = |_| io::Error::from(io::ErrorKind::TimedOut);
                 let limit = controller.policy().remote_idle();
-                timeout(limit, packet).await.map_err(silent)??
+                let read = controller.before_silence(limit, packet).await;
+                read.map_err(silent)??
             };
             let wrong = match deep::from_client(controller, &mut session, &packet) {
                 Fate::Lost => continue,
