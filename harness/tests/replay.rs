@@ -105,6 +105,27 @@ fn a_history_is_found_reduced_and_played_again() {
 }
 
 #[test]
+fn an_altered_file_is_found_and_offered_again() {
+    const FLAW: &str = "refused-configuration-acts";
+    let folder = tempfile::tempdir().unwrap();
+    let trial = "CR-3.4/fuzz-configurations";
+    let mut arguments = vec!["--profile", "embedded-device-sl2", "--exact", trial];
+    arguments.extend(["--flaw", FLAW, "--fuzz-first", "--fuzz-time", "60s"]);
+    let (output, record) = common::campaign(folder.path(), &arguments).unwrap();
+    let record = record.unwrap_or_else(|| panic!("{}", common::said(&output)));
+    assert_eq!(record.trials[0].verdict, Verdict::Fail);
+    let evidence = folder.path().join("data/evidence");
+    let file = evidence.join("CR-3.4.fuzz-configurations.finding-1.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("configuration = \"site\""), "{text}");
+    assert!(text.contains("[step.altered."), "{text}");
+    let (code, said) = replay(&file, &["--flaw", FLAW]);
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = replay(&file, &[]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn what_was_typed_on_a_console_is_shown_as_text_and_replayed() {
     const FLAW: &str = "crash-on-erase";
     let folder = tempfile::tempdir().unwrap();
