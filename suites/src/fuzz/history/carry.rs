@@ -115,6 +115,11 @@ impl Stage<'_, '_> {
             after = self.comes_about(matter, &original.must, after).await?;
         }
         drop(excused);
+        if let (Matter::Backups, Altered::Really, Some((_, tainted))) =
+            (matter, became, &mut self.sound)
+        {
+            *tainted |= said.is_done() || before != after;
+        }
         Ok(Event::Offered(Box::new(Offered {
             altered: became,
             name: original.name,
@@ -156,8 +161,27 @@ impl Stage<'_, '_> {
             None => hand(self.p, "backup")?,
         };
         let made = backup::make(self.p, &mut self.desk, maker).await?;
+        self.sound.get_or_insert_with(|| (made.clone(), false));
         self.backups.insert(number, (made, state.clone()));
         Ok(Event::Read(state))
+    }
+
+    /// Restores the first backup where the device may have taken another one that is not as it was made. Whatever comes of that:
+    /// what is read is put back after it.
+    pub(super) async fn restore_sound(&mut self) {
+        let Some((made, true)) = self.sound.take() else {
+            return;
+        };
+        if let Ok(hand) = hand(self.p, Matter::Backups.operation()) {
+            let _ = offer::offer(
+                self.p,
+                &mut self.desk,
+                hand,
+                Matter::Backups.operation(),
+                &made,
+            )
+            .await;
+        }
     }
 
     pub(super) async fn set(&mut self, name: &str, value: &str) -> Result<Event, Stop> {

@@ -98,6 +98,9 @@ pub struct Stage<'s, 'b> {
     pub(super) idle: Option<Duration>,
     /// Backups of this history, each with what the device read then.
     pub(super) backups: BTreeMap<u8, (Vec<u8>, Settings)>,
+    /// The first backup of this history, and whether the device may have taken one since that is not as it was made: that one
+    /// may have changed what nobody reads.
+    pub(super) sound: Option<(Vec<u8>, bool)>,
     /// Rights that were taken away, by role and operation, each with the moment at which that is in force.
     revoked: Vec<(String, String, Instant)>,
 }
@@ -113,6 +116,7 @@ impl<'s, 'b> Stage<'s, 'b> {
             desk: Desk::default(),
             idle: None,
             backups: BTreeMap::new(),
+            sound: None,
             revoked: Vec::new(),
         }
     }
@@ -429,6 +433,7 @@ impl<'s, 'b> Stage<'s, 'b> {
     /// # Errors
     /// The device is not as it was.
     pub async fn put_back(&mut self) -> Result<(), Stop> {
+        self.restore_sound().await;
         self.desk.close().await;
         self.backups.clear();
         self.idle = None;
