@@ -172,10 +172,7 @@ impl Broker<'_> {
                 }
                 // What an unclear packet brings about is not judged; nor what is sent for a subscription.
                 None if unclear => {}
-                None => {
-                    let what = format!("{kind:?}: an acknowledgement that nobody asked for");
-                    return Some(Finding::new(Oracle::Grammar, what, hex(bytes)));
-                }
+                None => return Some(unasked(kind, breach(sent), bytes)),
             }
         }
         None
@@ -239,10 +236,7 @@ impl Broker<'_> {
     async fn in_session(&self, mut link: Link, input: &Input, shut: bool) -> Delivered<Link> {
         let mut seen = Seen::default();
         let (sent, rest) = read(&input.bytes(), self.version);
-        let breach = sent.iter().find_map(|packet| match packet {
-            Packet::Breach(statement) => Some(*statement),
-            _ => None,
-        });
+        let breach = breach(&sent);
         let leaves = sent.contains(&Packet::Leaves);
         if rest == Rest::Part || shut {
             // The broker waits for the rest: it goes on waiting beside the inputs that follow.
@@ -264,11 +258,7 @@ impl Broker<'_> {
         let found = self.judged(&sent, &came, &mut seen);
         let finding = match (&heard, breach) {
             _ if found.is_some() => found,
-            (Heard::Ping, Some(statement)) => Some(Finding::new(
-                Oracle::Acceptance,
-                format!("{statement} is taken, and the session goes on"),
-                hex(&input.bytes()),
-            )),
+            (Heard::Ping, Some(statement)) => Some(taken(statement, &input.bytes())),
             (Heard::Ping, None) if leaves => Some(Finding::new(
                 Oracle::Acceptance,
                 "after a DISCONNECT the session goes on",
@@ -302,6 +292,30 @@ impl Broker<'_> {
         Delivered {
             finding,
             ..Delivered::fine(goes_on.then_some(link), seen)
+        }
+    }
+}
+
+/// What is wrong with the first packet that the standard forbids.
+fn breach(sent: &[Packet]) -> Option<&'static str> {
+    sent.iter().find_map(|packet| match packet {
+        Packet::Breach(statement) => Some(*statement),
+        _ => None,
+    })
+}
+
+fn taken(statement: &str, seen: &[u8]) -> Finding {
+    let what = format!("{statement} is taken, and the session goes on");
+    Finding::new(Oracle::Acceptance, what, hex(seen))
+}
+
+/// An acknowledgement that is not owed: of what stands behind a forbidden packet, which had to end the session, or of nothing.
+fn unasked(kind: PacketType, breach: Option<&str>, bytes: &[u8]) -> Finding {
+    match breach {
+        Some(statement) => taken(statement, bytes),
+        None => {
+            let what = format!("{kind:?}: an acknowledgement that nobody asked for");
+            Finding::new(Oracle::Grammar, what, hex(bytes))
         }
     }
 }
@@ -431,5 +445,23 @@ impl Target for Broker<'_> {
         let took = began.elapsed();
         self.pace.took(took);
         Ok(took)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_behind_a_forbidden_packet_is_the_same_fault_as_a_session_that_goes_on() {
+        // A PUBACK with flags, and a SUBSCRIBE behind it, as mosquitto takes them.
+        let input = [0x41, 2, 0, 1, 0x82, 6, 0, 1, 0, 1, b'a', 0];
+        let (sent, _) = read(&input, Version::V311);
+        let acknowledged = unasked(PacketType::SubAck, breach(&sent), &[0x90, 3, 0, 1, 0]);
+        let statement = breach(&sent).unwrap();
+        assert!(acknowledged.is_like(&taken(statement, &input)));
+        let (sent, _) = read(&input[4..], Version::V311);
+        let unasked = unasked(PacketType::PubAck, breach(&sent), &[0x40, 2, 0, 1]);
+        assert_eq!(unasked.oracle, Oracle::Grammar);
     }
 }
