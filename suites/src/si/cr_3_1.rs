@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use slcert_rigs::bench::Who;
 use slcert_rigs::modbus::wire::{Mbap, Rtu, mbap, rtu};
-use slcert_rigs::rig::{Area, Binding, InterfaceKind, ModbusBinding};
+use slcert_rigs::rig::{Area, Binding, InterfaceKind, ModbusBinding, Operation};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
-use crate::effect::state;
+use crate::effect::{other_value, state};
 use crate::modbus::{hex, reading};
 use crate::procedure::{Procedure, Stop};
 
@@ -34,21 +34,39 @@ const WAIT: Duration = Duration::from_millis(300);
 /// The silence that ends an RTU frame here; longer than any real gap between its bytes.
 const GAP: Duration = Duration::from_millis(60);
 
-/// A request that writes one item, with the operation that reads it back; none where the interface binds none.
-fn writing(p: &Procedure<'_>) -> Option<(Vec<u8>, String)> {
-    p.rig().operations.iter().find_map(|(name, operation)| {
-        let read_back = operation.read_back.as_ref()?.value.as_str().to_owned();
-        match p.rig().binding(name.as_str(), p.name())? {
-            Binding::Modbus(ModbusBinding::Write(area, address)) => {
-                let [high, low] = address.to_be_bytes();
-                let range = operation.values?;
-                let value = range.from + (range.to - range.from) / 2 + 1;
-                let [first, second] = value.to_be_bytes();
-                Some(match area {
-                    Area::Coil | Area::Discrete => (vec![5, high, low, 0xFF, 0], read_back),
-                    _ => (vec![6, high, low, first, second], read_back),
-                })
-            }
+/// What an interface can write and read back: one item of an operation.
+struct Item<'r> {
+    area: Area,
+    address: u16,
+    operation: &'r Operation,
+    read_back: &'r str,
+}
+
+impl Item<'_> {
+    /// A request that writes another value than there is now.
+    fn write(&self, now: &str) -> Vec<u8> {
+        let value: u16 = other_value(self.operation, now).parse().unwrap_or(1);
+        let [high, low] = self.address.to_be_bytes();
+        let [first, second] = value.to_be_bytes();
+        match self.area {
+            Area::Coil | Area::Discrete => vec![5, high, low, if value == 0 { 0 } else { 0xFF }, 0],
+            _ => vec![6, high, low, first, second],
+        }
+    }
+}
+
+fn item<'r>(p: &Procedure<'r>) -> Option<Item<'r>> {
+    let rig = p.rig();
+    rig.operations.iter().find_map(|(name, operation)| {
+        let read_back = operation.read_back.as_ref()?.value.as_str();
+        operation.values?;
+        match rig.binding(name.as_str(), p.name())? {
+            Binding::Modbus(ModbusBinding::Write(area, address)) => Some(Item {
+                area: *area,
+                address: *address,
+                operation,
+                read_back,
+            }),
             _ => None,
         }
     })
@@ -69,16 +87,19 @@ async fn corrupt_frames(p: &mut Procedure<'_>) -> Result<(), Stop> {
         })
         .map_or(Who::Nobody, Who::Account);
     control(p, &who, "a right frame before").await?;
-    let mut requests = vec![("a read", reading(p), None)];
-    if let Some((pdu, read_back)) = writing(p) {
-        requests.push(("a write", pdu, Some(read_back)));
-    }
-    for (what, pdu, read_back) in requests {
-        for (how, frame) in corrupted(interface.kind, interface.unit, &pdu) {
-            let before = match &read_back {
-                Some(operation) => Some(state(p, operation).await?),
+    let mut requests = vec![("a read", None)];
+    requests.extend(item(p).map(|item| ("a write", Some(item))));
+    for (what, item) in requests {
+        for at in 0..corrupted(interface.kind, interface.unit, &[]).len() {
+            let before = match &item {
+                Some(item) => Some(state(p, item.read_back).await?),
                 None => None,
             };
+            let pdu = match (&item, &before) {
+                (Some(item), Some(before)) => item.write(before),
+                _ => reading(p),
+            };
+            let (how, frame) = corrupted(interface.kind, interface.unit, &pdu).swap_remove(at);
             let mut raw = p.bench().raw_modbus(p.name(), &who).await?;
             let sent = raw.send(&frame).await;
             let answer = match sent {
@@ -102,8 +123,8 @@ async fn corrupt_frames(p: &mut Procedure<'_>) -> Result<(), Stop> {
                 observed,
                 !carried_out,
             );
-            if let (Some(operation), Some(before)) = (&read_back, before) {
-                let after = state(p, operation).await?;
+            if let (Some(item), Some(before)) = (&item, before) {
+                let (operation, after) = (item.read_back, state(p, item.read_back).await?);
                 p.check(
                     format!("{what} with {how}, read back"),
                     format!("{operation} stays {before}"),
