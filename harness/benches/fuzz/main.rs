@@ -12,6 +12,8 @@ mod silent;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use slcert_suites::fuzz::engine::Outcome;
+
 /// How long each side runs, and how often; the medians are compared.
 const TIME: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 5;
@@ -54,6 +56,15 @@ fn main() -> ExitCode {
         }
     });
     ExitCode::SUCCESS
+}
+
+/// These devices are sound: a finding is a fault of the bench's.
+fn no_finding(outcome: &Outcome) {
+    for reported in &outcome.reported {
+        let finding = &reported.isolated.finding;
+        println!("{}: {}: {}", finding.oracle, finding.what, finding.seen);
+    }
+    assert!(outcome.reported.is_empty(), "a finding on a sound device");
 }
 
 /// Says how fast the suite was beside a bare loop.
