@@ -280,8 +280,8 @@ impl RunFormat {
 /// How much the fuzz suites do.
 #[derive(Clone, Debug, Args)]
 pub struct Fuzz {
-    /// How long each fuzz suite sends inputs for: `5s` for a first answer, `5m` for a vendor, hours for a lab.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = period)]
+    /// How long each fuzz suite sends inputs for: `4s` for a first answer, `5m` for a vendor, hours for a lab.
+    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = period)]
     pub fuzz_time: Duration,
     /// The most inputs that each fuzz suite sends.
     #[arg(long, value_name = "N")]
@@ -547,4 +547,18 @@ pub struct Qualify {
     pub out: Option<PathBuf>,
     /// Only flaws with this in their name or in their requirement's: `lockout`, `CR-1.11`.
     pub filter: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fuzz_suite_takes_the_time_that_is_usual_where_nobody_says() {
+        let read = CommandLine::try_parse_from(["slcert", "run"]).unwrap();
+        let Some(Command::Run(run)) = read.command else {
+            panic!("another command");
+        };
+        assert_eq!(run.fuzz.fuzz_time, slcert_suites::fuzz::TIME);
+    }
 }

@@ -43,7 +43,7 @@ use reproducer::Reproducer;
 use target::Target;
 
 /// How long a suite sends inputs for where nobody says otherwise.
-pub const TIME: Duration = Duration::from_secs(5);
+pub const TIME: Duration = Duration::from_secs(4);
 
 impl Default for Budget {
     fn default() -> Self {

@@ -49,7 +49,7 @@ use stage::Stage;
 use step::{Matter, Step};
 
 /// Part of the time of a suite that histories leave to the others: they wait more than they work.
-const LEFT: Duration = Duration::from_secs(3);
+const LEFT: Duration = Duration::from_secs(2);
 /// The least part of it that they take.
 const LEAST: u32 = 4;
 
