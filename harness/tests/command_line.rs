@@ -262,8 +262,8 @@ fn a_specimen_at_another_address_may_be_the_device_itself() {
     let specimen = format!("[specimen.interfaces]\nplc = \"127.0.0.1:{port}\"\n\n");
     let text = [&text[..from], &specimen, &text[to..]].concat();
     let text = text.replacen(
-        "\"--stdin-guard\"]",
-        &format!("\"--stdin-guard\", \"--address\", \"{device}\"]"),
+        "\"--stdin-guard\",",
+        &format!("\"--stdin-guard\", \"--address\", \"{device}\","),
         1,
     );
     let path = folder.path().join("rig.toml");
