@@ -20,8 +20,8 @@ const OUT_OF_PLACE: [u8; 9] = [1, 2, 4, 5, 8, 11, 13, 15, 20];
 pub enum Demand {
     /// End the connection, because of this.
     End(&'static str),
-    /// Take nothing any more: the client has said that it is over.
-    Ignore,
+    /// Take nothing any more: by this, the client has said that it is over. How soon the connection ends is the server's affair.
+    Ignore(&'static str),
     /// Go on serving.
     Serve,
     /// The specifications leave room.
@@ -96,10 +96,12 @@ fn single(kind: u8, content: &[u8]) -> Demand {
         (content::ALERT | content::HANDSHAKE, []) => {
             Demand::End("a record of no handshake or alert at all (RFC 8446 section 5.4)")
         }
-        (content::ALERT, [_, CLOSE_NOTIFY]) => Demand::Ignore,
+        (content::ALERT, [_, CLOSE_NOTIFY]) => {
+            Demand::Ignore("close_notify (RFC 8446 section 6.1)")
+        }
         // The level does not count by section 6.2, and does at times for who takes TLS 1.2 as well.
         (content::ALERT, [2, error]) if ERRORS.contains(error) => {
-            Demand::End("a fatal alert (RFC 8446 section 6.2)")
+            Demand::Ignore("a fatal alert (RFC 8446 section 6.2)")
         }
         (content::HANDSHAKE, [kind, high, middle, low, rest @ ..]) => {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -149,8 +151,10 @@ fn in_1_2(parts: &[Part]) -> Demand {
                 }
                 Demand::Unclear
             }
-            (content::ALERT, [1 | 2, CLOSE_NOTIFY]) => Demand::Ignore,
-            (content::ALERT, [2, _]) => Demand::End("a fatal alert (RFC 5246 section 7.2.2)"),
+            (content::ALERT, [1 | 2, CLOSE_NOTIFY]) => {
+                Demand::Ignore("close_notify (RFC 5246 section 7.2.1)")
+            }
+            (content::ALERT, [2, _]) => Demand::Ignore("a fatal alert (RFC 5246 section 7.2.2)"),
             (content::CHANGE_CIPHER_SPEC..=content::HEARTBEAT, _) => Demand::Unclear,
             _ => Demand::End("a record of a type that does not exist (RFC 5246 section 6)"),
         };
@@ -198,10 +202,8 @@ mod tests {
     fn what_is_behind_the_end_is_ignored_and_what_is_no_record_ends() {
         let over = Part::of(content::ALERT, vec![1, CLOSE_NOTIFY]);
         for is_1_3 in [false, true] {
-            assert_eq!(
-                demand(std::slice::from_ref(&over), is_1_3).0,
-                Demand::Ignore
-            );
+            let demanded = demand(std::slice::from_ref(&over), is_1_3).0;
+            assert!(matches!(demanded, Demand::Ignore(_)), "{demanded:?}");
             assert!(is_end(&[Part::of(99, vec![1])], is_1_3));
             let spoiled = Part {
                 how: How::Spoiled,

@@ -132,10 +132,9 @@ fn judged(demanded: Demand, heard: Heard, updates: bool, shown: &str) -> Option<
             Oracle::Acceptance,
             format!("{breach} is taken, and the session goes on"),
         ),
-        (Heard::Answered, Demand::Ignore) => wrong(
-            Oracle::Acceptance,
-            "data behind close_notify is answered (RFC 8446 section 6.1)".to_owned(),
-        ),
+        (Heard::Answered, Demand::Ignore(end)) => {
+            wrong(Oracle::Acceptance, format!("data behind {end} is answered"))
+        }
         (Heard::Answered, Demand::Serve) if !updates => wrong(
             Oracle::Grammar,
             "a KeyUpdate that was asked for does not come before data (RFC 8446 section 4.6.3)"
@@ -203,7 +202,7 @@ impl<S: Served> Target for Behind<'_, S> {
         let (demanded, asked) = demand(&parts, session.is_1_3());
         let limit = match demanded {
             Demand::End(_) | Demand::Serve => self.limit(LONG),
-            Demand::Ignore | Demand::Unclear => self.limit(SHORT),
+            Demand::Ignore(_) | Demand::Unclear => self.limit(SHORT),
         };
         self.send(&mut session, &parts).await;
         let heard = self.hear(&mut session, limit, &mut seen).await;
@@ -247,7 +246,8 @@ mod tests {
         let end = Demand::End("it");
         let found = |demanded, heard, updates| judged(demanded, heard, updates, "");
         let oracle = |found: Option<Finding>| found.map(|found| (found.oracle, found.by_silence));
-        for demanded in [end, Demand::Ignore, Demand::Serve, Demand::Unclear] {
+        let over = Demand::Ignore("it");
+        for demanded in [end, over, Demand::Serve, Demand::Unclear] {
             assert_eq!(found(demanded, Heard::Ended, true), None);
         }
         for (demanded, answered, silence) in [
@@ -256,7 +256,7 @@ mod tests {
                 Some((Oracle::Acceptance, false)),
                 Some((Oracle::Acceptance, true)),
             ),
-            (Demand::Ignore, Some((Oracle::Acceptance, false)), None),
+            (over, Some((Oracle::Acceptance, false)), None),
             (Demand::Serve, None, Some((Oracle::Grammar, true))),
             (Demand::Unclear, None, None),
         ] {
