@@ -38,6 +38,8 @@ pub struct Entries {
     asked: Vec<Asked>,
     /// Whether nothing else came between.
     alone: bool,
+    /// Whether the power was cut.
+    cut: bool,
     judged: bool,
 }
 
@@ -63,7 +65,7 @@ impl Model for Entries {
             // What was not on the disk yet may be gone.
             (Step::PowerCycle, _) => {
                 self.changes.clear();
-                self.alone = false;
+                (self.alone, self.cut) = (false, true);
                 None
             }
             (Step::ReadAudit, Event::Log(entries)) => self.read(entries),
@@ -101,6 +103,7 @@ impl Entries {
             witnesses,
             asked: Vec::new(),
             alone: true,
+            cut: false,
             judged: false,
         }
     }
@@ -112,7 +115,7 @@ impl Entries {
             self.before = Some(entries.to_vec());
             self.changes.clear();
             self.asked.clear();
-            self.alone = true;
+            (self.alone, self.cut) = (true, false);
         }
         found
     }
@@ -126,9 +129,12 @@ impl Entries {
         }
         let new = new_entries(before, entries.to_vec());
         self.judged |= !self.changes.is_empty();
-        for (user, account) in &self.names {
+        let of = |user: &String| -> Vec<&AuditEntry> {
             let own = new.iter().filter(|entry| entry.field("user") == Some(user));
-            let deeds: Vec<&AuditEntry> = own.filter(|entry| !self.is_access(entry)).collect();
+            own.filter(|entry| !self.is_access(entry)).collect()
+        };
+        for (user, account) in &self.names {
+            let deeds = of(user);
             let made = self.changes.get(account).copied().unwrap_or_default();
             if deeds.len() < made {
                 let deeds: Vec<AuditEntry> = deeds.into_iter().cloned().collect();
@@ -136,24 +142,24 @@ impl Entries {
                 let seen = format!("`{account}` made {made} changes, and of them tell: {told}");
                 return Some(Finding::new(Oracle::Model, MISSING, seen));
             }
-            if let Some(seen) = self.more_than_usual(account, &deeds) {
-                // An entry of what came before may come late.
-                let by_silence = true;
-                let found = Finding::new(Oracle::Model, DOUBLED, seen);
-                return Some(Finding {
-                    by_silence,
-                    ..found
-                });
-            }
         }
-        None
+        // What is under a wrong name is missing under the right one: that was looked for first.
+        let mut names = self.names.iter();
+        let seen = names.find_map(|(user, account)| self.more_than_usual(account, &of(user)))?;
+        // An entry of what came before may come late.
+        let by_silence = true;
+        let found = Finding::new(Oracle::Model, DOUBLED, seen);
+        Some(Finding {
+            by_silence,
+            ..found
+        })
     }
 
     /// The entries of a kind that are more than all that was asked for leaves, each by itself. What one alone leaves is learnt.
     fn more_than_usual(&self, account: &str, deeds: &[&AuditEntry]) -> Option<String> {
         // Who also reads back for the bench, or is one user with another account, may leave more.
         let known = |(who, _): &Asked| self.names.values().any(|it| it == who);
-        if self.witnesses.contains(account) || !self.asked.iter().all(known) {
+        if self.cut || self.witnesses.contains(account) || !self.asked.iter().all(known) {
             return None;
         }
         let usual = self.usual.as_ref()?;
@@ -221,6 +227,7 @@ mod tests {
             witnesses: BTreeSet::new(),
             asked: Vec::new(),
             alone: true,
+            cut: false,
             judged: false,
         }
     }
