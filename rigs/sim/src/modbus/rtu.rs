@@ -15,7 +15,7 @@ use crate::pty::Pty;
 
 /// The pause that ends what is no whole frame.
 const SILENCE: Duration = Duration::from_millis(20);
-/// The pause that ends a whole frame: 3.5 characters at 19200 baud.
+/// The pause that ends a whole frame: a little more than the 1.75 ms of a line above 19200 baud.
 const FRAME_END: Duration = Duration::from_millis(2);
 const LONGEST: usize = 256;
 const SHORTEST: usize = 4;
