@@ -536,7 +536,6 @@ pub struct Qualify {
     )]
     pub profile: String,
     /// How many devices are tested side by side; where left out, many for each processor core, as their trials wait more than they work.
-    /// One whose flaw only fuzzing finds counts as two: it waits less.
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<usize>,
     /// The seed of each campaign: of the values that its tests make up, and of the inputs that it generates.

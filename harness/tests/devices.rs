@@ -49,8 +49,7 @@ const DEVICES: [(&str, &str, &[&[&str]]); 8] = [
         "embedded-device-sl2",
         &[
             &["CR-7.7"],
-            // It takes two inputs a second: a seed that is known to find something in the time that there is.
-            &["fuzz", "--seed", "1"],
+            &["fuzz"],
             &["--skip", "CR-7.7", "--skip", "fuzz"],
         ],
     ),
@@ -78,8 +77,9 @@ const DEVICES: [(&str, &str, &[&[&str]]); 8] = [
     ("router", "network-device-sl4", &[&[]]),
 ];
 
-/// What keeps fuzz suites short: a verdict is what is compared, and each of them has a finding to end at.
-const BRIEFLY: &[&str] = &["--fuzz-time", "30s", "--fuzz-first"];
+/// What keeps fuzz suites short: a verdict is what is compared, and each of them has a finding to end at. One of the devices takes
+/// two inputs a second: the seed is one that is known to find something in the time that there is.
+const BRIEFLY: &[&str] = &["--fuzz-time", "30s", "--fuzz-first", "--seed", "1"];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -32,9 +32,9 @@ pub const SEED: u64 = 1;
 /// How long a fuzz suite may take to find a defect that only it finds.
 const FOUND_WITHIN: Duration = Duration::from_secs(60);
 /// How many devices a processor core tests side by side, unless the user says: their trials wait most of the time.
-const EACH_CORE: usize = 16;
-/// So many of them stand for one whose flaw only fuzzing finds: that one waits less.
-const DEEP: usize = 2;
+const EACH_CORE: usize = 17;
+/// About how long a whole campaign takes. They begin apart: all of them at once would scan, flood and restart at the same moments.
+const LASTS: Duration = Duration::from_secs(120);
 /// The longest that one campaign may take.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
@@ -217,9 +217,11 @@ fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<
     // Those of one trial last: a whole campaign that begins late is waited for.
     waiting.sort_by_key(|(_, device)| device.is_deep());
     let queue = Queue {
-        state: Mutex::new((waiting.into(), jobs)),
-        changed: Condvar::new(),
-        jobs,
+        waiting: Mutex::new((waiting.into(), Instant::now())),
+        apart: match work.quick {
+            true => Duration::ZERO,
+            false => LASTS / u32::try_from(jobs).unwrap_or(u32::MAX),
+        },
     };
     let done: Mutex<Vec<(usize, Row)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -227,7 +229,6 @@ fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<
             scope.spawn(|| {
                 while let Some((place, device)) = queue.next() {
                     let row = work.judge(device);
-                    queue.is_done(device);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((place, row));
                     if let Some((_, row)) = done.last() {
@@ -250,40 +251,28 @@ fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<
     done.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Devices that wait to be tested, with their places in the list, and for how many there is room now.
+/// Devices that wait to be tested, with their places in the list.
 struct Queue<'p> {
-    state: Mutex<(VecDeque<(usize, Device<'p>)>, usize)>,
-    changed: Condvar,
-    jobs: usize,
+    /// They, and when the next whole campaign may begin.
+    waiting: Mutex<(VecDeque<(usize, Device<'p>)>, Instant)>,
+    apart: Duration,
 }
 
 impl<'p> Queue<'p> {
-    /// The next device, once there is room for it; none once all were handed out.
+    /// The next device, once it may begin.
     fn next(&self) -> Option<(usize, Device<'p>)> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let (devices, room) = &mut *state;
-            let takes = self.takes(devices.front()?.1);
-            if takes <= *room {
-                *room -= takes;
-                return devices.pop_front();
+        let (next, begins) = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let (devices, free) = &mut *waiting;
+            let next = devices.pop_front()?;
+            let begins = (*free).max(Instant::now());
+            if !next.1.is_deep() {
+                *free = begins + self.apart;
             }
-            let waited = self.changed.wait(state);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn is_done(&self, device: Device<'_>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.1 += self.takes(device);
-        self.changed.notify_all();
-    }
-
-    fn takes(&self, device: Device<'_>) -> usize {
-        match device.is_deep() {
-            true => DEEP.min(self.jobs),
-            false => 1,
-        }
+            (next, begins)
+        };
+        std::thread::sleep(begins.saturating_duration_since(Instant::now()));
+        Some(next)
     }
 }
 

@@ -274,21 +274,26 @@ struct Watch {
 
 impl Watch {
     async fn run(mut self, bench: Arc<Bench>) {
-        let mut out_of_turn = false;
+        // Whether somebody asks for this reading, and whether it follows one that was asked for.
+        let (mut asked, mut soon) = (false, false);
         let mut session = None;
         let mut before: Option<String> = None;
         let mut last_right = Instant::now();
         let mut read_before = Instant::now();
         loop {
             let began = Instant::now();
-            let next = Instant::now() + self.essential.period.0;
+            let moves = matches!(self.essential.expect, Expectation::Moves);
+            // It takes two readings to see something move.
+            let follows = asked && moves;
+            let period = self.essential.period.0;
+            let next = began + if follows { period / 4 } else { period };
             let down = bench.is_down();
             let read = self.read(&bench, &mut session).await;
-            let moves = matches!(self.essential.expect, Expectation::Moves);
-            if out_of_turn && moves && read.as_ref().ok() == before.as_ref() && before.is_some() {
+            let still = before.is_some() && read.as_ref().ok() == before.as_ref();
+            if moves && still && (asked || soon) {
                 // That it has not moved in less than its period says nothing; it may from here on.
                 read_before = began;
-                out_of_turn = is_prompted(&mut self.prompted, next).await;
+                (asked, soon) = (is_prompted(&mut self.prompted, next).await, follows);
                 continue;
             }
             // Masked before anything is cut or quoted: half a secret is found by nobody.
@@ -346,7 +351,7 @@ impl Watch {
             {
                 self.note_wrong(last_right, bench.conceal(&seen));
             }
-            out_of_turn = is_prompted(&mut self.prompted, next).await;
+            (asked, soon) = (is_prompted(&mut self.prompted, next).await, follows);
         }
     }
 

@@ -10,7 +10,7 @@ use super::shows::administered;
 
 const USER: &str = "olga";
 /// How long a code stands, in milliseconds.
-const PERIOD: u128 = 2000;
+const PERIOD: u128 = 1000;
 
 /// A console at its login, of a device that demands both factors.
 async fn demanded(bench: &Bench) -> Console {
@@ -121,17 +121,24 @@ pub async fn otp_used_again(bench: &Bench) -> bool {
 pub async fn otp_last_alone(bench: &Bench) -> bool {
     let mut console = demanded(bench).await;
     let password = bench.password(USER);
-    let first = code(bench, next_step().await);
-    assert!(lets_in(&mut console, &password, &first).await);
-    assert!(!lets_in(&mut console, &password, &first).await);
-    let second = code(bench, next_step().await);
-    assert!(lets_in(&mut console, &password, &second).await);
-    lets_in(&mut console, &password, &first).await
+    loop {
+        let begun = next_step().await;
+        let first = code(bench, begun);
+        assert!(lets_in(&mut console, &password, &first).await);
+        assert!(!lets_in(&mut console, &password, &first).await);
+        let second = code(bench, next_step().await);
+        assert!(lets_in(&mut console, &password, &second).await);
+        let taken = lets_in(&mut console, &password, &first).await;
+        // On a machine that is slow its time is over, and that says nothing.
+        if taken || step() <= begun + 1 {
+            return taken;
+        }
+    }
 }
 
 pub async fn otp_stays_good(bench: &Bench) -> bool {
     let mut console = demanded(bench).await;
-    let old = code(bench, step() - 4);
+    let old = code(bench, step() - 8);
     lets_in(&mut console, &bench.password(USER), &old).await
 }
 
