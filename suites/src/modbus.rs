@@ -121,27 +121,31 @@ impl<'b> Peer<'b> {
         self.ask_within(pdu, self.limit()).await
     }
 
-    /// Sends a PDU, and a right request after it. Where both have no answer, that may be a server which takes its time over a
-    /// refusal, and hears nothing meanwhile: then both are done again, with the time that a first answer may take.
+    /// Sends a PDU, and a right request after it. Where that has no answer at first, the server may take its time over a refusal,
+    /// and hear nothing meanwhile, or the bench was late: then both are done again, with the time that a first answer may take.
     ///
     /// # Errors
     /// As [`Peer::ask`].
     pub async fn ask_and_serve(&mut self, pdu: &[u8]) -> Result<(Said, Served), Stop> {
         let said = self.ask(pdu).await?;
         let served = self.serves().await?;
-        let deaf = said == Said::Nothing && matches!(served, Served::After(_));
-        if !deaf || self.vain == VAIN {
+        if !matches!(served, Served::After(_)) || self.vain == VAIN {
             return Ok((said, served));
         }
+        let silent = said == Said::Nothing;
         let began = Instant::now();
         let said = self.ask_within(pdu, FIRST).await?;
-        if said == Said::Nothing {
+        let took = began.elapsed();
+        let served = self.serves().await?;
+        if said == Said::Nothing || matches!(served, Served::After(_)) {
             self.vain += 1;
         } else {
             self.vain = 0;
-            self.late = self.late.max(began.elapsed());
+            if silent {
+                self.late = self.late.max(took);
+            }
         }
-        Ok((said, self.serves().await?))
+        Ok((said, served))
     }
 
     async fn ask_within(&mut self, pdu: &[u8], limit: Duration) -> Result<Said, Stop> {

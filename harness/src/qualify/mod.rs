@@ -213,11 +213,14 @@ fn jobs() -> usize {
 /// Runs so many devices side by side, and hands back their rows in the order of the flaws.
 fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<Row> {
     let total = devices.len();
-    let mut waiting: Vec<_> = devices.into_iter().enumerate().collect();
-    // Those of one trial last: a whole campaign that begins late is waited for.
-    waiting.sort_by_key(|(_, device)| device.is_deep());
+    let all = devices.into_iter().enumerate();
+    let (deep, whole) = all.partition(|(_, device)| device.is_deep());
     let queue = Queue {
-        waiting: Mutex::new((waiting.into(), Instant::now())),
+        waiting: Mutex::new(Waiting {
+            whole,
+            deep,
+            begins: Instant::now(),
+        }),
         apart: match work.quick {
             true => Duration::ZERO,
             false => LASTS / u32::try_from(jobs).unwrap_or(u32::MAX),
@@ -251,24 +254,39 @@ fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<
     done.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Devices that wait to be tested, with their places in the list.
+/// A device with its place in the list.
+type Placed<'p> = (usize, Device<'p>);
+
+/// Devices that wait to be tested.
 struct Queue<'p> {
-    /// They, and when the next whole campaign may begin.
-    waiting: Mutex<(VecDeque<(usize, Device<'p>)>, Instant)>,
+    waiting: Mutex<Waiting<'p>>,
+    /// The time between the beginnings of two whole campaigns.
     apart: Duration,
+}
+
+struct Waiting<'p> {
+    whole: VecDeque<Placed<'p>>,
+    /// Those of one trial, which fill the time until the next whole campaign may begin.
+    deep: VecDeque<Placed<'p>>,
+    /// When that is.
+    begins: Instant,
 }
 
 impl<'p> Queue<'p> {
     /// The next device, once it may begin.
-    fn next(&self) -> Option<(usize, Device<'p>)> {
+    fn next(&self) -> Option<Placed<'p>> {
         let (next, begins) = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let (devices, free) = &mut *waiting;
-            let next = devices.pop_front()?;
-            let begins = (*free).max(Instant::now());
-            if !next.1.is_deep() {
-                *free = begins + self.apart;
+            let now = Instant::now();
+            if waiting.begins > now || waiting.whole.is_empty() {
+                let deep = waiting.deep.pop_front();
+                if deep.is_some() {
+                    return deep;
+                }
             }
+            let next = waiting.whole.pop_front()?;
+            let begins = waiting.begins.max(now);
+            waiting.begins = begins + self.apart;
             (next, begins)
         };
         std::thread::sleep(begins.saturating_duration_since(Instant::now()));
