@@ -554,10 +554,7 @@ mod tests {
 
     #[test]
     fn a_fuzz_suite_takes_the_time_that_is_usual_where_nobody_says() {
-        let read = CommandLine::try_parse_from(["slcert", "run"]).unwrap();
-        let Some(Command::Run(run)) = read.command else {
-            panic!("another command");
-        };
+        let run = CommandLine::run_with(&[]).unwrap();
         assert_eq!(run.fuzz.fuzz_time, slcert_suites::fuzz::TIME);
     }
 }

@@ -479,7 +479,9 @@ impl Runner {
         // Whatever a trial is about: control that stops under it breaks CCSC 1 as well.
         let essential = (!bad.is_empty()).then(|| "CCSC 1".parse().ok()).flatten();
         for (function, observed) in bad {
-            reason = format!("the essential function `{function}` went bad during the trial");
+            reason = format!(
+                "the essential function `{function}` went bad during the trial: {observed}"
+            );
             verdict = Verdict::Fail;
             checks.push(CheckRecord {
                 name: format!("essential function `{function}`"),
