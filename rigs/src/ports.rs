@@ -86,12 +86,8 @@ impl Scan {
     /// Tries some ports at the same time.
     fn some(&self, ports: &[u16], open: &mut BTreeSet<u16>) -> io::Result<()> {
         let mut waiting = Vec::with_capacity(ports.len());
-        let mut spare = None;
         for &port in ports {
-            let socket = match spare.take() {
-                Some(socket) => socket,
-                None => self.socket()?,
-            };
+            let socket = self.socket()?;
             match socket.connect(&SockAddr::from(SocketAddr::new(self.address, port))) {
                 Ok(()) => {
                     open.insert(port);
@@ -99,11 +95,8 @@ impl Scan {
                 Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
                     waiting.push((port, socket));
                 }
-                // It was refused. Linux lets the socket try the next one, which takes a third of the time.
-                Err(error) => {
-                    let again = error.raw_os_error() == Some(Errno::ECONNREFUSED as i32);
-                    spare = (again && cfg!(target_os = "linux")).then_some(socket);
-                }
+                // It was refused.
+                Err(_) => {}
             }
         }
         let until = Instant::now() + self.limit;
