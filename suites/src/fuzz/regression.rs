@@ -33,9 +33,9 @@ pub async fn check<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), S
         let mut found = replay_on(p.bench(), target, &inputs)
             .await
             .map_err(&unusable)?;
-        // A silence decides where it comes about again, here as in a finding that is new.
+        // What may have another cause decides where it comes about again, here as in a finding that is new.
         let once = match &found {
-            Some(one) if one.by_silence => {
+            Some(one) if one.to_confirm => {
                 let again = replay_on(p.bench(), target, &inputs).await;
                 let again = again.map_err(&unusable)?;
                 let once = again.is_none();

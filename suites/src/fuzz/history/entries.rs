@@ -147,12 +147,7 @@ impl Entries {
         let mut names = self.names.iter();
         let seen = names.find_map(|(user, account)| self.more_than_usual(account, &of(user)))?;
         // An entry of what came before may come late.
-        let by_silence = true;
-        let found = Finding::new(Oracle::Model, DOUBLED, seen);
-        Some(Finding {
-            by_silence,
-            ..found
-        })
+        Some(Finding::by_silence(Oracle::Model, DOUBLED, seen))
     }
 
     /// The entries of a kind that are more than all that was asked for leaves, each by itself. What one alone leaves is learnt.
@@ -216,20 +211,9 @@ mod tests {
     }
 
     fn entries(usual: Option<Arc<Mutex<Usual>>>) -> Entries {
-        Entries {
-            names: ["olga", "otto"]
-                .map(|it| (it.to_owned(), it.to_owned()))
-                .into(),
-            access: Regex::new("^access$").unwrap(),
-            before: None,
-            changes: BTreeMap::new(),
-            usual,
-            witnesses: BTreeSet::new(),
-            asked: Vec::new(),
-            alone: true,
-            cut: false,
-            judged: false,
-        }
+        let names = ["olga", "otto"].map(|it| (it.to_owned(), it.to_owned()));
+        let access = Regex::new("^access$").unwrap();
+        Entries::new(names.into(), access, usual, BTreeSet::new())
     }
 
     fn change() -> (Step, Event) {
