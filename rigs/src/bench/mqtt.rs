@@ -11,7 +11,7 @@ use crate::attempt::{Answer, Attempt};
 use crate::line::{Line, LineError};
 use crate::mqtt::wire::Version;
 use crate::mqtt::{MqttError, MqttSettings, Raw, Session as Client};
-use crate::rig::{Binding, MqttBinding, MqttVersion, Values};
+use crate::rig::{Binding, MqttBinding, Values};
 
 /// A session at an MQTT broker.
 pub struct MqttSession {
@@ -77,10 +77,7 @@ pub(super) async fn enter(
 }
 
 fn version(bench: &Bench, interface: &str) -> Result<Version, BenchError> {
-    Ok(match bench.interface(interface)?.version {
-        MqttVersion::V311 => Version::V311,
-        MqttVersion::V5 => Version::V5,
-    })
+    Ok(bench.interface(interface)?.version.into())
 }
 
 impl Bench {

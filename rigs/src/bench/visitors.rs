@@ -16,7 +16,7 @@ use super::{Bench, BenchError};
 use crate::line::{Keep, Line};
 use crate::mqtt::serve::serve;
 use crate::mqtt::wire::Version;
-use crate::rig::{MqttVersion, Name, Server, Values};
+use crate::rig::{Name, Server, Values};
 
 /// The most connections that are served at a time, or wait for a suite.
 const MOST: usize = 16;
@@ -66,7 +66,7 @@ impl Hosts {
             let listener = TcpListener::bind(&server.listen).await.map_err(cannot)?;
             let address = listener.local_addr().map_err(cannot)?;
             let door = Arc::new(Door::default());
-            let task = tokio::spawn(receive(listener, Arc::clone(&door), version(server)));
+            let task = tokio::spawn(receive(listener, Arc::clone(&door), server.version.into()));
             let host = Host {
                 address,
                 door,
@@ -88,13 +88,6 @@ impl Hosts {
 impl Drop for Host {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-fn version(server: &Server) -> Version {
-    match server.version {
-        MqttVersion::V311 => Version::V311,
-        MqttVersion::V5 => Version::V5,
     }
 }
 

@@ -6,6 +6,7 @@ use super::account::Certificate;
 use super::name::Name;
 use super::span::Span;
 use super::template::Template;
+use crate::mqtt::wire::Version;
 
 /// What an interface speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +81,15 @@ pub enum MqttVersion {
     V311,
     /// 5.0
     V5,
+}
+
+impl From<MqttVersion> for Version {
+    fn from(stated: MqttVersion) -> Self {
+        match stated {
+            MqttVersion::V311 => Self::V311,
+            MqttVersion::V5 => Self::V5,
+        }
+    }
 }
 
 impl Word for MqttVersion {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slcert_rigs::mqtt::wire::{Version, frame};
-use slcert_rigs::rig::{InterfaceKind, MqttVersion, Values};
+use slcert_rigs::rig::{InterfaceKind, Values};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
@@ -312,10 +312,7 @@ fn in_session(version: Version, again: Vec<u8>) -> Vec<Forbidden> {
 }
 
 async fn mqtt_limits(p: &mut Procedure<'_>) -> Result<(), Stop> {
-    let version = match p.interface()?.version {
-        MqttVersion::V311 => Version::V311,
-        MqttVersion::V5 => Version::V5,
-    };
+    let version = Version::from(p.interface()?.version);
     for (what, bytes) in before_connect(version) {
         let mut raw = p.bench().raw_mqtt(p.name()).await?;
         let _ = raw.send(&bytes).await;

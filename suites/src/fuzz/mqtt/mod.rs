@@ -7,8 +7,7 @@ mod reading;
 
 use std::sync::atomic::AtomicU64;
 
-use slcert_rigs::mqtt::wire::Version;
-use slcert_rigs::rig::{Binding, MqttBinding, MqttVersion};
+use slcert_rigs::rig::{Binding, MqttBinding};
 
 use slcert_rigs::bench::Who;
 
@@ -46,10 +45,7 @@ pub fn broker<'b>(p: &Procedure<'b>) -> Result<Broker<'b>, Stop> {
     Ok(Broker {
         bench: p.bench(),
         interface: p.name(),
-        version: match interface.version {
-            MqttVersion::V311 => Version::V311,
-            MqttVersion::V5 => Version::V5,
-        },
+        version: interface.version.into(),
         who: Who::Account(account),
         user: p.bench().user(account).to_owned(),
         password: has_password

@@ -11,9 +11,6 @@ mod target;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 
-use slcert_rigs::mqtt::wire::Version;
-use slcert_rigs::rig::MqttVersion;
-
 use crate::fuzz::pace::Pace;
 use crate::procedure::{Procedure, Stop};
 use connection::Known;
@@ -50,10 +47,7 @@ pub fn client<'b>(p: &Procedure<'b>) -> Result<Client<'b>, Stop> {
         name,
         server,
         password: bench.server_password(name)?,
-        version: match server.version {
-            MqttVersion::V311 => Version::V311,
-            MqttVersion::V5 => Version::V5,
-        },
+        version: server.version.into(),
         visitors,
         here: tokio::sync::Mutex::new(None),
         known: Mutex::new(Known::default()),
