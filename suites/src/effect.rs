@@ -5,6 +5,7 @@ use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::{Operation, Values};
 
 use crate::fresh;
+use crate::hands::{Hand, rank, ways};
 use crate::procedure::{Procedure, Stop};
 
 /// What an attempt came to.
@@ -160,28 +161,10 @@ async fn perform(
 async fn read(p: &Procedure<'_>, actor: &mut Actor<'_>, operation: &str) -> Result<String, Stop> {
     let rig = p.rig();
     let here = p.name();
-    let mut best: Option<(u8, &str, Who<'_>)> = None;
-    for (name, interface) in &rig.interfaces {
-        let name = name.as_str();
-        if rig.binding(operation, name).is_none() {
-            continue;
-        }
-        let who = if interface.is_open(operation) {
-            Who::Nobody
-        } else {
-            match rig.who_may_str(operation, name) {
-                Some(account) => Who::Account(account),
-                None => continue,
-            }
-        };
-        let rank = u8::from(name == here) * 4
-            + u8::from(interface.kind.is_serial()) * 2
-            + u8::from(!interface.kind.is_modbus());
-        if best.as_ref().is_none_or(|(least, _, _)| rank < *least) {
-            best = Some((rank, name, who));
-        }
-    }
-    let Some((_, name, who)) = best else {
+    let from = |hand: &Hand<'_>| u8::from(hand.interface() == Some(here)) * 4 + rank(rig, *hand);
+    let all = ways(rig, operation).into_iter();
+    let nearest = all.filter(|hand| *hand != Hand::Bench).min_by_key(from);
+    let Some((name, who)) = nearest.and_then(Hand::comes) else {
         return Err(Stop::not_evaluated(format!(
             "operation `{operation}`, which would read back, is bound on no interface for anyone who may perform it"
         )));

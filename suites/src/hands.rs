@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use slcert_rigs::Attempt;
 use slcert_rigs::bench::{Entry, Session, Who};
-use slcert_rigs::rig::{InterfaceKind, Values};
+use slcert_rigs::rig::{InterfaceKind, Rig, Values};
 use tokio::time::{Instant, sleep};
 
 use crate::procedure::{Procedure, Stop};
@@ -41,21 +41,23 @@ impl fmt::Display for Hand<'_> {
 }
 
 impl<'r> Hand<'r> {
-    /// The interface; none for the bench.
-    pub fn interface(self) -> Option<&'r str> {
+    /// Where and as whom it is done; none for the bench.
+    pub fn comes(self) -> Option<(&'r str, Who<'r>)> {
         match self {
-            Self::Account { interface, .. } | Self::Anyone { interface } => Some(interface),
+            Self::Account { interface, account } => Some((interface, Who::Account(account))),
+            Self::Anyone { interface } => Some((interface, Who::Nobody)),
             Self::Bench => None,
         }
+    }
+
+    /// The interface; none for the bench.
+    pub fn interface(self) -> Option<&'r str> {
+        self.comes().map(|(interface, _)| interface)
     }
 }
 
 /// Every way in which an operation can be performed by somebody who may: one an interface, and the bench.
-///
-/// # Errors
-/// NOT EVALUATED where there is none.
-pub fn hands<'r>(p: &Procedure<'r>, operation: &str) -> Result<Vec<Hand<'r>>, Stop> {
-    let rig = p.rig();
+pub fn ways<'r>(rig: &'r Rig, operation: &str) -> Vec<Hand<'r>> {
     let mut found: Vec<Hand<'r>> = Vec::new();
     for (name, interface) in &rig.interfaces {
         let name = name.as_str();
@@ -74,6 +76,15 @@ pub fn hands<'r>(p: &Procedure<'r>, operation: &str) -> Result<Vec<Hand<'r>>, St
     if rig.bench_command(operation).is_some() {
         found.push(Hand::Bench);
     }
+    found
+}
+
+/// The same, where there is one.
+///
+/// # Errors
+/// NOT EVALUATED where there is none.
+pub fn hands<'r>(p: &Procedure<'r>, operation: &str) -> Result<Vec<Hand<'r>>, Stop> {
+    let found = ways(p.rig(), operation);
     if found.is_empty() {
         return Err(Stop::not_evaluated(format!(
             "operation `{operation}` is bound on no interface of this rig for an account that may perform it"
@@ -116,17 +127,22 @@ pub fn outsiders<'r>(p: &Procedure<'r>, operation: &str) -> Vec<Hand<'r>> {
     found
 }
 
+/// How much is in the way of one who only reads: least on Modbus, most for a command of the bench.
+pub fn rank(rig: &Rig, hand: Hand<'_>) -> u8 {
+    match hand.interface().and_then(|name| rig.interface(name)) {
+        Some(interface) => {
+            u8::from(interface.kind.is_serial()) * 2 + u8::from(!interface.kind.is_modbus())
+        }
+        None => 9,
+    }
+}
+
 /// Who reads something back: on Modbus where that can be, since nothing is in its way there.
 ///
 /// # Errors
 /// NOT EVALUATED where there is nobody.
 pub fn reader<'r>(p: &Procedure<'r>, operation: &str) -> Result<Hand<'r>, Stop> {
-    let rank = |hand: &Hand<'_>| match hand.interface().and_then(|name| p.rig().interface(name)) {
-        Some(interface) => {
-            u8::from(interface.kind.is_serial()) * 2 + u8::from(!interface.kind.is_modbus())
-        }
-        None => 9,
-    };
+    let rank = |hand: &Hand<'_>| rank(p.rig(), *hand);
     let found = hands(p, operation)?.into_iter().min_by_key(rank);
     found.ok_or_else(|| Stop::not_evaluated(format!("operation `{operation}` is bound nowhere")))
 }
@@ -158,10 +174,8 @@ impl<'r> Desk<'r> {
         operation: &str,
         values: &Values,
     ) -> Result<Attempt, Stop> {
-        let (interface, who) = match hand {
-            Hand::Bench => return Ok(p.bench().run(operation, values).await?),
-            Hand::Account { interface, account } => (interface, Who::Account(account)),
-            Hand::Anyone { interface } => (interface, Who::Nobody),
+        let Some((interface, who)) = hand.comes() else {
+            return Ok(p.bench().run(operation, values).await?);
         };
         let kind = p.rig().interface(interface).map(|it| it.kind);
         self.leave_idle(p).await;

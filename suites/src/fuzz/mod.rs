@@ -7,6 +7,7 @@
 mod alter;
 pub mod console;
 pub mod coverage;
+mod deed;
 mod device;
 pub mod engine;
 pub mod finding;

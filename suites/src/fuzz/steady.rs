@@ -4,19 +4,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use slcert_reports::excerpt;
-use slcert_rigs::bench::{Bench, Entry, Who};
-use slcert_rigs::rig::{Interface, OutputState, Values};
-use slcert_rigs::{Attempt, bench::BenchError};
-use tokio::time::{Instant, sleep, timeout};
+use slcert_rigs::bench::Bench;
+use slcert_rigs::rig::{Name, OutputState, Values};
+use tokio::time::{Instant, sleep};
 
+use super::deed::Deed;
 use super::finding::{Finding, Oracle};
 
 /// The time between two looks while inputs are sent.
 const BETWEEN: Duration = Duration::from_millis(500);
 /// The time between two readings that have to be the same.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How long one reading or one order may take.
-const LIMIT: Duration = Duration::from_secs(3);
 /// The most values that are read.
 const MOST: usize = 4;
 
@@ -38,14 +36,6 @@ impl Value<'_> {
     fn was(&self) -> MutexGuard<'_, String> {
         self.was.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// An operation, where it is performed, and as whom.
-#[derive(Clone, Copy)]
-struct Deed<'d> {
-    operation: &'d str,
-    interface: &'d str,
-    who: Who<'d>,
 }
 
 impl<'d> Steady<'d> {
@@ -132,42 +122,24 @@ impl<'d> Steady<'d> {
     }
 }
 
-impl Deed<'_> {
-    async fn read(&self, bench: &Bench) -> Option<String> {
-        match self.perform(bench, &Values::new()).await {
-            Ok(Some(Attempt::Done(answer))) => answer.value,
-            _ => None,
-        }
-    }
-
-    /// Performs it in a session of its own; none where the device lets nobody in, or takes too long.
-    async fn perform(&self, bench: &Bench, values: &Values) -> Result<Option<Attempt>, BenchError> {
-        let done = async {
-            let mut session = match bench.enter(self.interface, &self.who).await? {
-                Entry::In(session) => session,
-                Entry::Refused(_) => return Ok(None),
-            };
-            let attempt = session.perform(self.operation, values).await;
-            session.close().await;
-            attempt.map(Some)
-        };
-        timeout(LIMIT, done).await.unwrap_or(Ok(None))
-    }
-}
-
 /// What reads a value that an order writes, and the order.
 fn pairs<'d>(bench: &'d Bench, beside: &str) -> Vec<(Deed<'d>, Option<Deed<'d>>)> {
     let rig = bench.rig();
     let loss = rig.policy.output_on_loss.as_ref();
     // An output that falls back when its master is gone changes without an order.
     let falls_back = loss.is_some_and(|loss| loss.state != OutputState::Hold);
+    // On a serial line somebody else may be in the way.
+    let quick = |name: &str| {
+        let interface = rig.interface(name);
+        name != beside && interface.is_some_and(|it| !it.kind.is_serial())
+    };
+    let deed = |operation: &'d Name| Deed::quickest(bench, operation.as_str(), quick);
     let read_back = rig.operations.iter().filter_map(|(order, described)| {
         if falls_back && order.as_str() == "write_output" {
             return None;
         }
-        let read = described.read_back.as_ref()?;
-        let read = deed(bench, read.as_str(), beside)?;
-        Some((read, deed(bench, order.as_str(), beside)))
+        let read = deed(&described.read_back.as_ref()?.value)?;
+        Some((read, deed(order)))
     });
     let mut pairs: Vec<(Deed<'_>, Option<Deed<'_>>)> = Vec::new();
     for (read, write) in read_back {
@@ -180,41 +152,4 @@ fn pairs<'d>(bench: &'d Bench, beside: &str) -> Vec<(Deed<'d>, Option<Deed<'d>>)
         }
     }
     pairs
-}
-
-/// Where an operation can be performed quickly, on another interface than the one under test.
-fn deed<'d>(bench: &'d Bench, operation: &'d str, beside: &str) -> Option<Deed<'d>> {
-    let rig = bench.rig();
-    let mut deeds: Vec<(bool, Deed<'d>)> = Vec::new();
-    for (name, interface) in &rig.interfaces {
-        let name = name.as_str();
-        if name == beside || interface.kind.is_serial() || rig.binding(operation, name).is_none() {
-            continue;
-        }
-        let who = who(interface, operation, || rig.who_may_str(operation, name));
-        if let Some(who) = who {
-            let slow = !interface.kind.is_modbus();
-            deeds.push((
-                slow,
-                Deed {
-                    operation,
-                    interface: name,
-                    who,
-                },
-            ));
-        }
-    }
-    deeds.sort_by_key(|(slow, _)| *slow);
-    deeds.first().map(|(_, deed)| *deed)
-}
-
-fn who<'d>(
-    interface: &Interface,
-    operation: &str,
-    account: impl FnOnce() -> Option<&'d str>,
-) -> Option<Who<'d>> {
-    if interface.is_open(operation) {
-        return Some(Who::Nobody);
-    }
-    account().map(Who::Account)
 }

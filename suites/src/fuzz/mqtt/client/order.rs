@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use memchr::memmem;
-use slcert_rigs::bench::{Bench, Entry, Who};
+use slcert_rigs::bench::Bench;
 use slcert_rigs::mqtt::wire::{ClientPacket, Properties, Publish, Version};
-use slcert_rigs::rig::{self, Template, Values};
+use slcert_rigs::rig::{self, Template};
 use tokio::time::sleep;
 
 use super::grammar::OrderText;
+use crate::fuzz::deed::Deed;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::modbus::hex;
 use crate::procedure::Stop;
@@ -23,9 +24,7 @@ pub struct Order<'b> {
     /// How it is written.
     pub text: OrderText,
     bench: &'b Bench,
-    operation: &'b str,
-    interface: &'b str,
-    who: Who<'b>,
+    reads: Deed<'b>,
 }
 
 impl<'b> Order<'b> {
@@ -34,25 +33,8 @@ impl<'b> Order<'b> {
     /// # Errors
     /// NOT EVALUATED where nobody can read what it changes.
     pub fn of(bench: &'b Bench, order: &'b rig::Order) -> Result<Self, Stop> {
-        let rig = bench.rig();
         let operation = order.changes.value.as_str();
-        let mut readers = rig.interfaces.iter().filter_map(|(name, interface)| {
-            let name = name.as_str();
-            rig.binding(operation, name)?;
-            let who = match interface.is_open(operation) {
-                true => Who::Nobody,
-                false => Who::Account(rig.who_may_str(operation, name)?),
-            };
-            Some((interface.kind.is_serial(), name, who))
-        });
-        let first = readers.next();
-        // A serial line that somebody else may hold is the last choice.
-        let quick = readers.find(|(serial, ..)| !serial);
-        let reader = match (first, quick) {
-            (Some((true, ..)), Some(quick)) => Some(quick),
-            (first, _) => first,
-        };
-        let (_, interface, who) = reader.ok_or_else(|| {
+        let reads = Deed::quickest(bench, operation, |_| true).ok_or_else(|| {
             Stop::not_evaluated(format!(
                 "nobody can read what the order changes (`{operation}`)"
             ))
@@ -73,9 +55,7 @@ impl<'b> Order<'b> {
                 values: order.values,
             },
             bench,
-            operation,
-            interface,
-            who,
+            reads,
         })
     }
 
@@ -103,13 +83,7 @@ impl<'b> Order<'b> {
 
     /// What it changes, as it is now; none where the bench cannot read it.
     pub async fn value(&self) -> Option<String> {
-        let entry = self.bench.enter(self.interface, &self.who).await.ok()?;
-        let Entry::In(mut session) = entry else {
-            return None;
-        };
-        let attempt = session.perform(self.operation, &Values::new()).await;
-        session.close().await;
-        attempt.ok()?.answer().value.clone()
+        self.reads.read(self.bench).await
     }
 
     /// Whether an order in bytes that are none was carried out.
@@ -126,7 +100,7 @@ impl<'b> Order<'b> {
                     "an order is carried out whose PUBLISH does not read as one",
                     format!(
                         "`{}` went from {before} to {after} after {}",
-                        self.operation,
+                        self.reads.operation,
                         hex(bytes)
                     ),
                 ));
