@@ -79,10 +79,10 @@ fn acknowledged(body: &[u8], v5: bool, subscribes: bool) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// The topic filters of a SUBSCRIBE and the CONNECT of a client, as far as a broker has to know them.
+/// What a CONNECT says, as far as a broker has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Came {
-    /// The protocol's name and level.
+    /// The protocol's level.
     pub level: u8,
     /// The user name.
     pub user: Option<String>,

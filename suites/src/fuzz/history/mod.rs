@@ -48,11 +48,6 @@ use owed::Owed;
 use stage::Stage;
 use step::{Matter, Step};
 
-/// Part of the time of a suite that histories leave to the others: they wait more than they work.
-const LEFT: Duration = Duration::from_secs(2);
-/// The least part of it that they take.
-const LEAST: u32 = 4;
-
 /// How often a plain history has to go wrong: it is played on a device that nothing was done to.
 const TWICE: usize = 2;
 
@@ -187,8 +182,8 @@ pub async fn hold(p: &mut Procedure<'_>, property: Property) -> Result<(), Stop>
     if p.bench().can_power_cycle() {
         p.bench().power_cycle().await?;
     }
-    let mut budget = p.fuzz_budget();
-    budget.time = budget.time.saturating_sub(LEFT).max(budget.time / LEAST);
+    // They wait more than they work.
+    let budget = p.fuzz_budget().part();
     let held = super::hold_for(p, &histories, budget).await;
     let back = histories.put_back().await;
     held.and(back)?;

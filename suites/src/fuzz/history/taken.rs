@@ -109,13 +109,16 @@ impl Taken {
         let restarted = std::mem::take(&mut self.restarted);
         self.first.get_or_insert_with(|| state.clone());
         let last = self.now.replace(state.clone())?;
-        let changed: Vec<String> = differing(&last, state).map(str::to_owned).collect();
-        if restarted && !self.known().offered {
-            self.known().volatile.extend(changed);
+        if !restarted {
             return None;
         }
-        let lasting = |name: &String| !restarted || !self.known().volatile.contains(name);
-        if !restarted || !changed.iter().any(lasting) {
+        let mut known = self.known();
+        let mut changed = differing(&last, state);
+        if !known.offered {
+            known.volatile.extend(changed.map(str::to_owned));
+            return None;
+        }
+        if changed.all(|name| known.volatile.contains(name)) {
             return None;
         }
         let what = format!(

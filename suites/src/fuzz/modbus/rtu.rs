@@ -26,12 +26,12 @@ use crate::modbus::hex;
 const QUIET: Duration = Duration::from_millis(40);
 /// When an answer has to begin, after the request has left the line: the device's usual time so many times, and more.
 const ANSWER: (u32, Duration) = (3, Duration::from_millis(30));
-/// How long a wrong answer is waited for where none has to come, beyond the device's usual time: one that comes later makes the right
-/// request that follows look lost, and is waited for longer then.
-const NONE: Duration = Duration::from_millis(2);
 /// The same where nothing is known of the device yet, and the time that a master gives a request that is whole (Modbus over Serial
 /// Line V1.02, section 2.4.1): a device that takes so long over a refusal may hear nothing before it is done.
 const FIRST: Duration = Duration::from_secs(1);
+/// How long a wrong answer is waited for where none has to come, beyond the device's usual time: one that comes later makes the right
+/// request that follows look lost, and is waited for longer then.
+const NONE: Duration = Duration::from_millis(2);
 /// How often a right request is sent before the line counts as dead, after a silence that is [`LONGER`] each time.
 const TRIES: u32 = 4;
 const LONGER: u32 = 4;
