@@ -55,6 +55,6 @@ pub async fn changes_nothing(p: &mut Procedure<'_>) -> Result<(), Stop> {
         )));
     }
     Err(Stop::not_applicable(format!(
-        "`{here}` has no identities; it changes nothing for anyone: {tried} operations were refused, and their values read back unchanged"
+        "`{here}` has no identities; it changes nothing for anyone: of the operations tried ({tried}) each was refused, and its value read back unchanged"
     )))
 }
