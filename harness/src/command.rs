@@ -281,7 +281,7 @@ impl RunFormat {
 #[derive(Clone, Debug, Args)]
 pub struct Fuzz {
     /// How long each fuzz suite sends inputs for: `4s` for a first answer, `5m` for a vendor, hours for a lab.
-    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = period)]
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = period)]
     pub fuzz_time: Duration,
     /// The most inputs that each fuzz suite sends.
     #[arg(long, value_name = "N")]

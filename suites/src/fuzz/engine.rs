@@ -25,7 +25,7 @@ const SHOWN: Duration = Duration::from_millis(100);
 /// How long all findings of a suite may take, with twice the time that inputs are sent for on top.
 const ISOLATIONS: Duration = Duration::from_secs(60);
 /// The time that is left to other suites, where one takes a part of a budget.
-const LEFT: Duration = Duration::from_secs(2);
+const LEFT: Duration = Duration::from_secs(1);
 /// The most findings that are isolated in one suite.
 const MAX_FINDINGS: usize = 12;
 /// So often an answer may come late that does not when the same is sent again: a bench is late at times, too.

@@ -44,7 +44,7 @@ use reproducer::Reproducer;
 use target::Target;
 
 /// How long a suite sends inputs for where nobody says otherwise.
-pub const TIME: Duration = Duration::from_secs(4);
+pub const TIME: Duration = Duration::from_secs(3);
 
 impl Default for Budget {
     fn default() -> Self {
