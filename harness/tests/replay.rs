@@ -109,7 +109,7 @@ fn a_history_is_found_reduced_and_played_again() {
 
 #[test]
 fn a_file_that_is_refused_is_found_and_offered_again() {
-    const FLAW: &str = "refused-configuration-acts";
+    const FLAW: &str = "import-refused-but-applied";
     let folder = tempfile::tempdir().unwrap();
     let trial = "CR-3.4/fuzz-configurations";
     let mut arguments = vec!["--profile", "embedded-device-sl2", "--exact", trial];

@@ -165,6 +165,12 @@ impl Taken {
             Altered::Not => {
                 // Each is what the file brings, or what it was.
                 let strange = changed.any(|name| after.get(name) != may.get(name));
+                if strange && offered.cut {
+                    let cut = "the power cut under";
+                    return found(format!(
+                        "{cut} {one} leaves what neither it nor the device held"
+                    ));
+                }
                 if strange {
                     return found(other);
                 }
