@@ -48,6 +48,8 @@ pub enum Event {
         /// Its id.
         id: String,
     },
+    /// A trial has found something, and goes on: what it has come to so far.
+    TrialFound(TrialRecord),
     /// A trial ended.
     TrialFinished(TrialRecord),
     /// A person has answered what a trial asked for.

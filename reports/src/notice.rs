@@ -193,6 +193,8 @@ impl Notice {
             }),
             Event::CampaignStarted { .. }
             | Event::CampaignResumed { .. }
+            // What it came to is told at its end.
+            | Event::TrialFound(_)
             | Event::CampaignFinished { .. } => None,
         }
     }

@@ -383,7 +383,7 @@ impl Redactor {
                 .collect();
         };
         match event {
-            Event::TrialFinished(trial) => follow(&mut trial.evidence),
+            Event::TrialFound(trial) | Event::TrialFinished(trial) => follow(&mut trial.evidence),
             Event::Answered { attestations } => {
                 let inspections = attestations.iter_mut();
                 // A document does not lie in the campaign's folder.

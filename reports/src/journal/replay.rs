@@ -9,7 +9,7 @@ impl Record {
     ///
     /// A campaign whose end is not in the journal was interrupted. A trial that ended twice, because its campaign was
     /// resumed, keeps its first verdict unless that was INCONCLUSIVE or NOT EVALUATED, or the second is worse: no
-    /// repetition turns a FAIL into a PASS.
+    /// repetition turns a FAIL into a PASS. Of a trial that did not end stands what it had found.
     ///
     /// # Errors
     /// [`JournalError::NoCampaign`] if the first entry is not the beginning of a campaign, or another begins later.
@@ -31,16 +31,23 @@ impl Record {
             interrupted: true,
             ..record.clone()
         };
+        // The trial that goes on.
+        let mut found: Option<&TrialRecord> = None;
         for entry in rest {
             match &entry.event {
                 Event::CampaignStarted { .. } => return Err(JournalError::NoCampaign),
-                Event::TrialStarted { .. } => {}
+                Event::TrialStarted { .. } => record.keep(found.take()),
                 Event::SelfTested(test) => record.selftest.push(test.clone()),
-                Event::TrialFinished(trial) => record.add(trial),
+                Event::TrialFound(trial) => found = Some(trial),
+                Event::TrialFinished(trial) => {
+                    found = None;
+                    record.add(trial);
+                }
                 Event::Answered { attestations } => {
                     record.attestations.extend(attestations.iter().cloned());
                 }
                 Event::CampaignResumed { .. } => {
+                    record.keep(found.take());
                     record.finished = None;
                     record.interrupted = true;
                 }
@@ -50,7 +57,14 @@ impl Record {
                 }
             }
         }
+        record.keep(found);
         Ok(record)
+    }
+
+    fn keep(&mut self, trial: Option<&TrialRecord>) {
+        if let Some(trial) = trial {
+            self.add(trial);
+        }
     }
 
     /// Adds what a trial came to. One that is there already keeps its first verdict, as [`Record::from_journal`] says.

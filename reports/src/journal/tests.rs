@@ -227,6 +227,46 @@ fn no_repetition_turns_a_fail_into_a_pass() {
 }
 
 #[test]
+fn what_a_trial_had_found_stands_where_it_did_not_end() {
+    let (campaign, mut journal) = campaign(0);
+    let told = |journal: &mut Journal, verdict, ends: bool| {
+        let trial = TrialRecord {
+            verdict,
+            ..example::record().trials[0].clone()
+        };
+        journal
+            .append(&match ends {
+                true => Event::TrialFinished(trial),
+                false => Event::TrialFound(trial),
+            })
+            .unwrap();
+    };
+    let verdicts = || {
+        let (entries, _) = Journal::read(&campaign.path).unwrap();
+        let trials = Record::from_journal(&entries).unwrap().trials;
+        trials.iter().map(|one| one.verdict).collect::<Vec<_>>()
+    };
+    let id = example::record().trials[0].id.clone();
+    let started = || Event::TrialStarted { id: id.clone() };
+    journal.append(&started()).unwrap();
+    assert_eq!(verdicts(), []);
+    told(&mut journal, Verdict::Inconclusive, false);
+    assert_eq!(verdicts(), [Verdict::Inconclusive], "killed here");
+    told(&mut journal, Verdict::Pass, true);
+    assert_eq!(verdicts(), [Verdict::Pass], "its own end says more");
+    drop(journal);
+    let (mut journal, _) = Journal::resume(&campaign.path).unwrap();
+    journal.append(&started()).unwrap();
+    told(&mut journal, Verdict::Fail, false);
+    drop(journal);
+    let (mut journal, _) = Journal::resume(&campaign.path).unwrap();
+    assert_eq!(verdicts(), [Verdict::Fail], "killed, and resumed");
+    journal.append(&started()).unwrap();
+    told(&mut journal, Verdict::Pass, true);
+    assert_eq!(verdicts(), [Verdict::Fail], "no repetition undoes it");
+}
+
+#[test]
 fn two_campaigns_do_not_share_a_journal() {
     let (campaign, journal) = campaign(0);
     assert!(matches!(
