@@ -10,6 +10,7 @@ use slcert_reports::{Verdict, escape};
 use slcert_rigs::bench::{Bench, BenchError, Entry, Session, Who};
 use slcert_rigs::line::NotKept;
 use slcert_rigs::rig::{Interface, Rig};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::fuzz::Budget;
@@ -70,6 +71,10 @@ impl From<NotKept> for Stop {
     }
 }
 
+/// Whoever keeps what a procedure has found before its end: its checks so far, and a text that shows the last of them,
+/// with its file's name.
+pub type Keeper<'b> = Box<dyn Fn(&[CheckRecord], Option<(&str, &str)>) + Send + Sync + 'b>;
+
 /// One run of a case on one interface.
 pub struct Procedure<'b> {
     bench: &'b Bench,
@@ -82,6 +87,9 @@ pub struct Procedure<'b> {
     trial: String,
     fuzz: Budget,
     kept: Vec<(String, String)>,
+    keeper: Option<Keeper<'b>>,
+    /// Whether the campaign was interrupted.
+    interrupt: Option<watch::Receiver<bool>>,
 }
 
 impl<'b> Procedure<'b> {
@@ -96,7 +104,16 @@ impl<'b> Procedure<'b> {
             trial: String::new(),
             fuzz: Budget::default(),
             kept: Vec::new(),
+            keeper: None,
+            interrupt: None,
         }
+    }
+
+    /// The same, with whoever keeps what it has found before its end, and where an interrupt shows.
+    pub fn kept_by(mut self, keeper: Keeper<'b>, interrupt: watch::Receiver<bool>) -> Self {
+        self.keeper = Some(keeper);
+        self.interrupt = Some(interrupt);
+        self
     }
 
     /// The same as a trial of this name, with this much to do where it is a fuzz suite.
@@ -119,6 +136,32 @@ impl<'b> Procedure<'b> {
     /// Keeps a text as evidence, in a file of this name.
     pub fn keep(&mut self, name: &str, text: String) {
         self.kept.push((name.to_owned(), self.bench.conceal(&text)));
+    }
+
+    /// Keeps what was checked so far, whatever becomes of the trial, and a text that shows the last of it, in a file of this name.
+    pub fn keep_now(&mut self, shows: Option<(&str, String)>) {
+        let shows = shows.map(|(name, text)| (name, self.bench.conceal(&text)));
+        match (&self.keeper, shows) {
+            (Some(keeper), shows) => {
+                let shows = shows.as_ref().map(|(name, text)| (*name, text.as_str()));
+                keeper(&self.checks, shows);
+            }
+            (None, Some((name, text))) => self.kept.push((name.to_owned(), text)),
+            (None, None) => {}
+        }
+    }
+
+    /// Comes when the campaign is interrupted.
+    pub fn interrupted(&self) -> impl Future<Output = ()> + Send + 'static {
+        let interrupt = self.interrupt.clone();
+        async move {
+            if let Some(mut interrupt) = interrupt
+                && interrupt.wait_for(|interrupted| *interrupted).await.is_ok()
+            {
+                return;
+            }
+            std::future::pending().await
+        }
     }
 
     /// The texts that were kept, each with its file's name.
@@ -183,6 +226,18 @@ impl<'b> Procedure<'b> {
         self.note(name, expected, why, Verdict::Inconclusive);
     }
 
+    /// Says of a check what has been observed since.
+    pub fn restate(&mut self, check: usize, observed: impl AsRef<str>) {
+        let observed = self.excerpt(observed.as_ref());
+        if let Some(check) = self.checks.get_mut(check) {
+            check.observed = observed;
+        }
+    }
+
+    fn excerpt(&self, observed: &str) -> String {
+        slcert_reports::excerpt(&self.bench.conceal(observed), 400)
+    }
+
     fn note(
         &mut self,
         name: impl Into<String>,
@@ -193,7 +248,7 @@ impl<'b> Procedure<'b> {
         self.checks.push(CheckRecord {
             name: name.into(),
             expected: expected.into(),
-            observed: slcert_reports::excerpt(&self.bench.conceal(observed.as_ref()), 400),
+            observed: self.excerpt(observed.as_ref()),
             verdict,
         });
     }
@@ -281,22 +336,27 @@ impl<'b> Procedure<'b> {
 
     /// The run's verdict and reason.
     pub fn conclude(self, ended: Result<(), Stop>) -> (Verdict, String, Vec<CheckRecord>) {
-        let worst = Verdict::worst(self.checks.iter().map(|check| check.verdict));
-        let (verdict, reason) = match (worst, ended) {
-            // What a check showed stands, whatever came after.
-            (Some(Verdict::Fail), _) => (Verdict::Fail, first(&self.checks, Verdict::Fail)),
-            (_, Err(stop)) => (stop.verdict, stop.reason),
-            (Some(Verdict::Pass), Ok(())) => (
-                Verdict::Pass,
-                match self.checks.len() {
-                    1 => "its one check met its criterion".to_owned(),
-                    checks => format!("all {checks} checks met their criterion"),
-                },
-            ),
-            (Some(worst), Ok(())) => (worst, first(&self.checks, worst)),
-            (None, Ok(())) => (Verdict::Inconclusive, "nothing was checked".to_owned()),
-        };
+        let (verdict, reason) = concluded(&self.checks, ended);
         (verdict, reason, self.checks)
+    }
+}
+
+/// The verdict and the reason of checks that ended so.
+pub fn concluded(checks: &[CheckRecord], ended: Result<(), Stop>) -> (Verdict, String) {
+    let worst = Verdict::worst(checks.iter().map(|check| check.verdict));
+    match (worst, ended) {
+        // What a check showed stands, whatever came after.
+        (Some(Verdict::Fail), _) => (Verdict::Fail, first(checks, Verdict::Fail)),
+        (_, Err(stop)) => (stop.verdict, stop.reason),
+        (Some(Verdict::Pass), Ok(())) => (
+            Verdict::Pass,
+            match checks.len() {
+                1 => "its one check met its criterion".to_owned(),
+                checks => format!("all {checks} checks met their criterion"),
+            },
+        ),
+        (Some(worst), Ok(())) => (worst, first(checks, worst)),
+        (None, Ok(())) => (Verdict::Inconclusive, "nothing was checked".to_owned()),
     }
 }
 

@@ -54,7 +54,8 @@ pub(super) fn private(keys: &Path, folder: &Folder) -> Result<(), KeysError> {
     builder.recursive(true).mode(0o700).create(keys).map_err(io)
 }
 
-/// Writes the recording of a trial, and the texts that its procedure kept, each with its file's name; what was written.
+/// Writes the recording of a trial, and the texts that its procedure kept, each with its file's name; what was written,
+/// with the files that were written when they were found.
 ///
 /// # Errors
 /// The folder does not take one of them.
@@ -62,7 +63,7 @@ pub(super) fn keep(
     folder: &Folder,
     stem: &str,
     recording: &Recording,
-    kept: Vec<(String, String)>,
+    (found, kept): (&[FileRecord], Vec<(String, String)>),
     asked: &Evidence,
 ) -> Result<Vec<FileRecord>, Unwritten> {
     if let Some(keys) = &asked.keep_keys
@@ -80,23 +81,71 @@ pub(super) fn keep(
     let files = [("txt", transcript), ("pcapng", packets)];
     let files = files
         .into_iter()
-        .filter_map(|(name, bytes)| Some((name.to_owned(), bytes?)));
+        .filter_map(|(name, bytes)| Some((name, bytes?)))
+        .map(|(name, bytes)| write(folder, stem, name, &bytes).map(|(record, _)| record));
     let kept = kept
-        .into_iter()
-        .map(|(name, text)| (name, text.into_bytes()));
-    let evidence = folder.path("evidence");
-    let written = files.chain(kept).map(|(name, bytes)| {
-        let path = format!("evidence/{stem}.{name}");
-        // A campaign that was refused this folder may have taken an empty one away.
-        let made = std::fs::create_dir_all(&evidence);
-        let written = made.and_then(|()| std::fs::write(folder.path(&path), &bytes));
-        let sha256 = sha256::of_bytes(&bytes);
-        match written {
-            Ok(()) => Ok(FileRecord { path, sha256 }),
-            Err(source) => Err(Unwritten { path, source }),
-        }
+        .iter()
+        .map(|(name, text)| write(folder, stem, name, text.as_bytes()).map(|(record, _)| record));
+    files
+        .chain(found.iter().cloned().map(Ok))
+        .chain(kept)
+        .collect()
+}
+
+/// Writes a file, and waits until it is on disk.
+///
+/// # Errors
+/// The folder does not take it.
+pub(super) fn keep_now(
+    folder: &Folder,
+    stem: &str,
+    name: &str,
+    text: &str,
+) -> Result<FileRecord, Unwritten> {
+    let (record, file) = write(folder, stem, name, text.as_bytes())?;
+    let evidence = File::open(folder.path("evidence"));
+    let synced = file.sync_all().and_then(|()| evidence?.sync_all());
+    match synced {
+        Ok(()) => Ok(record),
+        Err(source) => Err(Unwritten {
+            path: record.path,
+            source,
+        }),
+    }
+}
+
+/// Whether there are files of evidence that are called so.
+pub(super) fn has(folder: &Folder, stem: &str) -> bool {
+    let files = std::fs::read_dir(folder.path("evidence"));
+    let mut names = files.into_iter().flatten().flatten();
+    names.any(|file| {
+        let name = file.file_name();
+        let behind = name.to_str().and_then(|name| name.strip_prefix(stem));
+        behind.is_some_and(|behind| behind.starts_with('.'))
+    })
+}
+
+fn write(
+    folder: &Folder,
+    stem: &str,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(FileRecord, File), Unwritten> {
+    let path = format!("evidence/{stem}.{name}");
+    // A campaign that was refused this folder may have taken an empty one away.
+    let made = std::fs::create_dir_all(folder.path("evidence"));
+    let written = made.and_then(|()| {
+        let mut file = File::create(folder.path(&path))?;
+        file.write_all(bytes)?;
+        Ok(file)
     });
-    written.collect()
+    match written {
+        Ok(file) => {
+            let sha256 = sha256::of_bytes(bytes);
+            Ok((FileRecord { path, sha256 }, file))
+        }
+        Err(source) => Err(Unwritten { path, source }),
+    }
 }
 
 /// A file that nobody but this user can read. One that stands there is another campaign's, and stays.

@@ -4,6 +4,7 @@ mod evidence;
 mod fixed;
 mod folder;
 mod github;
+mod going;
 mod guide;
 mod output;
 mod resume;

@@ -18,10 +18,11 @@ use tempfile::TempDir;
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::evidence;
 use super::folder::Folder;
+use super::going::Going;
 use super::guide::{self, Answer, Guide};
 use super::output::Output;
 use super::timeline;
@@ -33,6 +34,8 @@ use crate::sources::RigFile;
 const TRIAL: Duration = Duration::from_secs(600);
 /// How long the essential functions may take to be right before a trial begins.
 const HEALTHY: Duration = Duration::from_secs(10);
+/// How long a fuzz suite may take to end after an interrupt: to sum up what it has found, and to put back what it has changed.
+const SUM_UP: Duration = Duration::from_secs(10);
 /// How long the device is given to end.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -44,6 +47,8 @@ pub struct Runner {
     folder: Folder,
     journal: Mutex<Journal>,
     record: Mutex<Record>,
+    /// The trial that goes on.
+    going: Mutex<Option<Going>>,
     /// A moment after which every essential function was seen to be right, with all before it reported; none while one is not.
     right_at: Mutex<Option<Instant>>,
     fuzz: Budget,
@@ -52,7 +57,8 @@ pub struct Runner {
     interrupted: Arc<AtomicBool>,
     /// The trials are over, and a person is asked.
     asking: Arc<AtomicBool>,
-    cancel: watch::Receiver<bool>,
+    /// Whether the trial, or the questions, are to end now.
+    cancel: watch::Sender<bool>,
     /// The device's state: it holds secrets, so it is no part of the campaign's folder.
     _work: TempDir,
     /// The clocks when the bench tested itself.
@@ -150,12 +156,12 @@ impl Runner {
         }
         let journal = journal(&folder.path("journal.jsonl"), &record)?;
         let interrupted = Arc::new(AtomicBool::new(false));
-        let (sender, cancel) = watch::channel(false);
+        let (cancel, _) = watch::channel(false);
         let asking = Arc::new(AtomicBool::new(false));
         runtime.spawn(watch_signals(
             Arc::clone(&interrupted),
             Arc::clone(&asking),
-            sender,
+            cancel.clone(),
         ));
         Ok(Self {
             runtime,
@@ -164,6 +170,7 @@ impl Runner {
             folder,
             journal: Mutex::new(journal),
             record: Mutex::new(record),
+            going: Mutex::new(None),
             right_at: Mutex::new(Some(Instant::now())),
             fuzz,
             evidence,
@@ -234,6 +241,7 @@ impl Runner {
                 self.folder.root().display()
             );
         }
+        let _ = self.cancel.send(true);
     }
 
     /// Asks a person for what the trials left to one. Whatever ends the questions leaves the rest REVIEW.
@@ -244,7 +252,7 @@ impl Runner {
         }
         // Its trials are over: an interrupt now ends the questions, and is no interrupted campaign.
         self.asking.store(true, Ordering::SeqCst);
-        let cancel = self.cancel.clone();
+        let cancel = self.cancel.subscribe();
         let mut line = guide::typed(move || *cancel.borrow());
         let mut guide = Guide {
             line: &mut line,
@@ -314,8 +322,20 @@ impl Runner {
         }
         let id = trial.id();
         self.tell(&Event::TrialStarted { id: id.clone() })?;
-        let started = jiff::Timestamp::now();
-        let began = std::time::Instant::now();
+        let known = self.record().trials.iter().any(|one| one.id == id);
+        *self.going() = Some(Going::begin(self.free_stem(&id, known)));
+        let recorded = self.carry_out(trial);
+        let going = self.going().take();
+        // What was found stands, also where the trial's end cannot be recorded.
+        if recorded.is_none()
+            && let Some(so_far) = going.and_then(|going| going.so_far)
+        {
+            self.record().add(&so_far);
+        }
+        recorded
+    }
+
+    fn carry_out(&self, trial: &Trial) -> Option<TrialRecord> {
         self.bench.recorder().clear();
         self.bench.begin_curves();
         let fault = self.record().bench_fault();
@@ -329,6 +349,11 @@ impl Runner {
             // A device is not blamed for the bench: once more, on a bench that has recovered.
             self.runtime.block_on(self.recover());
             self.bench.recorder().note("bench", "once more");
+            if let Some(going) = self.going().as_mut()
+                && !going.files.is_empty()
+            {
+                going.stem = self.free_stem(&trial.id(), true);
+            }
             judged = self.judge_safely(trial);
         }
         let mut requirements = trial.requirements.clone();
@@ -337,11 +362,11 @@ impl Runner {
         {
             requirements.push(essential);
         }
-        let took = began.elapsed();
-        let stem = self.free_stem(&id);
+        let going = self.going().clone()?;
+        let took = going.began.elapsed();
         let recording = self.bench.recorder().take();
         let curves = self.bench.curves();
-        let from = Instant::from_std(began);
+        let from = Instant::from_std(going.began);
         let timeline = timeline::timeline(&recording, &curves, from, took);
         // Where nothing was done, the device had nothing to bear.
         let timeline = Some(timeline).filter(|timeline| !timeline.is_empty());
@@ -350,30 +375,46 @@ impl Runner {
         {
             judged.kept.push(("monitor.csv".to_owned(), readings));
         }
-        let kept = evidence::keep(&self.folder, &stem, &recording, judged.kept, &self.evidence);
+        let kept = evidence::keep(
+            &self.folder,
+            &going.stem,
+            &recording,
+            (&going.files, judged.kept),
+            &self.evidence,
+        );
         // A verdict without its evidence is none.
         let evidence = kept.map_err(|error| self.end_here(&error)).ok()?;
         let record = TrialRecord {
-            id,
-            case: trial.case.id.to_owned(),
-            title: trial.case.title.to_owned(),
             requirements,
-            interface: trial.interface.clone(),
-            verdict: judged.verdict,
-            reason: excerpt_of(&judged.reason),
-            checks: judged.checks,
-            started,
             duration_ms: took.as_millis() as u64,
             waited_ms: judged.waited.as_millis() as u64,
-            svv: trial.case.svv.id().to_owned(),
-            objective: trial.case.objective.to_owned(),
-            criterion: trial.case.criterion.to_owned(),
             timeline,
             evidence,
+            ..going.record(trial, judged.verdict, &judged.reason, judged.checks)
         };
         self.tell(&Event::TrialFinished(record.clone()))?;
         self.record().add(&record);
         Some(record)
+    }
+
+    fn going(&self) -> MutexGuard<'_, Option<Going>> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what a trial has come to so far, and a text that shows it, with its file's name: what comes next may be its end.
+    fn found(&self, trial: &Trial, checks: &[CheckRecord], shows: Option<(&str, &str)>) {
+        let mut going = self.going();
+        let Some(going) = going.as_mut() else { return };
+        if let Some((name, text)) = shows {
+            match evidence::keep_now(&self.folder, &going.stem, name, text) {
+                Ok(file) => going.files.push(file),
+                Err(error) => return self.end_here(&error),
+            }
+        }
+        let so_far = going.so_far(trial, checks);
+        if self.tell(&Event::TrialFound(so_far.clone())).is_some() {
+            going.so_far = Some(so_far);
+        }
     }
 
     fn right_at(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -400,15 +441,25 @@ impl Runner {
         let judging = std::panic::AssertUnwindSafe(|| self.runtime.block_on(self.judge(trial)));
         std::panic::catch_unwind(judging).unwrap_or_else(|_| {
             let why = "slcert itself failed in this procedure: please report it".to_owned();
-            Judged::without_checks(Verdict::Inconclusive, why)
+            let mut judged = Judged::without_checks(Verdict::Inconclusive, why);
+            let so_far = self.going().as_ref().and_then(|going| going.so_far.clone());
+            if let Some(found) = so_far.filter(|found| found.verdict == Verdict::Fail) {
+                (judged.verdict, judged.reason) = (found.verdict, found.reason);
+                judged.checks = found.checks;
+            }
+            judged
         })
     }
 
     /// Runs the procedure once.
     async fn judge(&self, trial: &Trial) -> Judged {
+        let found = |checks: &[CheckRecord], shows: Option<(&str, &str)>| {
+            self.found(trial, checks, shows);
+        };
         let mut procedure =
             Procedure::new(&self.bench, trial.interface.as_deref(), trial.requirement)
-                .of_trial(&trial.id(), self.fuzz);
+                .of_trial(&trial.id(), self.fuzz)
+                .kept_by(Box::new(found), self.cancel.subscribe());
         match &trial.blocked {
             Some(Blocked::NoInterface(why)) => {
                 return match procedure.declared_absent() {
@@ -435,18 +486,26 @@ impl Runner {
             }
         };
         let began = Instant::now();
-        let mut cancel = self.cancel.clone();
+        let mut cancel = self.cancel.subscribe();
         let limit = match trial.case.kind {
-            // Whatever it has found is written down at its end: the limit is never what ends it.
+            // It sums up at its end: the limit is never what ends it.
             Kind::Fuzz => TRIAL + self.fuzz.time + self.fuzz.isolation(),
             _ => TRIAL,
+        };
+        let sums_up = match trial.case.kind {
+            Kind::Fuzz => SUM_UP,
+            _ => Duration::ZERO,
+        };
+        let interrupted = async {
+            let _ = cancel.wait_for(|cancelled| *cancelled).await;
+            sleep(sums_up).await;
         };
         let body = timeout(limit, (trial.case.body)(&mut procedure));
         let ended = tokio::select! {
             ended = body => ended.unwrap_or_else(|_| {
                 Err(Stop::inconclusive(format!("the procedure took longer than {} s", limit.as_secs())))
             }),
-            _ = cancel.wait_for(|cancelled| *cancelled) => Err(Stop::inconclusive("interrupted")),
+            () = interrupted => Err(Stop::inconclusive("interrupted")),
         };
         // What the trial broke may show late: it ends when every function is seen to be right after it.
         let over = Instant::now();
@@ -521,13 +580,13 @@ impl Runner {
     }
 
     /// What the files of a trial are called: those of an earlier attempt, which the journal names, stay.
-    fn free_stem(&self, id: &str) -> String {
+    fn free_stem(&self, id: &str, again: bool) -> String {
         let plain = id.replace('/', ".");
-        if !self.record().trials.iter().any(|trial| trial.id == id) {
+        if !again {
             return plain;
         }
         let mut attempts = (2..100).map(|attempt| format!("{plain}.{attempt}"));
-        let free = |stem: &String| !self.folder.path(&format!("evidence/{stem}.txt")).exists();
+        let free = |stem: &String| !evidence::has(&self.folder, stem);
         attempts.find(free).unwrap_or(plain)
     }
 }
@@ -582,11 +641,6 @@ async fn watch_signals(
 
 fn millis(from: Instant, to: Instant) -> u128 {
     to.saturating_duration_since(from).as_millis()
-}
-
-fn excerpt_of(reason: &str) -> String {
-    // Reasons of procedures are escaped where they are made of the device's words; this bounds them.
-    reason.chars().take(1000).collect()
 }
 
 /// A trial as libtest-mimic runs it.

@@ -1,6 +1,7 @@
 //! The engine: sends inputs for as long as the budget lasts, lets every oracle judge, and isolates what they find.
 
 use std::collections::BTreeSet;
+use std::future::{Future, pending};
 use std::time::Duration;
 
 use slcert_rigs::bench::Bench;
@@ -93,6 +94,8 @@ pub struct Outcome {
     pub late: Vec<Finding>,
     /// Why it ended before the budget was used up.
     pub ended: Option<String>,
+    /// Whether that is an interrupt.
+    pub interrupted: bool,
 }
 
 /// Runs a suite against a device that serves.
@@ -100,6 +103,20 @@ pub struct Outcome {
 /// # Errors
 /// The device does not serve before anything was sent, or the machine gives no thread.
 pub async fn run<T: Target>(bench: &Bench, target: &T, budget: Budget) -> Result<Outcome, String> {
+    follow(bench, target, budget, pending(), &mut |_| {}).await
+}
+
+/// The same until an interrupt, and each finding is told of once it is isolated: it has to be kept whatever comes next.
+///
+/// # Errors
+/// As [`run`].
+pub async fn follow<T: Target>(
+    bench: &Bench,
+    target: &T,
+    budget: Budget,
+    interrupt: impl Future<Output = ()> + Send,
+    told: &mut (dyn FnMut(&Reported) + Send),
+) -> Result<Outcome, String> {
     let device = Device::find(bench, target).await?;
     let source = Source::start(target.grammar(), budget.seed)
         .map_err(|error| format!("this machine gives no thread: {error}"))?;
@@ -114,8 +131,13 @@ pub async fn run<T: Target>(bench: &Bench, target: &T, budget: Budget) -> Result
         outcome,
         paused: Duration::ZERO,
         leaked: false,
+        isolating: None,
+        told,
     };
-    engine.drive(source).await;
+    tokio::select! {
+        () = engine.drive(source) => {}
+        () = interrupt => engine.interrupted(),
+    }
     Ok(engine.outcome)
 }
 
@@ -128,6 +150,9 @@ struct Engine<'e, T> {
     paused: Duration,
     /// Whether a leak is written down.
     leaked: bool,
+    /// What is being isolated.
+    isolating: Option<Finding>,
+    told: &'e mut (dyn FnMut(&Reported) + Send),
 }
 
 impl<T: Target> Engine<'_, T> {
@@ -156,6 +181,18 @@ impl<T: Target> Engine<'_, T> {
                 return;
             }
         }
+    }
+
+    /// What was seen stands, also where there was no time for its cause.
+    fn interrupted(&mut self) {
+        if let Some(found) = self.isolating.take() {
+            self.report(Isolated {
+                cut_short: true,
+                ..Isolated::unclear(found)
+            });
+        }
+        self.outcome.ended = Some("interrupted".to_owned());
+        self.outcome.interrupted = true;
     }
 
     fn is_over(&self) -> bool {
@@ -239,6 +276,7 @@ impl<T: Target> Engine<'_, T> {
             return;
         }
         let began = Instant::now();
+        self.isolating = Some(found.clone());
         // As it happened, and below as it was isolated.
         self.device.bench.recorder().keep_window();
         // What an answer lacks may be the device's end.
@@ -246,6 +284,7 @@ impl<T: Target> Engine<'_, T> {
             Some(whole) if !found.oracle.is_about_the_device() => whole,
             _ => found,
         };
+        self.isolating = Some(found.clone());
         *link = None;
         if let Some(since) = found.since {
             self.window.forget_after(since + SHOWN);
@@ -253,6 +292,7 @@ impl<T: Target> Engine<'_, T> {
         let left = self.budget.isolation().saturating_sub(self.paused);
         let limit = ISOLATION.min(left);
         let isolated = isolate(&self.device, self.budget.seed, &self.window, &found, limit).await;
+        self.isolating = None;
         self.paused += began.elapsed();
         self.device.bench.recorder().keep_window();
         if let Some(why) = &isolated.lost {
@@ -310,10 +350,12 @@ impl<T: Target> Engine<'_, T> {
                 known.count
             }
             None => {
-                self.outcome.reported.push(Reported {
+                let new = Reported {
                     isolated: isolated.clone(),
                     count: 1,
-                });
+                };
+                (self.told)(&new);
+                self.outcome.reported.push(new);
                 1
             }
         };

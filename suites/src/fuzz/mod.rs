@@ -73,7 +73,13 @@ async fn hold_for<T: Target>(
     budget: Budget,
 ) -> Result<(), Stop> {
     regression::check(p, target).await?;
-    let outcome = engine::run(p.bench(), target, budget)
+    let (bench, interrupt) = (p.bench(), p.interrupted());
+    let mut written = Vec::new();
+    let mut found = |reported: &Reported| {
+        let number = written.len() + 1;
+        written.push(write_down(p, reported, number, (budget.seed, T::TYPED)));
+    };
+    let outcome = engine::follow(bench, target, budget, interrupt, &mut found)
         .await
         .map_err(|why| {
             Stop::inconclusive(format!(
@@ -81,29 +87,57 @@ async fn hold_for<T: Target>(
                 escape(&why)
             ))
         })?;
-    for (number, reported) in (1..).zip(&outcome.reported) {
-        write_down(p, reported, number, (budget.seed, T::TYPED));
+    for (written, reported) in written.iter().zip(&outcome.reported) {
+        p.restate(written.check, observed(reported, written.file.as_deref()));
     }
     summarise(p, &outcome, budget);
-    Ok(())
+    match outcome.interrupted {
+        true => Err(Stop::inconclusive("interrupted")),
+        false => Ok(()),
+    }
 }
 
+/// Where a finding stands.
+struct Written {
+    /// The place of its check among all.
+    check: usize,
+    /// The file that shows it, where there is one.
+    file: Option<String>,
+}
+
+/// Writes a finding down to stay: what comes after it may be the end of the bench.
 fn write_down(
     p: &mut Procedure<'_>,
     reported: &Reported,
     number: usize,
     (seed, typed): (u64, bool),
-) {
+) -> Written {
+    let isolated = &reported.isolated;
+    let finding = &isolated.finding;
+    let text = Reproducer::of(reported, p.trial(), p.name(), seed, typed)
+        .and_then(|reproducer| reproducer.text().ok());
+    let file = text.is_some().then(|| format!("finding-{number}.toml"));
+    let observed = observed(reported, file.as_deref());
+    let title = format!("{}: {}", finding.oracle, finding.what);
+    let check = p.checks().len();
+    if !isolated.decides() {
+        p.cannot_tell(title, finding.oracle.criterion(), observed);
+    } else {
+        p.check(title, finding.oracle.criterion(), observed, false);
+    }
+    p.keep_now(file.as_deref().zip(text));
+    Written { check, file }
+}
+
+/// What was seen of a finding, how often, what brings it about, and the file that shows it.
+fn observed(reported: &Reported, file: Option<&str>) -> String {
     let isolated = &reported.isolated;
     let (confirmed, tries) = isolated.confirmed;
     let finding = &isolated.finding;
-    let name = format!("finding-{number}.toml");
-    let trial = p.trial().to_owned();
-    let kept = Reproducer::of(reported, &trial, p.name(), seed, typed)
-        .and_then(|reproducer| reproducer.text().ok())
-        .map(|text| p.keep(&name, text));
+    let sought = tries > 0 || !isolated.cut_short;
     let cause = match isolated.cause {
         _ if finding.oracle == Oracle::Leak => "by all inputs together".to_owned(),
+        Cause::LoadOrTime if !sought => "there was no time to find what brings it about".to_owned(),
         Cause::LoadOrTime => "not brought about again by what was sent before".to_owned(),
         cause => {
             let labels: Vec<_> = isolated
@@ -122,18 +156,13 @@ fn write_down(
     if tries > 0 {
         observed.push_str(&format!("; {confirmed} of {tries} tries"));
     }
-    if isolated.cut_short {
+    if isolated.cut_short && sought {
         observed.push_str("; there was no time to reduce it further");
     }
-    if kept.is_some() {
-        observed.push_str(&format!("; {name}"));
+    if let Some(file) = file {
+        observed.push_str(&format!("; {file}"));
     }
-    let title = format!("{}: {}", finding.oracle, finding.what);
-    if !isolated.decides() {
-        p.cannot_tell(title, finding.oracle.criterion(), observed);
-    } else {
-        p.check(title, finding.oracle.criterion(), observed, false);
-    }
+    observed
 }
 
 fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
@@ -184,7 +213,7 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
     let expected = "no oracle finds anything wrong";
     if outcome.reported.iter().any(|one| one.isolated.decides()) {
         p.check(name, expected, observed, false);
-    } else if !outcome.reported.is_empty() {
+    } else if !outcome.reported.is_empty() || outcome.interrupted {
         p.cannot_tell(name, expected, observed);
     } else if outcome.coverage.parsed() == 0 {
         p.cannot_tell(name, "the device reads some of them as messages", observed);

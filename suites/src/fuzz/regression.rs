@@ -54,6 +54,9 @@ pub async fn check<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), S
             p.cannot_tell(what, read.criterion, observed);
         } else {
             p.check(what, read.criterion, observed, found.is_none());
+            if found.is_some() {
+                p.keep_now(None);
+            }
         }
     }
     Ok(())

@@ -177,6 +177,7 @@ pub async fn hold(p: &mut Procedure<'_>, property: Property) -> Result<(), Stop>
             format!("{}; twice", found.seen),
             false,
         );
+        p.keep_now(None);
     }
     // What the plain history has left in the device is in no history that could be played again.
     if p.bench().can_power_cycle() {
