@@ -224,6 +224,9 @@ pub struct Run {
     /// Who makes the inspections.
     #[arg(long, value_name = "NAME")]
     pub operator: Option<String>,
+    /// End as by an interrupt when standard input ends: whoever began the campaign is gone.
+    #[arg(long, conflicts_with = "guided")]
+    pub stdin_guard: bool,
     /// Sign the campaign's folder when it ends, with this private SSH key (see `slcert sign`).
     #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,

@@ -23,11 +23,12 @@ const LONGEST: Duration = Duration::from_secs(180);
 fn begin(out: &Path, trial: &str, flaw: Option<&str>) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slcert"));
     command
-        .args(["run", "--headless", "--seed", "1", "--fuzz-time", "5h"])
+        .args(["run", "--stdin-guard", "--seed", "1", "--fuzz-time", "5h"])
         .args(["--exact", trial, "--out"])
         .arg(out)
         .args(flaw.into_iter().flat_map(|flaw| ["--flaw", flaw]))
-        .stdin(Stdio::null())
+        // A test that fails takes it along.
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command.spawn().unwrap()

@@ -1,15 +1,20 @@
 //! A campaign that is interrupted ends in the device's safe state, leaves no process behind, and keeps what it has recorded.
+//! So does a qualification with all of its campaigns.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod common;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use slcert_reports::{Journal, Record};
+
+/// The longest that an end may take on a slow machine: less than a whole campaign takes, and less than one that is interrupted is
+/// given before it is killed.
+const SOON: Duration = Duration::from_secs(50);
 
 /// Starts a campaign, and waits until its first trial was recorded.
 fn started(out: &Path) -> Child {
@@ -50,15 +55,18 @@ fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// The second field behind the name in brackets, proc(5).
+/// The second field behind the name in brackets, proc(5); none for what has ended, and waits to be asked how.
 fn parent_of(process: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(1)?.parse().ok()
+    let mut fields = fields.split_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok();
+    parent.filter(|_| state != "Z")
 }
 
 fn is_gone(process: u32) -> bool {
-    let limit = Instant::now() + Duration::from_secs(20);
+    let limit = Instant::now() + SOON;
     while Instant::now() < limit {
         if parent_of(process).is_none() {
             return true;
@@ -98,4 +106,74 @@ fn a_killed_campaign_takes_its_device_along_and_keeps_its_journal() {
     let (entries, _) = Journal::read(&folder.path().join("data/journal.jsonl")).unwrap();
     let record = Record::from_journal(&entries).unwrap();
     assert_eq!(record.trials.len(), 1);
+}
+
+/// Begins a qualification.
+fn qualify() -> Child {
+    Command::new(env!("CARGO_BIN_EXE_slcert"))
+        // A whole campaign, and one of a fuzz suite: neither is over soon.
+        .args(["qualify", "--jobs", "2", "lockout-per"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// The processes of both campaigns of a qualification and of their devices, once they run.
+fn begun(qualification: &Child) -> Vec<u32> {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < limit {
+        let campaigns = children(qualification.id());
+        let devices: Vec<_> = campaigns.iter().flat_map(|one| children(*one)).collect();
+        if campaigns.len() == 2 && devices.len() == 2 {
+            return [campaigns, devices].concat();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    send("-INT", qualification.id());
+    panic!("two campaigns do not begin");
+}
+
+#[test]
+fn a_qualification_that_is_interrupted_ends_its_campaigns_and_says_how_far_it_came() {
+    for signal in ["-INT", "-TERM"] {
+        let qualification = qualify();
+        let begun = begun(&qualification);
+        let began = Instant::now();
+        send(signal, qualification.id());
+        let output = qualification.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}");
+        assert!(began.elapsed() < SOON, "it waits for its campaigns");
+        for process in begun {
+            assert!(parent_of(process).is_none(), "{process} outlives it");
+        }
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            said.contains("of 2 devices were tested to the end"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_qualification_that_is_killed_takes_its_campaigns_along() {
+    let mut qualification = qualify();
+    let begun = begun(&qualification);
+    let scratch = scratch(begun[0]);
+    send("-KILL", qualification.id());
+    qualification.wait().unwrap();
+    for process in begun {
+        assert!(is_gone(process), "{process} goes on");
+    }
+    std::fs::remove_dir_all(scratch).unwrap();
+}
+
+/// The folder of a qualification, by one of its campaigns.
+fn scratch(campaign: u32) -> PathBuf {
+    let environment = std::fs::read(format!("/proc/{campaign}/environ")).unwrap();
+    let environment = String::from_utf8(environment).unwrap();
+    let mut variables = environment.split('\0');
+    let scratch = variables.find_map(|one| one.strip_prefix("TMPDIR="));
+    PathBuf::from(scratch.unwrap())
 }

@@ -167,7 +167,7 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
     let quiet = Quiet::begin(output);
     header(&record, &rig, planned.len(), output);
     let started = Started::of(&record, &folder.root().display().to_string());
-    let guided = !run.headless && (run.guided || guide::has_person());
+    let guided = !run.headless && !run.stdin_guard && (run.guided || guide::has_person());
     if guided {
         announce(&planned, &run.libtest);
     }
@@ -183,6 +183,9 @@ fn carry_out(run: &Run, begun: Begun) -> ExitCode {
             return ExitCode::from(BENCH);
         }
     };
+    if run.stdin_guard {
+        runner.guarded();
+    }
     output.started(&started);
     runner.self_test();
     one_by_one(&runner, planned, run);

@@ -1,5 +1,6 @@
 //! The runner: one trial after the other on one bench, each recorded before the next one begins.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -194,6 +195,18 @@ impl Runner {
     pub fn with(mut self, scratch: TempDir) -> Self {
         self._scratch = Some(scratch);
         self
+    }
+
+    /// Takes the end of standard input for an interrupt from now on.
+    pub fn guarded(&self) {
+        let (interrupted, cancel) = (Arc::clone(&self.interrupted), self.cancel.clone());
+        let guard = move || {
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            interrupted.store(true, Ordering::SeqCst);
+            let _ = cancel.send(true);
+        };
+        // Its runtime would wait for a blocked read.
+        std::thread::spawn(guard);
     }
 
     /// Tests the bench itself, and records it. One that is not sound judges nothing.

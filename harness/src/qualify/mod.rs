@@ -3,6 +3,8 @@
 //! The suites run against the sound simulated device, which no case may FAIL, and against the device with each of its
 //! flaws, which the case of the flaw's requirement has to see. Each run is a campaign of its own in a process of its own.
 
+mod child;
+mod interrupt;
 mod matrix;
 mod related;
 mod scratch;
@@ -10,7 +12,7 @@ mod scratch;
 use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,7 @@ use slcert_suites::fuzz::reproducer::Reproducer;
 
 use crate::command::Qualify;
 use crate::sources::{BENCH, USAGE};
+use interrupt::{INTERRUPTED, Interrupt};
 
 /// The exit code of a suite that misses its goal.
 const MISSED: u8 = 1;
@@ -35,8 +38,6 @@ const FOUND_WITHIN: Duration = Duration::from_secs(60);
 const EACH_CORE: usize = 17;
 /// About how long a whole campaign takes. They begin apart: all of them at once would scan, flood and restart at the same moments.
 const LASTS: Duration = Duration::from_secs(120);
-/// The longest that one campaign may take.
-const LONGEST: Duration = Duration::from_secs(20 * 60);
 
 /// A device that is judged.
 #[derive(Clone, Copy)]
@@ -128,6 +129,8 @@ struct Validation<'a> {
     quick: bool,
     /// What every campaign's made-up values and generated inputs come from.
     seed: u64,
+    /// Whether it was ended before all devices were tested.
+    interrupted: bool,
     goal_reached: bool,
     devices: &'a [Row],
 }
@@ -161,11 +164,19 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
             return ExitCode::from(BENCH);
         }
     };
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(BENCH);
+        }
+    };
     let work = Work {
         program,
         folder: scratch.path().to_owned(),
         quick: qualify.quick,
         seed: qualify.seed,
+        interrupt,
     };
     // The sound devices first: they take the longest, and say the most.
     let sound = match qualify.filter {
@@ -178,8 +189,10 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
     });
     let devices: VecDeque<_> = sound.into_iter().chain(flawed).collect();
     let jobs = qualify.jobs.unwrap_or_else(jobs);
+    let total = devices.len();
     let rows = side_by_side(&work, devices, jobs.max(1));
-    let reached = rows.iter().all(Row::is_right);
+    let interrupted = work.interrupt.came();
+    let reached = !interrupted && rows.iter().all(Row::is_right);
     anstream::println!(
         "{}",
         matrix::text(&rows, std::io::stdout().is_terminal(), qualify.quick)
@@ -191,6 +204,7 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
             profile: &qualify.profile,
             quick: qualify.quick,
             seed: qualify.seed,
+            interrupted,
             goal_reached: reached,
             devices: &rows,
         };
@@ -202,6 +216,11 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
             return ExitCode::from(BENCH);
         }
         anstream::println!("record  {}", out.display());
+    }
+    if interrupted {
+        let tested = rows.len();
+        anstream::println!("interrupted: {tested} of {total} devices were tested to the end");
+        return ExitCode::from(INTERRUPTED);
     }
     ExitCode::from(if reached { 0 } else { MISSED })
 }
@@ -230,8 +249,12 @@ fn side_by_side(work: &Work, devices: VecDeque<Device<'_>>, jobs: usize) -> Vec<
     std::thread::scope(|scope| {
         for _ in 0..jobs.min(total) {
             scope.spawn(|| {
-                while let Some((place, device)) = queue.next() {
+                while let Some((place, device)) = queue.next(&work.interrupt) {
                     let row = work.judge(device);
+                    // What a campaign came to that was cut short says nothing of the suites.
+                    if work.interrupt.came() {
+                        break;
+                    }
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((place, row));
                     if let Some((_, row)) = done.last() {
@@ -273,15 +296,15 @@ struct Waiting<'p> {
 }
 
 impl<'p> Queue<'p> {
-    /// The next device, once it may begin.
-    fn next(&self) -> Option<Placed<'p>> {
+    /// The next device, once it may begin; none after an interrupt.
+    fn next(&self, interrupt: &Interrupt) -> Option<Placed<'p>> {
         let (next, begins) = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
             if waiting.begins > now || waiting.whole.is_empty() {
                 let deep = waiting.deep.pop_front();
                 if deep.is_some() {
-                    return deep;
+                    return deep.filter(|_| !interrupt.came());
                 }
             }
             let next = waiting.whole.pop_front()?;
@@ -289,8 +312,8 @@ impl<'p> Queue<'p> {
             waiting.begins = begins + self.apart;
             (next, begins)
         };
-        std::thread::sleep(begins.saturating_duration_since(Instant::now()));
-        Some(next)
+        interrupt.sleep_until(begins);
+        Some(next).filter(|_| !interrupt.came())
     }
 }
 
@@ -299,6 +322,7 @@ struct Work {
     folder: PathBuf,
     quick: bool,
     seed: u64,
+    interrupt: Interrupt,
 }
 
 impl Work {
@@ -343,7 +367,7 @@ impl Work {
             }
             None => {}
         }
-        let ended = run(&mut command);
+        let ended = child::run(&mut command, &self.interrupt);
         let record = Record::read(&out.join("data/result.json"));
         let said = |trial: &str| {
             let trials = &record.as_ref().ok()?.trials;
@@ -406,29 +430,6 @@ fn profile_for<'p>(asked: &'p str, flaw: &Flaw) -> &'p str {
         Some("HDR") => "host-device-sl4",
         Some("SAR") => "software-application-sl4",
         _ => asked,
-    }
-}
-
-/// Runs a campaign to its end, whatever it comes to.
-fn run(command: &mut Command) -> Result<(), String> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let began = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) if began.elapsed() < LONGEST => std::thread::sleep(Duration::from_millis(50)),
-            Ok(None) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("no end after {} s", LONGEST.as_secs()));
-            }
-            Err(error) => return Err(error.to_string()),
-        }
     }
 }
 
@@ -525,6 +526,7 @@ pub fn check(
         folder: scratch.path().to_owned(),
         quick,
         seed,
+        interrupt: Interrupt::default(),
     };
     let row = work.judge(Device {
         flaw: Some(flaw),
