@@ -135,8 +135,10 @@ pub async fn follow<T: Target>(
         told,
     };
     tokio::select! {
-        () = engine.drive(source) => {}
+        // An interrupt may reach the bench's own commands, too: what ends with it is no sign of the device.
+        biased;
         () = interrupt => engine.interrupted(),
+        () = engine.drive(source) => {}
     }
     Ok(engine.outcome)
 }
