@@ -203,7 +203,7 @@ impl Runner {
         let guard = move || {
             let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
             interrupted.store(true, Ordering::SeqCst);
-            let _ = cancel.send(true);
+            cancel.send_replace(true);
         };
         // Its runtime would wait for a blocked read.
         std::thread::spawn(guard);
@@ -254,7 +254,7 @@ impl Runner {
                 self.folder.root().display()
             );
         }
-        let _ = self.cancel.send(true);
+        self.cancel.send_replace(true);
     }
 
     /// Asks a person for what the trials left to one. Whatever ends the questions leaves the rest REVIEW.
@@ -641,14 +641,14 @@ async fn watch_signals(
             _ = terminate.recv() => {}
         }
         if asking.load(Ordering::SeqCst) && !*cancel.borrow() {
-            let _ = cancel.send(true);
+            cancel.send_replace(true);
             continue;
         }
         if interrupted.swap(true, Ordering::SeqCst) || asking.load(Ordering::SeqCst) {
             std::process::exit(130);
         }
         eprintln!("\ninterrupted: the device is brought to its safe state; once more ends at once");
-        let _ = cancel.send(true);
+        cancel.send_replace(true);
     }
 }
 
