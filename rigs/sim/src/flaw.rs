@@ -240,6 +240,7 @@ flaws! {
     CrashOnKeyUpdates "crash-on-key-updates" "CR 3.5" "the process ends at two KeyUpdates in a row in a session of TLS 1.3", deep 1 "CR-3.5/fuzz-tls-session@plc";
     LongRecordBlocksNewcomers "long-record-blocks-newcomers" "CR 3.5" "after a TLS record of more than 2^14 bytes in a session no new TLS client is served", deep 1 "CR-3.5/fuzz-tls-session@gateway";
     AlertAnsweredInClear "alert-answered-in-clear" "CR 3.5" "an alert in a session of TLS 1.2 is answered with a record that is not sealed", deep 1 "CR-3.5/fuzz-tls-session@gateway311";
+    KeyUpdateClearsLimit "key-update-clears-limit" "CR 3.5" "a KeyUpdate in a session of TLS 1.3 sets the limit to 0", deep 1 "CR-3.5/fuzz-tls-session@plc";
     CrashOnErase "crash-on-erase" "CR 3.5" "the process ends when a character of a console line is erased that the line had no room for", deep 1 "CR-3.5/fuzz-console@console";
     CrashAfterGivenUpLogins "crash-after-given-up-logins" "CR 3.5" "the process ends at the console login behind two in a row that were given up at the password", deep 2 "CR-3.5/fuzz-console@console";
     CrashOnFormatArgument "crash-on-format-argument" "CR 3.5" "the process ends at a console command with %n in its arguments", deep 1 "CR-3.5/fuzz-console@console";

@@ -4,6 +4,7 @@
 use super::{HEAD, content};
 use crate::controller::Controller;
 use crate::flaw::Defect;
+use crate::process::Point;
 
 /// A KeyUpdate of five bytes, its type and the tag, in a sealed record of TLS 1.3.
 const KEY_UPDATE: (u8, usize) = (content::APPLICATION_DATA, 5 + 1 + 16);
@@ -54,6 +55,9 @@ impl Behind {
         let updates = (kind, self.left) == KEY_UPDATE;
         if updates && self.updated && has(Defect::CrashOnKeyUpdates) {
             controller.crash.notify_one();
+        }
+        if updates && has(Defect::KeyUpdateClearsLimit) {
+            controller.process.set(Point::Limit, 0);
         }
         self.updated = updates;
         if self.left > LONG && has(Defect::LongRecordBlocksNewcomers) {

@@ -156,6 +156,11 @@ fn judged(demanded: Demand, heard: Heard, updates: bool, shown: &str) -> Option<
 impl<S: Served> Target for Behind<'_, S> {
     type Link = Line;
 
+    /// The one request that goes out reads, or asks to be let in.
+    fn gives_no_orders(&self) -> Option<&str> {
+        Some(self.interface)
+    }
+
     fn grammar(&self) -> Arc<dyn Grammar> {
         Arc::new(BehindGrammar)
     }
