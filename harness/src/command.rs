@@ -3,10 +3,10 @@
 mod wants;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use slcert_profiles::file::Period;
+use slcert_suites::fuzz;
 
 pub use wants::Wants;
 
@@ -283,9 +283,9 @@ impl RunFormat {
 /// How much the fuzz suites do.
 #[derive(Clone, Debug, Args)]
 pub struct Fuzz {
-    /// How long each fuzz suite sends inputs for: `4s` for a first answer, `5m` for a vendor, hours for a lab.
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = period)]
-    pub fuzz_time: Duration,
+    /// How long each fuzz suite sends inputs for: seconds for a first answer, `5m` for a vendor, hours for a lab.
+    #[arg(long, value_name = "TIME", default_value_t = Period(fuzz::TIME), value_parser = period)]
+    pub fuzz_time: Period,
     /// The most inputs that each fuzz suite sends.
     #[arg(long, value_name = "N")]
     pub fuzz_cases: Option<u64>,
@@ -297,17 +297,15 @@ pub struct Fuzz {
 impl Default for Fuzz {
     fn default() -> Self {
         Self {
-            fuzz_time: slcert_suites::fuzz::TIME,
+            fuzz_time: Period(fuzz::TIME),
             fuzz_cases: None,
             fuzz_first: false,
         }
     }
 }
 
-fn period(text: &str) -> Result<Duration, String> {
-    let period = Period::parse(text);
-    period
-        .map(|period| period.0)
+fn period(text: &str) -> Result<Period, String> {
+    Period::parse(text)
         .ok_or_else(|| "write a number and a unit: `500ms`, `8s`, `5m` or `2h`".to_owned())
 }
 
@@ -558,6 +556,6 @@ mod tests {
     #[test]
     fn a_fuzz_suite_takes_the_time_that_is_usual_where_nobody_says() {
         let run = CommandLine::run_with(&[]).unwrap();
-        assert_eq!(run.fuzz.fuzz_time, slcert_suites::fuzz::TIME);
+        assert_eq!(run.fuzz.fuzz_time.0, fuzz::TIME);
     }
 }

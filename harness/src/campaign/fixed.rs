@@ -97,8 +97,7 @@ fn options(run: &Run) -> Vec<String> {
     }
     let usual = Fuzz::default();
     if run.fuzz.fuzz_time != usual.fuzz_time {
-        let time = format!("{}ms", run.fuzz.fuzz_time.as_millis());
-        options.extend(["--fuzz-time".to_owned(), time]);
+        options.extend(["--fuzz-time".to_owned(), run.fuzz.fuzz_time.to_string()]);
     }
     if let Some(cases) = run.fuzz.fuzz_cases {
         options.extend(["--fuzz-cases".to_owned(), cases.to_string()]);

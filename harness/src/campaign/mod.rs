@@ -209,7 +209,7 @@ fn announce(planned: &[Trial], arguments: &libtest_mimic::Arguments) {
 /// How much the fuzz suites of a run do; the seed is that of the record.
 fn budget(run: &Run) -> Budget {
     Budget {
-        time: run.fuzz.fuzz_time,
+        time: run.fuzz.fuzz_time.0,
         inputs: run.fuzz.fuzz_cases,
         first: run.fuzz.fuzz_first,
         ..Budget::default()
