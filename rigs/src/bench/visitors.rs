@@ -13,10 +13,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Bench, BenchError};
-use crate::line::{Keep, Line};
-use crate::mqtt::serve::serve;
-use crate::mqtt::wire::Version;
-use crate::rig::{Name, Server, Values};
+use crate::line::{Carrier, Keep, Line, Recorded, Recorder};
+use crate::modbus::serve::Held;
+use crate::rig::{Name, Server, ServerKind, Values};
+use crate::{modbus, mqtt};
 
 /// The most connections that are served at a time, or wait for a suite.
 const MOST: usize = 16;
@@ -46,6 +46,14 @@ impl Door {
         self.changed.notify_one();
     }
 
+    /// Who comes is served rightly again, unless another suite has taken them by now.
+    fn leave(&self, suite: &mpsc::Sender<(TcpStream, Instant)>) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.take_if(|it| it.same_channel(suite)).is_some() {
+            self.changed.notify_one();
+        }
+    }
+
     fn taken(&self) -> Option<mpsc::Sender<(TcpStream, Instant)>> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.clone()
@@ -66,7 +74,7 @@ impl Hosts {
             let listener = TcpListener::bind(&server.listen).await.map_err(cannot)?;
             let address = listener.local_addr().map_err(cannot)?;
             let door = Arc::new(Door::default());
-            let task = tokio::spawn(receive(listener, Arc::clone(&door), server.version.into()));
+            let task = tokio::spawn(receive(listener, Arc::clone(&door), server.clone()));
             let host = Host {
                 address,
                 door,
@@ -91,7 +99,19 @@ impl Drop for Host {
     }
 }
 
-async fn receive(listener: TcpListener, door: Arc<Door>, version: Version) {
+/// Serves somebody who comes as the protocol asks.
+async fn serve(stream: TcpStream, server: Server) {
+    match server.kind.value {
+        ServerKind::Mqtt => mqtt::serve::serve(stream, server.version.into()).await,
+        ServerKind::ModbusTcp => {
+            let shown = server.shown.as_ref();
+            let held = shown.map(|shown| Held::of(shown, shown.values.0));
+            modbus::serve::serve(stream, held.unwrap_or_default()).await;
+        }
+    }
+}
+
+async fn receive(listener: TcpListener, door: Arc<Door>, server: Server) {
     let mut served = JoinSet::new();
     loop {
         tokio::select! {
@@ -104,7 +124,8 @@ async fn receive(listener: TcpListener, door: Arc<Door>, version: Version) {
                     let _ = suite.try_send((stream, Instant::now()));
                 }
                 (Ok((stream, _)), None) if served.len() < MOST => {
-                    served.spawn(serve(stream, version));
+                    let _ = stream.set_nodelay(true);
+                    served.spawn(serve(stream, server.clone()));
                 }
                 (Ok(_), None) => {}
             },
@@ -124,10 +145,13 @@ pub struct Visitor {
 }
 
 /// Those who come to a server of the bench's, for as long as this lives.
-pub struct Visitors<'b> {
-    bench: &'b Bench,
-    name: &'b str,
+pub struct Visitors {
+    recorder: Recorder,
+    /// The name of the line in the recording, and what it is to analysers.
+    label: String,
+    carrier: Carrier,
     door: Arc<Door>,
+    own: mpsc::Sender<(TcpStream, Instant)>,
     coming: tokio::sync::Mutex<mpsc::Receiver<(TcpStream, Instant)>>,
 }
 
@@ -136,37 +160,43 @@ impl Bench {
     ///
     /// # Errors
     /// There is no such server in the rig file.
-    pub fn visitors<'b>(&'b self, server: &'b str) -> Result<Visitors<'b>, BenchError> {
-        let host = self.hosts.0.get(server).ok_or_else(|| {
-            BenchError::Rig(format!("there is no server `{server}` in the rig file"))
-        })?;
+    pub fn visitors(&self, server: &str) -> Result<Visitors, BenchError> {
+        let (host, described) = self
+            .hosts
+            .0
+            .get(server)
+            .zip(self.rig.server(server))
+            .ok_or_else(|| {
+                BenchError::Rig(format!("there is no server `{server}` in the rig file"))
+            })?;
         let (sender, coming) = mpsc::channel(MOST);
-        host.door.set(Some(sender));
+        host.door.set(Some(sender.clone()));
         Ok(Visitors {
-            bench: self,
-            name: server,
+            recorder: self.recorder.clone(),
+            label: format!("{}{server}", self.label),
+            carrier: described.carrier(),
             door: Arc::clone(&host.door),
+            own: sender,
             coming: tokio::sync::Mutex::new(coming),
         })
     }
 }
 
-impl Visitors<'_> {
+impl Visitors {
     /// The next who comes; none within `limit`. Of the connection's bytes the last are kept when something comes of them.
     pub async fn next(&self, limit: Duration) -> Option<Visitor> {
         let mut coming = self.coming.lock().await;
         let (stream, came) = timeout(limit, coming.recv()).await.ok()??;
-        let carrier = self.bench.rig.server(self.name).map(Server::carrier);
-        let line = self
-            .bench
-            .recorded(stream, self.name, carrier, Keep::Window);
+        let (recorder, label) = (&self.recorder, &self.label);
+        let line = Recorded::new(stream, recorder, label, Some(self.carrier), Keep::Window);
+        let line = Box::new(line);
         Some(Visitor { line, came })
     }
 }
 
-impl Drop for Visitors<'_> {
+impl Drop for Visitors {
     fn drop(&mut self) {
-        self.door.set(None);
+        self.door.leave(&self.own);
     }
 }
 
@@ -176,7 +206,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::mqtt::wire::Connect;
+    use crate::mqtt::wire::{Connect, Version};
     use crate::rig::{Rig, SIMULATED};
 
     const SOON: Duration = Duration::from_secs(5);
@@ -217,6 +247,18 @@ mod tests {
             let mut device = connect(address, version).await;
             assert_eq!(says(&mut device).await, connack);
         }
+    }
+
+    #[tokio::test]
+    async fn who_polls_is_answered_with_the_least_number() {
+        let rig = Rig::load(&Source::new("simulated.toml", SIMULATED)).unwrap();
+        let hosts = Hosts::start(&rig.servers).await.unwrap();
+        let address = &hosts.addresses()["listen.upstream"];
+        let mut device = TcpStream::connect(address).await.unwrap();
+        let request = [0, 9, 0, 0, 0, 6, 1, 4, 0, 0, 0, 1];
+        device.write_all(&request).await.unwrap();
+        let answer = [0, 9, 0, 0, 0, 5, 1, 4, 2, 0, 1];
+        assert_eq!(says(&mut device).await, answer);
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ impl Server {
     pub(crate) fn carrier(&self) -> Carrier {
         match self.kind.value {
             ServerKind::Mqtt => Carrier::Tcp(MQTT),
+            ServerKind::ModbusTcp => Carrier::Tcp(MODBUS),
         }
     }
 }

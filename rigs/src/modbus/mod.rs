@@ -11,6 +11,7 @@ mod client;
 mod codec;
 mod error;
 mod raw;
+pub mod serve;
 pub mod wire;
 
 pub use client::{Client, Identification};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use slcert_profiles::file::{Diagnostic, Located, choose};
 
 use super::name::Name;
-use super::{Binding, InterfaceKind, KNOWN, MqttBinding, Rig, Step};
+use super::{Binding, InterfaceKind, KNOWN, MqttBinding, Rig, ServerKind, Step};
 
 /// Everything in the file that names what is not there, or that does not fit together.
 pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
@@ -47,6 +47,9 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
     for server in rig.servers.values() {
         if let Some(order) = &server.order {
             known("operation", &order.changes, &operations);
+        }
+        if let Some(shown) = &server.shown {
+            known("operation", &shown.by, &operations);
         }
     }
     let trusts: Vec<&str> = rig.trusts.keys().map(Name::as_str).collect();
@@ -197,6 +200,16 @@ fn servers(rig: &Rig, faults: &mut Vec<Diagnostic>) {
             let what = "the payload of the order has no `{value}`";
             let help = "without a number that differs, nobody sees whether the order was taken";
             faults.push(Diagnostic::error(order.changes.span.clone(), what).help(help));
+        }
+        for (kind, given) in [
+            (ServerKind::Mqtt, server.of_mqtt()),
+            (ServerKind::ModbusTcp, server.of_modbus()),
+        ] {
+            if let Some(field) = given.filter(|_| server.kind.value != kind) {
+                let what = format!("`{field}` says nothing of a server of this kind");
+                let help = format!("leave it out, or write `kind = \"{}\"`", kind.word());
+                faults.push(Diagnostic::error(span.clone(), what).help(help));
+            }
         }
     }
 }
@@ -399,6 +412,32 @@ mod tests {
         }
         let told = faults(|text| format!("{text}\n[server.x]\nkind = \"mqt\"\n"));
         assert!(told.contains("did you mean `mqtt`?"), "{told}");
+    }
+
+    #[test]
+    fn a_modbus_server_has_no_user_and_shows_one_register() {
+        let with = |server: &str| {
+            let server = format!("\n[server.x]\nkind = \"modbus-tcp\"\n{server}");
+            faults(|text| format!("{text}{server}"))
+        };
+        let shown = |item: &str, to: u16| {
+            format!("shown = {{ item = \"{item}\", by = \"read_lmit\", from = 7, to = {to} }}\n")
+        };
+        for (server, expected) in [
+            (
+                "user = \"site\"\n".to_owned(),
+                "`user` says nothing of a server of this kind",
+            ),
+            (shown("input[4]", 9), "did you mean `read_limit`?"),
+            (shown("coil[4]", 9), "`coil[4]` is not one register"),
+            (shown("input[4..5]", 9), "is not one register"),
+            (shown("input[4]", 8), "there are no three numbers"),
+        ] {
+            let told = with(&server);
+            assert!(told.contains(expected), "{expected} is not in\n{told}");
+        }
+        let told = faults(|text| format!("{text}\n[server.x]\nkind = \"mqtt\"\nunit = 1\n"));
+        assert!(told.contains("`unit` says nothing"), "{told}");
     }
 
     #[test]

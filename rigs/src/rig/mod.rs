@@ -40,7 +40,7 @@ pub use policy::{
     AUDIT_GROUPS, Alert, Audit, AuditFull, Category, Excess, OutputOnLoss, OutputState,
     PasswordLife, PasswordRules, Policy, SessionLimit, TimeServer, TlsVersion,
 };
-pub use server::{Order, Server, ServerKind};
+pub use server::{Order, Server, ServerKind, Shown};
 pub use span::Span;
 pub use specimen::Specimen;
 pub use template::{NoValue, Template, Values};

@@ -155,6 +155,13 @@ pub enum Area {
     Input,
 }
 
+impl Area {
+    /// Whether its items are registers, and not single bits.
+    pub fn has_words(self) -> bool {
+        matches!(self, Self::Holding | Self::Input)
+    }
+}
+
 /// A message to an MQTT broker, or one from it.
 #[derive(Clone, Debug)]
 pub enum MqttBinding {

@@ -42,7 +42,7 @@ pub struct Client<'b> {
     pub(super) version: Version,
     /// What the device shows; none where it shows no password.
     pub(super) password: Option<Secret>,
-    pub(super) visitors: Visitors<'b>,
+    pub(super) visitors: Visitors,
     /// The connection that it is on: a client has one at a time.
     pub(super) here: tokio::sync::Mutex<Option<Here>>,
     pub(super) known: Mutex<Known>,
