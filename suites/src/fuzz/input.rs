@@ -14,8 +14,12 @@ pub enum Act {
     Send(Vec<u8>),
     /// Nothing, for a while.
     Pause(Duration),
+    /// A request of the device's that begins so is waited for; what comes before it is answered rightly.
+    Asked(Vec<u8>),
     /// The bench's side is closed; the device's answers can still come.
     Shut,
+    /// The connection is reset, and nobody is let in until the input is over.
+    Tear,
     /// A step of a history.
     Step(Step),
 }
@@ -62,7 +66,7 @@ impl Input {
     pub fn size(&self) -> usize {
         let sizes = self.acts.iter().map(|act| match act {
             Act::Send(bytes) => bytes.len(),
-            Act::Login | Act::Pause(_) | Act::Shut | Act::Step(_) => 0,
+            Act::Login | Act::Pause(_) | Act::Asked(_) | Act::Shut | Act::Tear | Act::Step(_) => 0,
         });
         sizes.sum()
     }

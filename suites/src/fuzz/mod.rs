@@ -237,6 +237,10 @@ pub async fn replay(p: &Procedure<'_>, inputs: &[Input]) -> Result<Option<Findin
         let target = mqtt::client::client(p).map_err(|stop| stop.reason)?;
         return replay_on(p.bench(), &target, inputs).await;
     }
+    if p.trial().contains(modbus::client::CASE) {
+        let target = modbus::client::client(p).map_err(|stop| stop.reason)?;
+        return replay_on(p.bench(), &target, inputs).await;
+    }
     let interface = p.interface().map_err(|stop| stop.reason)?;
     let below = p.trial().contains(tls::CASE);
     let behind = p.trial().contains(tls::CASE_BEHIND);

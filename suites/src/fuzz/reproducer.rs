@@ -72,8 +72,13 @@ pub enum ActText {
     Type(String),
     /// A pause, in milliseconds.
     PauseMs(u64),
+    /// The beginning of the request of the device's that is answered, in hexadecimal. What is sent is as it would be to
+    /// transaction 0.
+    Asked(String),
     /// The bench's side is closed.
     Shut(bool),
+    /// The connection is reset.
+    Tear(bool),
 }
 
 /// Why a file is no reproducer.
@@ -202,7 +207,9 @@ impl InputText {
                 Act::Pause(time) => {
                     ActText::PauseMs(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
                 }
+                Act::Asked(bytes) => ActText::Asked(digits(bytes)),
                 Act::Shut => ActText::Shut(true),
+                Act::Tear => ActText::Tear(true),
                 Act::Login => ActText::Login(true),
                 Act::Step(_) => return None,
             })
@@ -216,23 +223,25 @@ impl InputText {
 
     fn input(&self, number: usize) -> Result<Input, ReproducerError> {
         let mut acts = Vec::new();
+        let read = |text: &str| {
+            bytes(text).ok_or_else(|| ReproducerError::Bytes {
+                input: number,
+                text: text.chars().take(60).collect(),
+            })
+        };
         for act in &self.acts {
             match act {
-                ActText::Send(text) => {
-                    let bytes = bytes(text).ok_or_else(|| ReproducerError::Bytes {
-                        input: number,
-                        text: text.chars().take(60).collect(),
-                    })?;
-                    acts.push(Act::Send(bytes));
-                }
+                ActText::Send(text) => acts.push(Act::Send(read(text)?)),
+                ActText::Asked(text) => acts.push(Act::Asked(read(text)?)),
                 ActText::Type(text) => acts.push(Act::Send(text.clone().into_bytes())),
                 // A minute is longer than any pause that a suite makes.
                 ActText::PauseMs(millis) => {
                     acts.push(Act::Pause(Duration::from_millis((*millis).min(60_000))))
                 }
                 ActText::Shut(true) => acts.push(Act::Shut),
+                ActText::Tear(true) => acts.push(Act::Tear),
                 ActText::Login(true) => acts.push(Act::Login),
-                ActText::Shut(false) | ActText::Login(false) => {}
+                ActText::Shut(false) | ActText::Tear(false) | ActText::Login(false) => {}
             }
         }
         Ok(Input {

@@ -50,6 +50,21 @@ pub const CASES: &[Case] = &[
         body: |p| -> Run<'_> { Box::pin(broker(p)) },
     },
     Case {
+        id: "fuzz-server",
+        title: "no Modbus server that answers wrongly breaks the device that polls it, and nothing is taken that answers nothing",
+        requirements: &["CR 3.5"],
+        kind: Kind::Fuzz,
+        scope: Scope::Servers(ServerKind::ModbusTcp),
+        needs: &[],
+        objective: "Be the Modbus server that the device polls, answer its requests wrongly or not at all, and judge what it asks then, what it takes of the \
+                answers, and the device as a whole.",
+        criterion: "The device polls on, or comes again in the time that the rig file grants it, and no sooner than it states; its requests are those of the \
+                specification; it shows what it is answered rightly, and no value of an answer to another transaction, of another protocol or function, or \
+                of another size; the device does not restart, and the essential functions hold.",
+        svv: Svv::Vulnerability,
+        body: |p| -> Run<'_> { Box::pin(server(p)) },
+    },
+    Case {
         id: "fuzz-tls",
         title: "nothing that comes before or below a TLS handshake breaks the device, and none is taken that the protocol forbids",
         requirements: &["CR 3.5"],
@@ -115,6 +130,11 @@ async fn mqtt(p: &mut Procedure<'_>) -> Result<(), Stop> {
 async fn broker(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let target = fuzz::mqtt::client::client(p)?;
     fuzz::mqtt::client::hold(p, &target).await
+}
+
+async fn server(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let target = fuzz::modbus::client::client(p)?;
+    fuzz::modbus::client::hold(p, &target).await
 }
 
 async fn tls(p: &mut Procedure<'_>) -> Result<(), Stop> {

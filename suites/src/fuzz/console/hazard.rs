@@ -81,7 +81,7 @@ impl Hazards {
             match act {
                 Act::Login => break,
                 Act::Send(bytes) => before.extend_from_slice(bytes),
-                Act::Pause(_) | Act::Shut | Act::Step(_) => {}
+                Act::Pause(_) | Act::Shut | Act::Step(_) | Act::Asked(_) | Act::Tear => {}
             }
         }
         let before = String::from_utf8_lossy(&before).to_lowercase();

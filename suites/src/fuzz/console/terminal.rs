@@ -162,7 +162,7 @@ impl Terminal<'_> {
         for (at, act) in input.acts.iter().enumerate() {
             let held = self.line(holder).await.map_err(|_| Broke::Line)?;
             match act {
-                Act::Step(_) => {}
+                Act::Step(_) | Act::Asked(_) | Act::Tear => {}
                 Act::Login if at == 0 && held.place == Place::Prompt => {}
                 Act::Login => {
                     if typed.stopped {

@@ -1,6 +1,7 @@
 //! Modbus: requests over the whole protocol, in right and in wrong frames.
 
 mod canary;
+pub mod client;
 mod framing;
 mod grammar;
 mod hazard;

@@ -180,7 +180,7 @@ impl Serial<'_> {
             match act {
                 Act::Send(bytes) => port.send(bytes).await.map_err(said)?,
                 Act::Pause(time) => port.pause(*time).await,
-                Act::Login | Act::Shut | Act::Step(_) => {}
+                Act::Login | Act::Shut | Act::Step(_) | Act::Asked(_) | Act::Tear => {}
             }
         }
         let meaning = self.meaning(input);

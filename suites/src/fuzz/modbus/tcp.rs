@@ -332,7 +332,7 @@ impl Tcp<'_> {
                     }
                     link.sent.add(bytes);
                 }
-                Act::Login | Act::Step(_) => {}
+                Act::Login | Act::Step(_) | Act::Asked(_) | Act::Tear => {}
                 Act::Pause(time) => sleep(*time).await,
                 Act::Shut => {
                     shut = true;

@@ -211,7 +211,7 @@ impl Broker<'_> {
         let mut shut = false;
         for act in &input.acts {
             match act {
-                Act::Step(_) => {}
+                Act::Step(_) | Act::Asked(_) | Act::Tear => {}
                 Act::Login if link.session => {}
                 Act::Login => {
                     self.log_in(&mut link.raw).await?;

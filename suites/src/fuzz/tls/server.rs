@@ -222,7 +222,7 @@ impl<S: Target> Server<'_, S> {
     async fn send(&self, mut link: Link, input: &Input) -> Result<Link, String> {
         for act in &input.acts {
             match act {
-                Act::Step(_) => {}
+                Act::Step(_) | Act::Asked(_) | Act::Tear => {}
                 Act::Login => {
                     link = match link {
                         Link::Bare(line) => {

@@ -1,0 +1,55 @@
+//! The device as a client: a Modbus server of the bench's, which it polls, answers wrongly.
+
+mod answers;
+mod connection;
+mod grammar;
+mod polling;
+mod reading;
+mod service;
+mod shown;
+mod target;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use crate::procedure::{Procedure, Stop};
+use service::Service;
+use shown::Shown;
+pub use target::Client;
+
+/// The part of a trial's name that tells it from those on interfaces.
+pub const CASE: &str = "/fuzz-server@";
+
+/// Holds the suite in a part of the time: a device has other ways in.
+///
+/// # Errors
+/// As [`hold`](crate::fuzz::hold).
+pub async fn hold(p: &mut Procedure<'_>, client: &Client<'_>) -> Result<(), Stop> {
+    let budget = p.fuzz_budget().part();
+    crate::fuzz::hold_for(p, client, budget).await
+}
+
+/// The device that polls the bench's server under test.
+///
+/// # Errors
+/// INCONCLUSIVE where there is no such server, NOT EVALUATED where nobody reads what the device is said to show.
+pub fn client<'b>(p: &Procedure<'b>) -> Result<Client<'b>, Stop> {
+    let (bench, name) = (p.bench(), p.name());
+    let server = p
+        .rig()
+        .server(name)
+        .ok_or_else(|| Stop::inconclusive("this case has no server"))?;
+    let shown = match &server.shown {
+        Some(shown) => Some(Shown::of(bench, shown)?),
+        None => None,
+    };
+    Ok(Client {
+        name,
+        server,
+        service: Service::start(bench.visitors(name)?, server),
+        shown,
+        gap: AtomicU64::new(0),
+        hurried: AtomicBool::new(false),
+        turn: Mutex::new(false),
+    })
+}
