@@ -37,6 +37,9 @@ pub struct Args {
     /// The site's broker of MQTT 3.1.1
     #[arg(long, value_name = "HOST:PORT")]
     pub broker311: Option<String>,
+    /// The Modbus TCP server upstream, which the device polls
+    #[arg(long, value_name = "HOST:PORT")]
+    pub poll: Option<String>,
     /// Give the device a flaw; may be repeated
     #[arg(long, value_name = "NAME")]
     pub flaw: Vec<String>,
@@ -79,6 +82,7 @@ pub fn run(args: Args) -> ExitCode {
     let brokers = [at(args.broker, true), at(args.broker311, false)];
     let config = Config {
         brokers: brokers.into_iter().flatten().collect(),
+        upstream: args.poll,
         store: args.store,
         address: args.address,
         component: args.component,

@@ -21,7 +21,7 @@ use crate::provisioning;
 use crate::pty::Pty;
 use crate::site::{self, Broker};
 use crate::store::{Durability, Store};
-use crate::{clock, code, loss, modbus, mqtt, purge};
+use crate::{clock, code, loss, modbus, mqtt, purge, upstream};
 
 const MODBUS_TCP: u16 = 1502;
 const MODBUS_TLS: u16 = 1802;
@@ -47,6 +47,8 @@ pub struct Config {
     pub component: Component,
     /// The brokers that it comes to as a client.
     pub brokers: Vec<Broker>,
+    /// The Modbus TCP server that it polls: `host:port`.
+    pub upstream: Option<String>,
     /// The defects it has.
     pub flaws: FlawSet,
 }
@@ -157,6 +159,9 @@ impl Device {
         });
         for broker in config.brokers {
             tasks.spawn(site::run(Arc::clone(&controller), broker));
+        }
+        if let Some(address) = config.upstream {
+            tasks.spawn(upstream::run(Arc::clone(&controller), address));
         }
         tasks.spawn(code::run(Arc::clone(&controller)));
         tasks.spawn(loss::watch(Arc::clone(&controller)));

@@ -227,6 +227,16 @@ flaws! {
     CutDemandTaken "cut-demand-taken" "CR 3.5" "an order from a broker is carried out though the connection ended inside its packet", deep 1 "CR-3.5/fuzz-broker@site311";
     QosThreeIgnored "qos-three-ignored" "CR 3.5" "a PUBLISH with QoS 3 from a broker is ignored, and the session goes on", deep 1 "CR-3.5/fuzz-broker@site311";
     PubrelLeaks "pubrel-leaks" "CR 3.5" "each PUBREL for no message from a broker leaves 256 kB behind", deep 0 "CR-3.5/fuzz-broker@site";
+    CrashOnByteCount "crash-on-byte-count" "CR 3.5" "the process ends at a Modbus server's answer whose byte count is greater than what came", deep 1 "CR-3.5/fuzz-server@upstream";
+    CrashOnThirdProtocol "crash-on-third-protocol" "CR 3.5" "the process ends at the third header of another protocol from a Modbus server", deep 3 "CR-3.5/fuzz-server@upstream";
+    UnknownExceptionStallsControl "unknown-exception-stalls-control" "CR 3.5" "the control loop stalls for 3 s after an exception above 11 from a Modbus server", deep 1 "CR-3.5/fuzz-server@upstream";
+    BusyEndsPolling "busy-ends-polling" "CR 3.5" "a Modbus server that says that it is busy is never polled again", deep 1 "CR-3.5/fuzz-server@upstream";
+    HalfCloseDeafens "half-close-deafens" "CR 3.5" "a Modbus server that has closed its side is polled on the same connection for ever", deep 1 "CR-3.5/fuzz-server@upstream";
+    RefusedComesAtOnce "refused-comes-at-once" "CR 3.5" "the device comes to a Modbus server that lets it in and answers nothing again without a pause", deep 1 "CR-3.5/fuzz-server@upstream";
+    ForeignAnswerTaken "foreign-answer-taken" "CR 3.5" "a Modbus server's answer to another transaction is taken", deep 1 "CR-3.5/fuzz-server@upstream";
+    ByteCountIgnored "byte-count-ignored" "CR 3.5" "the values of a Modbus server's answer are taken whatever its byte count", deep 1 "CR-3.5/fuzz-server@upstream";
+    StaleBytesTold "stale-bytes-told" "CR 3.5" "the bytes too many of a Modbus server's answer stand behind the device's next write", deep 1 "CR-3.5/fuzz-server@upstream";
+    ForeignAnswerLeaks "foreign-answer-leaks" "CR 3.5" "each answer of a Modbus server to another transaction leaves 256 kB behind", deep 0 "CR-3.5/fuzz-server@upstream";
     CrashOnRecordLength "crash-on-record-length" "CR 3.5" "the process ends at a TLS record header whose length is between 16641 and 18432 before a handshake", deep 1 "CR-3.5/fuzz-tls@gateway311";
     FragmentsBlockNewcomers "fragments-block-newcomers" "CR 3.5" "after a ClientHello in more than 20 records no new TLS client is served", deep 1 "CR-3.5/fuzz-tls@gateway";
     DeafAfterHalfOpen "deaf-after-half-open" "CR 3.5" "after five TLS handshakes that end behind the ServerHello, no new TLS client is served", deep 5 "CR-3.5/fuzz-tls@plc";

@@ -59,6 +59,7 @@ mod session;
 mod site;
 mod store;
 mod supervisor;
+mod upstream;
 
 pub use args::{Args, run};
 pub use boundary::Networks;
