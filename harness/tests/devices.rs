@@ -22,7 +22,7 @@ use slcert_sim::Flaw;
 
 /// The devices, the profile that each is tested by, and the arguments of the campaigns that share its trials; the simulated
 /// one stands for itself.
-const DEVICES: [(&str, &str, &[&[&str]]); 8] = [
+const DEVICES: [(&str, &str, &[&[&str]]); 9] = [
     // Debian's login takes its time: three of them are tested side by side.
     (
         "console",
@@ -73,6 +73,11 @@ const DEVICES: [(&str, &str, &[&[&str]]); 8] = [
             &["fuzz-broker@sub5"],
             &["fuzz-broker@sub311"],
         ],
+    ),
+    (
+        "poller",
+        "software-application-sl2",
+        &[&["fuzz-server@pymodbus"], &["fuzz-server@libmodbus"]],
     ),
     ("router", "network-device-sl4", &[&[]]),
 ];
