@@ -11,6 +11,7 @@ mod modbus;
 mod monitor;
 mod mqtt;
 mod process;
+mod reference;
 mod seal;
 mod session;
 mod specimen;

@@ -145,6 +145,7 @@ pub(super) fn check(rig: &Rig) -> Vec<Diagnostic> {
     }
     bindings(rig, &interfaces, &mut faults);
     servers(rig, &mut faults);
+    super::reference::check(rig, &mut faults);
     authenticators(rig, &mut faults);
     faults
 }

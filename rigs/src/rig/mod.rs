@@ -11,6 +11,7 @@ mod load;
 mod name;
 mod operation;
 mod policy;
+mod reference;
 mod server;
 mod span;
 mod specimen;
@@ -40,6 +41,7 @@ pub use policy::{
     AUDIT_GROUPS, Alert, Audit, AuditFull, Category, Excess, OutputOnLoss, OutputState,
     PasswordLife, PasswordRules, Policy, SessionLimit, TimeServer, TlsVersion,
 };
+pub use reference::Reference;
 pub use server::{Order, Server, ServerKind, Shown};
 pub use span::Span;
 pub use specimen::Specimen;
@@ -57,6 +59,8 @@ pub struct Rig {
     pub start: Option<Start>,
     /// A second device of the same type, to compare with.
     pub specimen: Option<Specimen>,
+    /// Other implementations of the interfaces' protocols, to compare answers with.
+    pub references: BTreeMap<Name, Reference>,
     /// How the device is switched off and on.
     pub power: Option<Power>,
     /// The ways into the device.
@@ -268,6 +272,11 @@ impl Table for Rig {
             "specimen",
             "A second device of the same type, to compare with.",
         );
+        let references = f.or(
+            "reference",
+            "Other implementations of the protocols of interfaces, by the interfaces' names: fuzz suites compare what comes of the same bytes.",
+            BTreeMap::new(),
+        );
         let power = f.optional(
             "power",
             "How the device is switched off and on; a device that is started here needs none.",
@@ -368,6 +377,7 @@ impl Table for Rig {
             dut: dut?,
             start: start?,
             specimen: specimen?,
+            references: references?,
             power: power?,
             interfaces: interfaces?,
             servers: servers?,
