@@ -8,10 +8,13 @@ use slcert_rigs::bench::Bench;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::comparison::{AGAIN, Comparison};
 use super::coverage::Coverage;
 use super::device::Device;
+use super::differences::Differences;
 use super::finding::{Finding, Oracle};
 use super::generate::Source;
+use super::input::Generated;
 use super::isolate::{Cause, Isolated, isolate};
 use super::memory::Memory;
 use super::target::{Later, Target};
@@ -92,6 +95,8 @@ pub struct Outcome {
     pub memory: Memory,
     /// What did not come in time, and did when the same was sent again.
     pub late: Vec<Finding>,
+    /// Where the device answers otherwise than a reference, where there is one.
+    pub differences: Option<Differences>,
     /// Why it ended before the budget was used up.
     pub ended: Option<String>,
     /// Whether that is an interrupt.
@@ -103,16 +108,18 @@ pub struct Outcome {
 /// # Errors
 /// The device does not serve before anything was sent, or the machine gives no thread.
 pub async fn run<T: Target>(bench: &Bench, target: &T, budget: Budget) -> Result<Outcome, String> {
-    follow(bench, target, budget, pending(), &mut |_| {}).await
+    follow(bench, target, None, budget, pending(), &mut |_| {}).await
 }
 
-/// The same until an interrupt, and each finding is told of once it is isolated: it has to be kept whatever comes next.
+/// The same until an interrupt, and each finding is told of once it is isolated: it has to be kept whatever comes next. The device
+/// is compared with a reference, where there is one.
 ///
 /// # Errors
 /// As [`run`].
 pub async fn follow<T: Target>(
     bench: &Bench,
     target: &T,
+    reference: Option<&T>,
     budget: Budget,
     interrupt: impl Future<Output = ()> + Send,
     told: &mut (dyn FnMut(&Reported) + Send),
@@ -124,8 +131,13 @@ pub async fn follow<T: Target>(
         read_back: device.read_back(),
         ..Outcome::default()
     };
+    let comparison = match reference {
+        Some(reference) => Some(Comparison::with(reference).await),
+        None => None,
+    };
     let mut engine = Engine {
         device,
+        comparison,
         budget,
         window: Window::default(),
         outcome,
@@ -140,11 +152,16 @@ pub async fn follow<T: Target>(
         () = interrupt => engine.interrupted(),
         () = engine.drive(source) => {}
     }
-    Ok(engine.outcome)
+    let compared = engine.comparison.map(Comparison::end);
+    Ok(Outcome {
+        differences: compared,
+        ..engine.outcome
+    })
 }
 
 struct Engine<'e, T> {
     device: Device<'e, T>,
+    comparison: Option<Comparison<'e, T>>,
     budget: Budget,
     window: Window,
     outcome: Outcome,
@@ -163,6 +180,7 @@ impl<T: Target> Engine<'_, T> {
         let mut looked = began;
         let mut link = None;
         let mut open = Open::default();
+        let mut compared = self.comparison.is_none();
         let (least, times) = LOOK;
         let between = least.max(self.device.usual() * times);
         loop {
@@ -180,7 +198,11 @@ impl<T: Target> Engine<'_, T> {
             let nothing = found.is_none();
             self.broke(found, &mut link).await;
             if over && nothing && open.is_empty() {
-                return;
+                if compared || self.outcome.ended.is_some() {
+                    return;
+                }
+                self.compare_again().await;
+                compared = true;
             }
         }
     }
@@ -255,14 +277,50 @@ impl<T: Target> Engine<'_, T> {
             },
         };
         let input = next.input.clone();
-        self.window.push(next, anew);
+        self.window.push(next.clone(), anew);
         let delivered = self.device.target.deliver(opened, &input).await;
-        if self.outcome.coverage.count(&delivered.seen) {
+        let new = self.outcome.coverage.count(&delivered.seen);
+        if new {
             source.is_new(&input);
         }
         *link = delivered.link;
         open.add(delivered.later);
+        // What brings the device down is for others to judge.
+        let whole = |found: &Finding| found.oracle.is_about_the_device();
+        if !delivered.finding.as_ref().is_some_and(whole) {
+            self.compare(next, new || delivered.finding.is_some()).await;
+        }
         delivered.finding
+    }
+
+    /// Sends an input to a reference as well, where there is one, and to the device once more. What brought something about goes first.
+    async fn compare(&mut self, input: Generated, first: bool) {
+        let time = self.outcome.time;
+        if let Some(comparison) = &mut self.comparison
+            && comparison.takes(first, time)
+        {
+            self.window.push(input.clone(), true);
+            comparison.compare(self.device.target, input).await;
+        }
+    }
+
+    /// Sends what differs from a reference again. The time that it takes comes on top.
+    async fn compare_again(&mut self) {
+        let Some(comparison) = &mut self.comparison else {
+            return;
+        };
+        let began = Instant::now();
+        let until = began + AGAIN.max(self.outcome.time);
+        let unclear = comparison.take_unclear().await;
+        for some in unclear.chunks(comparison.at_a_time()) {
+            let target = self.device.target;
+            if comparison.send_again(target, some, until).await {
+                for one in some {
+                    self.window.push(one.input.clone(), true);
+                }
+            }
+        }
+        self.paused += began.elapsed();
     }
 
     /// Isolates a finding, and writes it down. One that is known is counted.

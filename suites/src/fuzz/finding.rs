@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::time::Instant;
 
-/// What judges: each finding names its oracle.
+/// What judges: each finding names its oracle. O7 finds nothing wrong: see [`differences`](super::differences).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Oracle {
     /// O1 and O10: a new connection is taken, also where the device serves a moment later, and where others were left idle, half open or

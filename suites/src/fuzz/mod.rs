@@ -5,10 +5,12 @@
 //! sequence is reduced, each input is shrunk, the rest is confirmed and written down as a reproducer.
 
 mod alter;
+mod comparison;
 pub mod console;
 pub mod coverage;
 mod deed;
 mod device;
+pub mod differences;
 pub mod engine;
 pub mod finding;
 pub mod generate;
@@ -19,6 +21,7 @@ mod memory;
 pub mod modbus;
 pub mod mqtt;
 mod pace;
+mod reference;
 mod regression;
 pub mod reproducer;
 mod steady;
@@ -34,12 +37,14 @@ use slcert_rigs::rig::InterfaceKind;
 
 use crate::procedure::{Procedure, Stop};
 use device::Device;
+use differences::Differences;
 pub use engine::Budget;
 use engine::{Outcome, Reported};
 use finding::{Finding, Oracle};
 use history::{Histories, Property};
 use input::Input;
 use isolate::Cause;
+pub use reference::Reference;
 use reproducer::Reproducer;
 use target::Target;
 
@@ -66,20 +71,43 @@ pub async fn hold<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), St
     hold_for(p, target, budget).await
 }
 
+/// The same, and compares the device with a reference, where there is one.
+///
+/// # Errors
+/// As [`hold`].
+pub async fn hold_beside<T: Target>(
+    p: &mut Procedure<'_>,
+    target: &T,
+    reference: Option<&Result<T, String>>,
+) -> Result<(), Stop> {
+    let budget = p.fuzz_budget();
+    hold_compared(p, target, reference, budget).await
+}
+
 /// The same with a budget of its own.
 async fn hold_for<T: Target>(
     p: &mut Procedure<'_>,
     target: &T,
     budget: Budget,
 ) -> Result<(), Stop> {
+    hold_compared(p, target, None, budget).await
+}
+
+async fn hold_compared<T: Target>(
+    p: &mut Procedure<'_>,
+    target: &T,
+    reference: Option<&Result<T, String>>,
+    budget: Budget,
+) -> Result<(), Stop> {
     regression::check(p, target).await?;
+    let had = reference.and_then(|it| it.as_ref().ok());
     let (bench, interrupt) = (p.bench(), p.interrupted());
     let mut written = Vec::new();
     let mut found = |reported: &Reported| {
         let number = written.len() + 1;
         written.push(write_down(p, reported, number, (budget.seed, T::TYPED)));
     };
-    let outcome = engine::follow(bench, target, budget, interrupt, &mut found)
+    let mut outcome = engine::follow(bench, target, had, budget, interrupt, &mut found)
         .await
         .map_err(|why| {
             Stop::inconclusive(format!(
@@ -87,6 +115,9 @@ async fn hold_for<T: Target>(
                 escape(&why)
             ))
         })?;
+    if let Some(Err(why)) = reference {
+        outcome.differences = Some(Differences::none(why));
+    }
     for (written, reported) in written.iter().zip(&outcome.reported) {
         p.restate(written.check, observed(reported, written.file.as_deref()));
     }
@@ -173,6 +204,12 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
         outcome.reported.len(),
         budget.seed
     );
+    if let Some(differences) = &outcome.differences {
+        observed.push_str(&format!("; {}", differences.words()));
+        if let Some(text) = differences.text() {
+            p.keep(differences::FILE, text);
+        }
+    }
     if let Some(words) = outcome.memory.words() {
         observed.push_str(&format!("; {words}"));
     }

@@ -197,7 +197,8 @@ impl Reproducer {
 }
 
 impl InputText {
-    fn of(input: &Input, typed: bool) -> Self {
+    /// As a file shows it; what is typed as text.
+    pub(super) fn of(input: &Input, typed: bool) -> Self {
         let acts = input.acts.iter().filter_map(|act| {
             Some(match act {
                 Act::Send(bytes) => match std::str::from_utf8(bytes) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use slcert_rigs::rig::Rig;
 
 use super::coverage::Seen;
+use super::differences::Comes;
 use super::finding::Finding;
 use super::generate::Grammar;
 use super::input::Input;
@@ -88,6 +89,16 @@ pub trait Target: Send + Sync {
         link: Self::Link,
         input: &Input,
     ) -> impl Future<Output = Delivered<Self::Link>> + Send;
+
+    /// What comes of an input on a connection of its own, as far as it can be compared with what comes of it elsewhere; with
+    /// patience, silences are long enough for a device that is late. None where the input is not taken, or nothing is compared.
+    fn comes_of(
+        &self,
+        _input: &Input,
+        _patient: bool,
+    ) -> impl Future<Output = Option<Comes>> + Send {
+        std::future::ready(None)
+    }
 
     /// Whether silences are judged by the device's usual pace, and not by the time that the rig file grants it: while inputs
     /// are made smaller, before what is left is confirmed.

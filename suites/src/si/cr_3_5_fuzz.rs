@@ -3,7 +3,7 @@
 use slcert_rigs::rig::{InterfaceKind, ServerKind};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
-use crate::fuzz;
+use crate::fuzz::{self, Reference};
 use crate::procedure::{Procedure, Stop};
 
 /// The cases of this requirement.
@@ -118,13 +118,21 @@ async fn modbus(p: &mut Procedure<'_>) -> Result<(), Stop> {
         fuzz::hold(p, &target).await
     } else {
         let target = fuzz::modbus::tcp(p)?;
-        fuzz::hold(p, &target).await
+        let reference = Reference::start(p).await;
+        let beside = reference.target(|bench| Ok(fuzz::modbus::beside(&target, bench)));
+        let held = fuzz::hold_beside(p, &target, beside.as_ref()).await;
+        reference.stop().await;
+        held
     }
 }
 
 async fn mqtt(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let target = fuzz::mqtt::broker(p)?;
-    fuzz::hold(p, &target).await
+    let reference = Reference::start(p).await;
+    let beside = reference.target(|bench| fuzz::mqtt::beside(&target, bench));
+    let held = fuzz::hold_beside(p, &target, beside.as_ref()).await;
+    reference.stop().await;
+    held
 }
 
 async fn broker(p: &mut Procedure<'_>) -> Result<(), Stop> {

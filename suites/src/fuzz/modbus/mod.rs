@@ -2,6 +2,7 @@
 
 mod canary;
 pub mod client;
+mod compared;
 mod framing;
 mod grammar;
 mod hazard;
@@ -13,6 +14,7 @@ mod tcp;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use slcert_rigs::bench::{Bench, Who};
 use slcert_rigs::rig::{Area, Binding, ModbusBinding, Rig, Span};
 
 use tokio::sync::Mutex;
@@ -45,6 +47,22 @@ pub fn tcp<'b>(p: &Procedure<'b>) -> Result<Tcp<'b>, Stop> {
         right: reading(p),
         pace: Pace::default(),
     })
+}
+
+/// The reference of the server on the interface under test, on a bench of its own.
+pub fn beside<'r, 'b: 'r>(target: &Tcp<'b>, bench: &'r Bench) -> Tcp<'r> {
+    Tcp {
+        bench,
+        interface: target.interface,
+        who: Who::Nobody,
+        unit: target.unit,
+        grammar: Arc::clone(&target.grammar),
+        judge: Judge { map: Vec::new() },
+        hazards: target.hazards.clone(),
+        read_back: Vec::new(),
+        right: target.right.clone(),
+        pace: Pace::default(),
+    }
 }
 
 /// The server on the interface under test, where it is on a serial line.

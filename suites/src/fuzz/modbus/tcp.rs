@@ -15,6 +15,7 @@ use super::framing::{ModbusGrammar, frame};
 use super::hazard::Hazards;
 use super::judge::{Judge, is_legal, kind};
 use crate::fuzz::coverage::Seen;
+use crate::fuzz::differences::Comes;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
@@ -26,9 +27,9 @@ use crate::modbus::hex;
 /// The transaction of the bench's own requests.
 const OWN: u16 = 0x51CE;
 /// The time that an answer is waited for before a right request follows: the device's usual time so many times, and more.
-const SHORT: (u32, Duration) = (8, Duration::from_millis(10));
+pub(super) const SHORT: (u32, Duration) = (8, Duration::from_millis(10));
 /// The time that the right request is waited for.
-const LONG: (u32, Duration) = (20, Duration::from_millis(600));
+pub(super) const LONG: (u32, Duration) = (20, Duration::from_millis(600));
 /// How long a connection on which a request does not end is listened to.
 const LISTEN: Duration = Duration::from_millis(100);
 
@@ -50,28 +51,28 @@ pub struct Tcp<'b> {
 
 /// A connection, and what is owed on it.
 pub struct Link {
-    raw: Raw<Line>,
-    sent: Sent,
+    pub(super) raw: Raw<Line>,
+    pub(super) sent: Sent,
 }
 
 /// What was sent on a connection, as a server that follows the specification reads it.
 #[derive(Debug, Default)]
-struct Sent {
+pub(super) struct Sent {
     /// What does not make a whole frame yet.
     rest: Vec<u8>,
     /// A header that no frame has came: what follows means nothing.
     broken: bool,
     /// Whole requests that are not answered yet.
-    owed: VecDeque<Owed>,
+    pub(super) owed: VecDeque<Owed>,
     /// What was written to items that can be read back.
     written: BTreeMap<(Area, u16), u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Owed {
+pub(super) struct Owed {
     transaction: u16,
     unit: u8,
-    pdu: Vec<u8>,
+    pub(super) pdu: Vec<u8>,
 }
 
 impl Sent {
@@ -109,7 +110,7 @@ impl Sent {
     }
 
     /// Whether the next byte begins a frame.
-    fn is_clean(&self) -> bool {
+    pub(super) fn is_clean(&self) -> bool {
         !self.broken && self.rest.is_empty()
     }
 
@@ -123,7 +124,16 @@ impl Sent {
         self.owed.iter().find(legal)
     }
 
-    fn settle(&mut self, transaction: u16) -> Option<Owed> {
+    /// A transaction for the bench's own request.
+    pub(super) fn unused(&self) -> u16 {
+        let mut own = OWN;
+        while self.owed.iter().any(|owed| owed.transaction == own) {
+            own = own.wrapping_add(1);
+        }
+        own
+    }
+
+    pub(super) fn settle(&mut self, transaction: u16) -> Option<Owed> {
         let at = self
             .owed
             .iter()
@@ -156,7 +166,7 @@ enum Heard {
 }
 
 impl Tcp<'_> {
-    fn limit(&self, (times, more): (u32, Duration)) -> Duration {
+    pub(super) fn limit(&self, (times, more): (u32, Duration)) -> Duration {
         self.pace.limit(times, more).unwrap_or(more)
     }
 
@@ -296,10 +306,7 @@ impl Tcp<'_> {
     }
 
     async fn answers(&self, link: &mut Link, seen: &mut Seen) -> Heard {
-        let mut own = OWN;
-        while link.sent.owed.iter().any(|owed| owed.transaction == own) {
-            own = own.wrapping_add(1);
-        }
+        let own = link.sent.unused();
         let bytes = frame(own, self.unit, &self.right);
         if link.raw.send(&bytes).await.is_err() {
             return Heard::Ended;
@@ -322,7 +329,7 @@ impl Tcp<'_> {
         }
     }
 
-    async fn send(&self, link: &mut Link, input: &Input) -> (bool, bool) {
+    pub(super) async fn send(&self, link: &mut Link, input: &Input) -> (bool, bool) {
         let mut shut = false;
         for act in &input.acts {
             match act {
@@ -491,6 +498,10 @@ impl Target for Tcp<'_> {
                 }
             }
         }
+    }
+
+    async fn comes_of(&self, input: &Input, patient: bool) -> Option<Comes> {
+        self.compared(input, patient).await
     }
 
     async fn serves(&self, patience: Duration) -> Result<Duration, String> {

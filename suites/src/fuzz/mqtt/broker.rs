@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::grammar::MqttGrammar;
 use super::reading::{Packet, Rest, read};
 use crate::fuzz::coverage::Seen;
+use crate::fuzz::differences::Comes;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
@@ -23,12 +24,12 @@ use crate::fuzz::target::{Delivered, Later, Target, waiting};
 use crate::fuzz::tls::Served;
 use crate::modbus::hex;
 
-const PINGREQ: [u8; 2] = [0xC0, 0];
+pub(super) const PINGREQ: [u8; 2] = [0xC0, 0];
 const DISCONNECT: [u8; 2] = [0xE0, 0];
 /// The time that an answer is waited for: the broker's usual time so many times, and more.
-const ANSWER: (u32, Duration) = (20, Duration::from_millis(600));
+pub(super) const ANSWER: (u32, Duration) = (20, Duration::from_millis(600));
 /// How long a connection whose client has gone is listened to: the broker's usual time so many times, and more.
-const LISTEN: (u32, Duration) = (8, Duration::from_millis(10));
+pub(super) const LISTEN: (u32, Duration) = (8, Duration::from_millis(10));
 /// The most packets that are taken for one input: what a subscription brings in is bounded.
 const MOST: usize = 500;
 
@@ -50,8 +51,8 @@ pub struct Broker<'b> {
 
 /// A connection, and whether a session is open on it.
 pub struct Link {
-    raw: Raw<Line>,
-    session: bool,
+    pub(super) raw: Raw<Line>,
+    pub(super) session: bool,
 }
 
 /// What came until the broker answered the bench's own PINGREQ, or did not.
@@ -62,7 +63,7 @@ enum Heard {
 }
 
 impl Broker<'_> {
-    fn limit(&self, (times, more): (u32, Duration)) -> Duration {
+    pub(super) fn limit(&self, (times, more): (u32, Duration)) -> Duration {
         self.pace.limit(times, more).unwrap_or(more)
     }
 
@@ -207,7 +208,7 @@ impl Broker<'_> {
         })
     }
 
-    async fn send(&self, link: &mut Link, input: &Input) -> Result<bool, String> {
+    pub(super) async fn send(&self, link: &mut Link, input: &Input) -> Result<bool, String> {
         let mut shut = false;
         for act in &input.acts {
             match act {
@@ -423,6 +424,10 @@ impl Target for Broker<'_> {
             later: Some(later),
             ..Delivered::fine(None, seen)
         }
+    }
+
+    async fn comes_of(&self, input: &Input, patient: bool) -> Option<Comes> {
+        self.compared(input, patient).await
     }
 
     async fn serves(&self, patience: Duration) -> Result<Duration, String> {

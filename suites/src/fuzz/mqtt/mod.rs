@@ -2,6 +2,7 @@
 
 mod broker;
 pub mod client;
+mod compared;
 mod grammar;
 mod reading;
 
@@ -9,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 use slcert_rigs::rig::{Binding, MqttBinding};
 
-use slcert_rigs::bench::Who;
+use slcert_rigs::bench::{Bench, Who};
 
 use crate::fuzz::pace::Pace;
 use crate::modbus::first_account;
@@ -52,6 +53,28 @@ pub fn broker<'b>(p: &Procedure<'b>) -> Result<Broker<'b>, Stop> {
             .then(|| p.bench().password(account))
             .transpose()?,
         orders: orders.collect(),
+        client: AtomicU64::new(0),
+        pace: Pace::default(),
+    })
+}
+
+/// The reference of the broker on the interface under test, on a bench of its own.
+///
+/// # Errors
+/// What it asks for cannot be had.
+pub fn beside<'r, 'b: 'r>(target: &Broker<'b>, bench: &'r Bench) -> Result<Broker<'r>, String> {
+    let shown = bench.reference_login(target.interface);
+    let (user, password) = shown
+        .map_err(|error| error.to_string())?
+        .unwrap_or_default();
+    Ok(Broker {
+        bench,
+        interface: target.interface,
+        version: target.version,
+        who: Who::Nobody,
+        user,
+        password,
+        orders: Vec::new(),
         client: AtomicU64::new(0),
         pace: Pace::default(),
     })
