@@ -146,7 +146,7 @@ fn a_qualification_that_is_interrupted_ends_its_campaigns_and_says_how_far_it_ca
         assert_eq!(output.status.code(), Some(130), "{signal}");
         assert!(began.elapsed() < SOON, "it waits for its campaigns");
         for process in begun {
-            assert!(parent_of(process).is_none(), "{process} outlives it");
+            assert!(is_gone(process), "{process} outlives it");
         }
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(

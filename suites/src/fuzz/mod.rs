@@ -204,6 +204,9 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
         outcome.reported.len(),
         budget.seed
     );
+    if let Some(why) = &outcome.ended {
+        observed.push_str(&format!("; ended early: {why}"));
+    }
     if let Some(differences) = &outcome.differences {
         observed.push_str(&format!("; {}", differences.words()));
         if let Some(text) = differences.text() {
@@ -236,9 +239,6 @@ fn summarise(p: &mut Procedure<'_>, outcome: &Outcome, budget: Budget) {
             "; once late, and in time when the same was sent again: {}: {}, {}",
             late.oracle, late.what, late.seen
         ));
-    }
-    if let Some(why) = &outcome.ended {
-        observed.push_str(&format!("; ended early: {why}"));
     }
     let kinds: Vec<_> = outcome
         .coverage
