@@ -191,7 +191,7 @@ async fn a_late_answer_on_tcp_is_skipped_even_in_pieces() {
     assert_eq!(result.unwrap(), [2]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_late_answer_on_a_serial_line_is_drained() {
     let (mut client, mut peer) = rtu();
     let (result, _) = tokio::join!(
