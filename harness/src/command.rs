@@ -283,8 +283,8 @@ impl RunFormat {
 /// How much the fuzz suites do.
 #[derive(Clone, Debug, Args)]
 pub struct Fuzz {
-    /// How long each fuzz suite sends inputs for: seconds for a first answer, `5m` for a vendor, hours for a lab.
-    #[arg(long, value_name = "TIME", default_value_t = Period(fuzz::TIME), value_parser = period)]
+    /// How long each fuzz suite sends inputs for: `30s`, `5m`, `2h`; `lab` is 10 minutes, and hours for a whole campaign.
+    #[arg(long, value_name = "TIME", default_value_t = Period(fuzz::TIME), value_parser = fuzz_time)]
     pub fuzz_time: Period,
     /// The most inputs that each fuzz suite sends.
     #[arg(long, value_name = "N")]
@@ -304,9 +304,13 @@ impl Default for Fuzz {
     }
 }
 
-fn period(text: &str) -> Result<Period, String> {
-    Period::parse(text)
-        .ok_or_else(|| "write a number and a unit: `500ms`, `8s`, `5m` or `2h`".to_owned())
+fn fuzz_time(text: &str) -> Result<Period, String> {
+    if text == "lab" {
+        return Ok(Period(fuzz::LAB));
+    }
+    Period::parse(text).ok_or_else(|| {
+        "write a number and a unit: `500ms`, `8s`, `5m` or `2h`; or `lab`".to_owned()
+    })
 }
 
 /// What is kept of lines.
@@ -557,5 +561,12 @@ mod tests {
     fn a_fuzz_suite_takes_the_time_that_is_usual_where_nobody_says() {
         let run = CommandLine::run_with(&[]).unwrap();
         assert_eq!(run.fuzz.fuzz_time.0, fuzz::TIME);
+        for (word, time) in [
+            ("lab", fuzz::LAB),
+            ("90s", std::time::Duration::from_secs(90)),
+        ] {
+            assert_eq!(fuzz_time(word).map(|it| it.0), Ok(time));
+        }
+        assert!(fuzz_time("labs").is_err());
     }
 }

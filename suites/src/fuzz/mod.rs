@@ -50,6 +50,8 @@ use target::Target;
 
 /// How long a suite sends inputs for where nobody says otherwise.
 pub const TIME: Duration = Duration::from_secs(3);
+/// The same in a laboratory: the suites of a device with a few interfaces take hours.
+pub const LAB: Duration = Duration::from_secs(600);
 
 impl Default for Budget {
     fn default() -> Self {
