@@ -34,5 +34,5 @@ fn every_rig_file_of_the_repository_is_whole() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 9);
+    assert_eq!(seen, 10);
 }

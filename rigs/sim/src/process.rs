@@ -65,8 +65,6 @@ impl Point {
 pub(crate) struct Process {
     level: AtomicU16,
     heartbeat: AtomicU16,
-    /// What the server upstream says of the inflow.
-    inflow: AtomicU16,
     setpoint: AtomicU16,
     output: AtomicU16,
     limit: AtomicU16,
@@ -85,7 +83,6 @@ impl Process {
         Self {
             level: AtomicU16::new(settings.setpoint),
             heartbeat: AtomicU16::new(0),
-            inflow: AtomicU16::new(0),
             setpoint: AtomicU16::new(settings.setpoint),
             output: AtomicU16::new(settings.output),
             limit: AtomicU16::new(settings.limit),
@@ -115,14 +112,6 @@ impl Process {
     /// Sets a value that the caller has checked with [`Point::accepts`].
     pub(crate) fn set(&self, point: Point, value: u16) {
         self.cell(point).store(value, Relaxed);
-    }
-
-    pub(crate) fn inflow(&self) -> u16 {
-        self.inflow.load(Relaxed)
-    }
-
-    pub(crate) fn set_inflow(&self, value: u16) {
-        self.inflow.store(value, Relaxed);
     }
 
     pub(crate) fn scratch(&self, index: usize) -> u16 {

@@ -212,7 +212,6 @@ fn register(controller: &Controller, table: Table, at: u16) -> u16 {
         (_, 1) => process.heartbeat(),
         (_, 2) => process.get(Point::Output),
         (_, 3) => process.uptime(),
-        (_, 4) => process.inflow(),
         // None is there but with a flaw.
         (_, at) => stale(controller, usize::from(at)),
     }

@@ -19,6 +19,8 @@ const WAIT: Duration = Duration::from_millis(20);
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long the server may take for an answer.
 const ANSWER: Duration = Duration::from_millis(100);
+/// The scratch register that holds the inflow: holding register 14.
+const REGISTER: usize = 11;
 /// The greatest inflow.
 const MOST_INFLOW: u16 = 1000;
 
@@ -178,7 +180,7 @@ impl Session<'_> {
         if let (true, Some(&[high, low])) = (request == READ_INFLOW, data.first_chunk()) {
             let inflow = u16::from_be_bytes([high, low]);
             if inflow <= MOST_INFLOW {
-                self.controller.process.set_inflow(inflow);
+                self.controller.process.set_scratch(REGISTER, inflow);
             }
         }
     }
