@@ -1,5 +1,6 @@
 //! A campaign in a process of its own, which never outlives the qualification.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,8 @@ pub(super) fn run(command: &mut Command, interrupt: &Interrupt) -> Result<(), St
     // However this process ends, the pipe goes with it, and the campaign takes that for an interrupt.
     let mut child = command
         .arg("--stdin-guard")
+        // A terminal's interrupt would be its second one, which ends it at once.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
