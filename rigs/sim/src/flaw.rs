@@ -189,6 +189,7 @@ flaws! {
     CrashAtLength255 "crash-at-length-255" "CR 3.5" "the process ends at an MBAP header whose length is 255", deep 1 "CR-3.5/fuzz-modbus@field";
     DeafConnection "deaf-connection" "CR 3.5" "after Modbus function 24 the connection is not answered any more", deep 1 "CR-3.5/fuzz-modbus@field";
     DeafToNewcomers "deaf-to-newcomers" "CR 3.5" "after four Modbus connections that end inside a request, no new one is served", deep 4 "CR-3.5/fuzz-modbus@field";
+    SpinsAfterUnfinished "spins-after-unfinished" "CR 3.5" "a Modbus connection that ends inside a request leaves a thread that spins", deep 0 "CR-3.5/fuzz-modbus@field";
     Degrades "degrades" "CR 3.5" "each Modbus function 11 makes all later answers 200 ms late", deep 1 "CR-3.5/fuzz-modbus@field";
     MaskStallsControl "mask-stalls-control" "CR 3.5" "the control loop stalls for 3 s after Modbus function 22 with an AND mask of 0", deep 1 "CR-3.5/fuzz-modbus@field";
     MapDestroyed "map-destroyed" "CR 3.5" "after Modbus function 16 without registers, input registers have illegal addresses", deep 2 "CR-3.5/fuzz-modbus@field";

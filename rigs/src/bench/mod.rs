@@ -17,6 +17,8 @@ mod session;
 mod specimen;
 mod visitors;
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -358,6 +360,11 @@ impl Bench {
     /// The memory that the device holds, in bytes; none where it is no process of this machine.
     pub async fn device_memory(&self) -> Option<u64> {
         self.process.lock().await.as_ref()?.memory()
+    }
+
+    /// How long each of the device's threads has run on a processor or waited for one; none where it is no process of this machine.
+    pub async fn device_wanted(&self) -> Option<BTreeMap<OsString, Duration>> {
+        self.process.lock().await.as_ref()?.wanted()
     }
 
     /// Ends the device, where this bench started it.

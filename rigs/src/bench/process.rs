@@ -1,5 +1,7 @@
 //! A device that is a process of this machine: started, killed as a power cut would, started again, never left behind.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -105,13 +107,33 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The memory that the device holds, in bytes: that of the process it names in its report (`pid`), else of its own.
-    pub(super) fn memory(&self) -> Option<u64> {
+    /// The process that the device names in its report (`pid`), else its own.
+    fn pid(&self) -> Option<u32> {
         let named = self
             .report
             .get("start.pid")
             .and_then(|pid| pid.parse().ok());
-        let pid: u32 = named.or(self.child.id())?;
+        named.or(self.child.id())
+    }
+
+    /// How long each of the device's threads has run on a processor or waited for one, by its id.
+    pub(super) fn wanted(&self) -> Option<BTreeMap<OsString, Duration>> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()?)).ok()?;
+        let wanted = tasks.flatten().filter_map(|task| {
+            // proc(5), `schedstat`: nanoseconds on a processor, and waiting for one.
+            let figures = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            let figures = figures.split_whitespace().take(2);
+            let nanos: u64 = figures
+                .filter_map(|figure| figure.parse::<u64>().ok())
+                .sum();
+            Some((task.file_name(), Duration::from_nanos(nanos)))
+        });
+        Some(wanted.collect())
+    }
+
+    /// The memory that the device holds, in bytes.
+    pub(super) fn memory(&self) -> Option<u64> {
+        let pid = self.pid()?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = status
             .lines()

@@ -14,6 +14,7 @@ use super::device::Device;
 use super::differences::Differences;
 use super::finding::{Finding, Oracle};
 use super::generate::Source;
+use super::idle::{self, Share};
 use super::input::Generated;
 use super::isolate::{Cause, Isolated, isolate};
 use super::memory::Memory;
@@ -143,6 +144,8 @@ pub async fn follow<T: Target>(
         outcome,
         paused: Duration::ZERO,
         leaked: false,
+        share: None,
+        restarted: false,
         isolating: None,
         told,
     };
@@ -169,6 +172,10 @@ struct Engine<'e, T> {
     paused: Duration,
     /// Whether a leak is written down.
     leaked: bool,
+    /// What the device wants of a processor.
+    share: Option<Share>,
+    /// Whether it was restarted to compare that.
+    restarted: bool,
     /// What is being isolated.
     isolating: Option<Finding>,
     told: &'e mut (dyn FnMut(&Reported) + Send),
@@ -189,7 +196,11 @@ impl<T: Target> Engine<'_, T> {
             let over = self.is_over();
             let mut found = open.next(self.device.target.waiting(), over).await;
             if found.is_none() && (over || looked.elapsed() >= between) {
+                let restarted = self.restarted;
                 found = self.look(over).await;
+                if self.restarted != restarted {
+                    link = None;
+                }
                 looked = Instant::now();
             }
             if found.is_none() && !over {
@@ -233,8 +244,12 @@ impl<T: Target> Engine<'_, T> {
             let inputs = self.outcome.coverage.inputs();
             self.outcome.memory.sample(inputs, bytes);
         }
-        if found.is_some() || !over {
+        if found.is_some() {
             return found;
+        }
+        self.rests(over).await;
+        if !over {
+            return None;
         }
         let found = self.device.look_later().await;
         if found.is_none() && !self.leaked {
@@ -384,6 +399,37 @@ impl<T: Target> Engine<'_, T> {
             self.leaked = true;
             self.report(Isolated::unclear(finding));
         }
+    }
+
+    /// Writes down that the device does not rest. The time that it takes to be certain of it comes on top.
+    async fn rests(&mut self, over: bool) {
+        // Once is enough: a device that is busy by itself is no other after the next restart.
+        if self.restarted {
+            return;
+        }
+        let bench = self.device.bench;
+        let share = match self.share.take() {
+            Some(share) if over || share.is_old() => share,
+            Some(share) => {
+                self.share = Some(share);
+                return;
+            }
+            None => {
+                self.share = Share::begin(bench).await;
+                return;
+            }
+        };
+        let began = Instant::now();
+        if let Some(least) = idle::unrest(bench, &share).await {
+            self.restarted = true;
+            let found = idle::compare(bench, least).await;
+            self.window.clear();
+            self.outcome.memory.clear();
+            if let Some(finding) = found {
+                self.report(Isolated::unclear(finding));
+            }
+        }
+        self.paused += began.elapsed();
     }
 
     fn known(&mut self, found: &Finding) -> Option<&mut Reported> {

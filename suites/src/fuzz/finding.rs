@@ -25,6 +25,8 @@ pub enum Oracle {
     Essential,
     /// O9: memory does not grow with the inputs.
     Leak,
+    /// O10, beside what O1 and O2 say of it: the device rests while nobody asks it anything.
+    Exhaustion,
     /// O11: no answer holds what was sent in another request, or on another connection.
     Exposure,
     /// O12: the device does not restart.
@@ -47,6 +49,7 @@ impl Oracle {
             Self::State => "O6 state",
             Self::Essential => "O8 essential function",
             Self::Leak => "O9 leak",
+            Self::Exhaustion => "O10 exhaustion",
             Self::Exposure => "O11 exposure",
             Self::Restart => "O12 restart",
             Self::Segmentation => "O13 segmentation",
@@ -65,6 +68,9 @@ impl Oracle {
             Self::State => "what is read back is what was written, where the device says it is",
             Self::Essential => "right as often as the rig file says",
             Self::Leak => "in the second half, memory does not grow by 8 MiB and go on growing",
+            Self::Exhaustion => {
+                "no thread wants a processor all the time, and four times as much as after a restart"
+            }
             Self::Exposure => "no answer holds what was sent in another request",
             Self::Restart => "the device does not restart",
             Self::Model => {
@@ -72,6 +78,11 @@ impl Oracle {
             }
             Self::Segmentation => "the answer is the same however the bytes are cut into segments",
         }
+    }
+
+    /// Whether what it finds belongs to all inputs together, so that there is none to isolate.
+    pub fn is_of_all_inputs(self) -> bool {
+        matches!(self, Self::Leak | Self::Exhaustion)
     }
 
     /// Whether it speaks of the device as a whole, which a power cycle may have to bring back, and not of one answer.
@@ -83,6 +94,7 @@ impl Oracle {
                 | Self::Slow
                 | Self::Essential
                 | Self::Leak
+                | Self::Exhaustion
                 | Self::Restart
         )
     }
@@ -146,6 +158,6 @@ impl Finding {
         self.oracle == other.oracle && self.what == other.what
             // A device that is down shows itself now as this, now as that.
             || self.oracle.is_about_the_device() && other.oracle.is_about_the_device()
-                && self.oracle != Oracle::Leak && other.oracle != Oracle::Leak
+                && !self.oracle.is_of_all_inputs() && !other.oracle.is_of_all_inputs()
     }
 }

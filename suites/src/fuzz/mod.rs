@@ -15,6 +15,7 @@ pub mod engine;
 pub mod finding;
 pub mod generate;
 pub mod history;
+mod idle;
 pub mod input;
 mod isolate;
 mod memory;
@@ -40,7 +41,7 @@ use device::Device;
 use differences::Differences;
 pub use engine::Budget;
 use engine::{Outcome, Reported};
-use finding::{Finding, Oracle};
+use finding::Finding;
 use history::{Histories, Property};
 use input::Input;
 use isolate::Cause;
@@ -169,7 +170,7 @@ fn observed(reported: &Reported, file: Option<&str>) -> String {
     let finding = &isolated.finding;
     let sought = tries > 0 || !isolated.cut_short;
     let cause = match isolated.cause {
-        _ if finding.oracle == Oracle::Leak => "by all inputs together".to_owned(),
+        _ if finding.oracle.is_of_all_inputs() => "by all inputs together".to_owned(),
         Cause::LoadOrTime if !sought => "there was no time to find what brings it about".to_owned(),
         Cause::LoadOrTime => "not brought about again by what was sent before".to_owned(),
         cause => {

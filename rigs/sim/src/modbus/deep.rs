@@ -152,6 +152,15 @@ pub(super) fn unfinished(controller: &Controller) {
     if controller.flaws.enabled(Defect::DeafToNewcomers) {
         controller.deep.unfinished.fetch_add(1, Relaxed);
     }
+    let spins = controller.flaws.enabled(Defect::SpinsAfterUnfinished);
+    // One is enough, and leaves a processor to others.
+    if spins && controller.deep.unfinished.fetch_max(1, Relaxed) == 0 {
+        std::thread::spawn(|| {
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+    }
 }
 
 /// Whether a new connection is left unanswered.
