@@ -31,6 +31,8 @@ pub(crate) enum Filled {
 pub(crate) struct Inbox<S> {
     stream: S,
     waiting: Vec<u8>,
+    /// When bytes came last.
+    came: Option<Instant>,
     end: Option<End>,
 }
 
@@ -46,6 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inbox<S> {
         Self {
             stream,
             waiting: Vec::new(),
+            came: None,
             end: None,
         }
     }
@@ -53,6 +56,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inbox<S> {
     /// The bytes that wait.
     pub(crate) fn waiting(&self) -> &[u8] {
         &self.waiting
+    }
+
+    /// When bytes came last; none where none did yet.
+    pub(crate) fn came(&self) -> Option<Instant> {
+        self.came
     }
 
     /// Takes the first `count` bytes, or all if there are fewer.
@@ -97,6 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inbox<S> {
             Ok(Ok(0)) => Ok(self.ended(End::Orderly)),
             Ok(Ok(count)) => {
                 self.waiting.extend_from_slice(&chunk[..count]);
+                self.came = Some(Instant::now());
                 Ok(Filled::More)
             }
             Ok(Err(error)) if is_end(&error) => Ok(self.ended(End::Torn)),

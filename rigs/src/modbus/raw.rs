@@ -120,6 +120,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         }
     }
 
+    /// When bytes came last; none where none did yet.
+    pub fn came(&self) -> Option<Instant> {
+        self.inbox.came()
+    }
+
     /// Receives whatever comes first, at most [`MAX_ANY`] bytes; `None` is silence for `limit`.
     ///
     /// # Errors

@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// The silence that ends an answer at the least: ptys need more than 3.5 characters.
 const GAP: Duration = Duration::from_millis(4);
+/// How late a timer of the runtime is at the least, which a slow line has no time for.
+const LATE: Duration = Duration::from_millis(1);
 /// The silence that ends one that is no whole frame yet: adapters hand on what came every 16 ms.
 const REST: Duration = Duration::from_millis(40);
 /// The least bytes of an answer: `01 94 01 8F` begins an exception, and has a right CRC by chance.
@@ -66,7 +68,7 @@ impl Port {
     /// Takes a frame, legal or not, that begins so long after all has left the line at the latest.
     pub async fn receive(&mut self, limit: Duration) -> Result<Option<Vec<u8>>, RawError> {
         let limit = limit + self.left.saturating_duration_since(Instant::now());
-        let gap = self.gap();
+        let gap = self.gap() - LATE;
         let Some(mut bytes) = self.raw.receive_rtu(limit, gap).await? else {
             return Ok(None);
         };
@@ -77,12 +79,24 @@ impl Port {
                 None => break,
             }
         }
+        if let Some(came) = self.raw.came() {
+            silent_until(came + self.gap()).await;
+        }
         Ok(Some(bytes))
     }
 
     /// All has left the line: it was answered. A pty is faster than its bits.
     pub fn is_answered(&mut self) {
         self.left = self.left.min(Instant::now());
+    }
+}
+
+/// Waits until then, and no longer: timers of the runtime count in milliseconds.
+async fn silent_until(then: Instant) {
+    let left = then.saturating_duration_since(Instant::now());
+    if !left.is_zero() {
+        // A sleep does not panic.
+        let _ = tokio::task::spawn_blocking(move || std::thread::sleep(left)).await;
     }
 }
 
