@@ -12,7 +12,7 @@ const STALL: Duration = Duration::from_secs(3);
 const LAST_EXCEPTION: u8 = 11;
 const SERVER_BUSY: u8 = 6;
 /// How many bytes each frame that is not looked at leaves behind (flaw `foreign-answer-leaks`).
-const LEFT_BEHIND: usize = 256 * 1024;
+const LEFT_BEHIND: usize = 1024 * 1024;
 /// How many headers of another protocol the flaw `crash-on-third-protocol` does not bear.
 const PROTOCOLS: u32 = 3;
 /// How long the flaw `half-close-deafens` waits for what cannot come.

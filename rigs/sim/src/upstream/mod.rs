@@ -13,9 +13,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::controller::Controller;
 use deep::Deep;
 
-/// How often it polls, and how long it waits before it comes again.
+/// How often it polls.
 const PERIOD: Duration = Duration::from_millis(20);
-const WAIT: Duration = Duration::from_millis(20);
+/// How long it waits before it comes again.
+const WAIT: Duration = Duration::from_millis(40);
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long the server may take for an answer.
 const ANSWER: Duration = Duration::from_millis(100);
