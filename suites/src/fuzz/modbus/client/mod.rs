@@ -49,7 +49,6 @@ pub fn client<'b>(p: &Procedure<'b>) -> Result<Client<'b>, Stop> {
         service: Service::start(bench.visitors(name)?, server),
         shown,
         gap: AtomicU64::new(0),
-        at_once: AtomicU64::new(0),
         hurried: AtomicBool::new(false),
         turn: Mutex::new(false),
     })

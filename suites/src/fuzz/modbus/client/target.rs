@@ -36,8 +36,6 @@ pub struct Client<'b> {
     pub(super) shown: Option<Shown<'b>>,
     /// The longest that it took until it asked again, in milliseconds.
     pub(super) gap: AtomicU64,
-    /// How many connections of the device's there may be at a time: what is counted while inputs are sent holds those that they broke.
-    pub(super) at_once: AtomicU64,
     pub(super) hurried: AtomicBool,
     /// Which of two numbers is held.
     pub(super) turn: Mutex<bool>,
@@ -106,7 +104,7 @@ impl Client<'_> {
     /// Whether more came than do that wait in between, while nobody was let in for so long.
     fn storm(&self, came: u64, time: Duration) -> Option<Finding> {
         let waits = self.server.waits?;
-        let at_once = self.at_once.load(Ordering::Relaxed).max(1);
+        let at_once = self.service.state().most_open.max(1) as u64;
         let times = time.as_secs_f64() / waits.as_secs_f64().max(0.001);
         // Of those that had come before, some may not have been seen to yet.
         let most = 4 + (times * 1.25) as u64;
@@ -268,9 +266,6 @@ impl Target for Client<'_> {
         }
         if !known {
             self.learn(deadline).await;
-            // One more than there were: the next may come before the last is seen to be over.
-            let most = self.service.state().most_open as u64 + 1;
-            self.at_once.store(most, Ordering::Relaxed);
         }
         Ok(Duration::ZERO)
     }
