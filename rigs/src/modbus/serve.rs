@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::raw::Raw;
-use super::wire::mbap::{self, Mbap, PROTOCOL_MODBUS};
+use super::wire::mbap::{self, Mbap};
 use super::wire::pdu::{EXCEPTION, bytes_of_bits};
 use super::wire::{Request, RequestError};
 use crate::rig::{Area, Shown};
@@ -83,15 +83,7 @@ impl Held {
     pub fn reply(self, frame: &[u8]) -> Option<Vec<u8>> {
         let asked = Mbap::new_checked(frame).ok()?;
         let answer = self.answer(asked.pdu());
-        let length = answer.len() as u16 + 1;
-        let (transaction, unit) = (asked.transaction(), asked.unit());
-        Some(mbap::lie(
-            transaction,
-            PROTOCOL_MODBUS,
-            length,
-            unit,
-            &answer,
-        ))
+        Some(mbap::frame(asked.transaction(), asked.unit(), &answer))
     }
 }
 

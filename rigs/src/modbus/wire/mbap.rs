@@ -168,6 +168,17 @@ impl<'a> Repr<'a> {
     }
 }
 
+/// A right frame around a PDU, as long as one fits; its length is what it is.
+pub fn frame(transaction: u16, unit: u8, pdu: &[u8]) -> Vec<u8> {
+    lie(
+        transaction,
+        PROTOCOL_MODBUS,
+        pdu.len() as u16 + 1,
+        unit,
+        pdu,
+    )
+}
+
 /// Writes a frame whose fields are what one says, true or not.
 pub fn lie(transaction: u16, protocol: u16, length: u16, unit: u8, pdu: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_LEN + pdu.len());

@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+pub use slcert_rigs::modbus::wire::mbap::frame;
 use slcert_rigs::modbus::wire::mbap::{self, PROTOCOL_MODBUS};
 use slcert_rigs::modbus::wire::rtu;
 
@@ -237,17 +238,6 @@ impl Header {
             }
         }
     }
-}
-
-/// A right MBAP frame around a PDU, as long as it fits; its length is what it is.
-pub fn frame(transaction: u16, unit: u8, pdu: &[u8]) -> Vec<u8> {
-    mbap::lie(
-        transaction,
-        PROTOCOL_MODBUS,
-        (pdu.len() + 1) as u16,
-        unit,
-        pdu,
-    )
 }
 
 /// An RTU frame with a right CRC.

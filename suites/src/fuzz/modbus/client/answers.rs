@@ -56,11 +56,7 @@ impl Asked {
     }
 
     fn framed(&self, pdu: &[u8]) -> Vec<u8> {
-        self.lie(0, PROTOCOL_MODBUS, pdu.len() as u16 + 1, self.unit, pdu)
-    }
-
-    fn lie(&self, transaction: u16, protocol: u16, length: u16, unit: u8, pdu: &[u8]) -> Vec<u8> {
-        mbap::lie(transaction, protocol, length, unit, pdu)
+        mbap::frame(0, self.unit, pdu)
     }
 
     /// An answer of any kind.
@@ -119,30 +115,30 @@ impl Asked {
                 let (what, bytes) = match wrong {
                     Wrong::Transaction(further) => (
                         "another transaction",
-                        asked.lie(further, PROTOCOL_MODBUS, right, asked.unit, &pdu),
+                        mbap::lie(further, PROTOCOL_MODBUS, right, asked.unit, &pdu),
                     ),
                     Wrong::Protocol(protocol) => (
                         "a protocol identifier that is not 0",
-                        asked.lie(0, protocol, right, asked.unit, &pdu),
+                        mbap::lie(0, protocol, right, asked.unit, &pdu),
                     ),
                     Wrong::Length(length) => (
                         "a length that is none",
-                        asked.lie(0, PROTOCOL_MODBUS, length, asked.unit, &pdu),
+                        mbap::lie(0, PROTOCOL_MODBUS, length, asked.unit, &pdu),
                     ),
                     Wrong::Shorter(by) => {
                         let length = right.saturating_sub(by);
                         (
                             "a length that is too short",
-                            asked.lie(0, PROTOCOL_MODBUS, length, asked.unit, &pdu),
+                            mbap::lie(0, PROTOCOL_MODBUS, length, asked.unit, &pdu),
                         )
                     }
                     Wrong::Longer(by) => (
                         "a length that is too long",
-                        asked.lie(0, PROTOCOL_MODBUS, right + by, asked.unit, &pdu),
+                        mbap::lie(0, PROTOCOL_MODBUS, right + by, asked.unit, &pdu),
                     ),
                     Wrong::Unit(unit) => (
                         "another unit",
-                        asked.lie(0, PROTOCOL_MODBUS, right, unit, &pdu),
+                        mbap::lie(0, PROTOCOL_MODBUS, right, unit, &pdu),
                     ),
                     Wrong::Behind(count) => {
                         let before = vec![0x5A; usize::from(count)];
