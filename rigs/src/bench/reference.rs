@@ -1,10 +1,9 @@
 //! The reference of an interface, on a bench of its own.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use super::{Bench, BenchError};
-use crate::rig::{Rig, Template};
+use crate::rig::Rig;
 
 /// What stands before the names of its lines in a recording.
 const LABEL: &str = "reference.";
@@ -37,18 +36,8 @@ impl Bench {
             networks: BTreeMap::new(),
             ..self.rig.clone()
         };
-        let fill = |name: &str| self.fill(&Template::new(name)).map(PathBuf::from);
-        let (mut work, folder, slcert) = (fill("{work}")?, fill("{rig}")?, fill("{slcert}")?);
-        if rig.start.is_some() {
-            work = work
-                .join("bench")
-                .join(format!("reference-{}", name.as_str()));
-            std::fs::create_dir_all(&work)
-                .map_err(|error| BenchError::Rig(format!("{}: {error}", work.display())))?;
-        }
-        let recorder = (self.recorder.clone(), LABEL);
-        let bench = Self::with_recorder(rig, Path::new(&work), &folder, &slcert, recorder).await?;
-        Ok(Some(bench))
+        let folder = format!("reference-{}", name.as_str());
+        self.beside(rig, &folder, LABEL).await.map(Some)
     }
 
     /// What a client shows the reference of an interface, on the reference's own bench: a user name, and a password.

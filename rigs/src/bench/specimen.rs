@@ -41,21 +41,34 @@ impl Bench {
                 }
             }
         }
-        let fill = |name: &str| self.fill(&Template::new(name)).map(PathBuf::from);
-        let (mut work, folder, slcert) = (fill("{work}")?, fill("{rig}")?, fill("{slcert}")?);
         let started = rig.start.is_some();
-        if started {
-            work = work.join("bench").join("specimen");
-            std::fs::create_dir_all(&work)
-                .map_err(|error| BenchError::Rig(format!("{}: {error}", work.display())))?;
-        }
-        let recorder = (self.recorder.clone(), LABEL);
-        let bench = Self::with_recorder(rig, &work, &folder, &slcert, recorder).await?;
+        let bench = self.beside(rig, "specimen", LABEL).await?;
         if !started {
             // The credentials of the rig file are for both devices, wherever they are.
             *bench.values.lock().unwrap_or_else(PoisonError::into_inner) = self.values();
         }
         Ok(bench)
+    }
+
+    /// A bench of its own beside this one, whose lines are recorded with this one's. What it starts has a folder of its own.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub(super) async fn beside(
+        &self,
+        rig: Rig,
+        folder: &str,
+        label: &'static str,
+    ) -> Result<Self, BenchError> {
+        let fill = |name: &str| self.fill(&Template::new(name)).map(PathBuf::from);
+        let (mut work, files, slcert) = (fill("{work}")?, fill("{rig}")?, fill("{slcert}")?);
+        if rig.start.is_some() {
+            work = work.join("bench").join(folder);
+            std::fs::create_dir_all(&work)
+                .map_err(|error| BenchError::Rig(format!("{}: {error}", work.display())))?;
+        }
+        let recorder = (self.recorder.clone(), label);
+        Self::with_recorder(rig, &work, &files, &slcert, recorder).await
     }
 
     /// Whether an interface of another bench is at the same place as this one's.
