@@ -292,7 +292,9 @@ impl<T: Target> Engine<'_, T> {
             },
         };
         let input = next.input.clone();
-        self.window.push(next.clone(), anew);
+        // To be sent to a reference, too.
+        let again = self.comparison.is_some().then(|| next.clone());
+        self.window.push(next, anew);
         let delivered = self.device.target.deliver(opened, &input).await;
         let new = self.outcome.coverage.count(&delivered.seen);
         if new {
@@ -302,8 +304,11 @@ impl<T: Target> Engine<'_, T> {
         open.add(delivered.later);
         // What brings the device down is for others to judge.
         let whole = |found: &Finding| found.oracle.is_about_the_device();
-        if !delivered.finding.as_ref().is_some_and(whole) {
-            self.compare(next, new || delivered.finding.is_some()).await;
+        if let Some(again) = again
+            && !delivered.finding.as_ref().is_some_and(whole)
+        {
+            self.compare(again, new || delivered.finding.is_some())
+                .await;
         }
         delivered.finding
     }
