@@ -6,12 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::input::Input;
 use super::reproducer::InputText;
 
+/// How long a silence is waited for with patience, at the least.
+pub const PATIENT: Duration = Duration::from_millis(500);
 /// The most words of one answer that are kept.
 const WORDS: usize = 6;
 /// The most bytes of an example that are shown.

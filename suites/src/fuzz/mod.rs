@@ -25,6 +25,7 @@ mod pace;
 mod reference;
 mod regression;
 pub mod reproducer;
+mod returns;
 mod steady;
 pub mod target;
 pub mod tls;
@@ -71,6 +72,15 @@ impl Default for Budget {
 /// INCONCLUSIVE where the device did not serve before anything was sent.
 pub async fn hold<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), Stop> {
     let budget = p.fuzz_budget();
+    hold_for(p, target, budget).await
+}
+
+/// The same in a part of the time, where other suites see to the rest of the device, or wait more than they work.
+///
+/// # Errors
+/// As [`hold`].
+pub async fn hold_in_part<T: Target>(p: &mut Procedure<'_>, target: &T) -> Result<(), Stop> {
+    let budget = p.fuzz_budget().part();
     hold_for(p, target, budget).await
 }
 

@@ -137,21 +137,21 @@ async fn mqtt(p: &mut Procedure<'_>) -> Result<(), Stop> {
 
 async fn broker(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let target = fuzz::mqtt::client::client(p)?;
-    fuzz::mqtt::client::hold(p, &target).await
+    fuzz::hold_in_part(p, &target).await
 }
 
 async fn server(p: &mut Procedure<'_>) -> Result<(), Stop> {
     let target = fuzz::modbus::client::client(p)?;
-    fuzz::modbus::client::hold(p, &target).await
+    fuzz::hold_in_part(p, &target).await
 }
 
 async fn tls(p: &mut Procedure<'_>) -> Result<(), Stop> {
     if p.interface()?.kind == InterfaceKind::Mqtt {
         let target = fuzz::tls::mqtt(p)?;
-        fuzz::tls::hold(p, &target).await
+        fuzz::hold_in_part(p, &target).await
     } else {
         let target = fuzz::tls::modbus(p)?;
-        fuzz::tls::hold(p, &target).await
+        fuzz::hold_in_part(p, &target).await
     }
 }
 

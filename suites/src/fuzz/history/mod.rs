@@ -183,9 +183,7 @@ pub async fn hold(p: &mut Procedure<'_>, property: Property) -> Result<(), Stop>
     if p.bench().can_power_cycle() {
         p.bench().power_cycle().await?;
     }
-    // They wait more than they work.
-    let budget = p.fuzz_budget().part();
-    let held = super::hold_for(p, &histories, budget).await;
+    let held = super::hold_in_part(p, &histories).await;
     let back = histories.put_back().await;
     held.and(back)?;
     histories.played.lock().await.sum()

@@ -7,12 +7,10 @@ use slcert_rigs::modbus::wire::Mbap;
 use super::framing::frame;
 use super::judge::kind;
 use super::tcp::{LONG, Link, SHORT, Tcp};
-use crate::fuzz::differences::{Answer, Class, Comes};
+use crate::fuzz::differences::{Answer, Class, Comes, PATIENT};
 use crate::fuzz::input::Input;
 use crate::fuzz::target::Target as _;
 
-/// How long a silence is waited for with patience, at the least.
-const PATIENT: Duration = Duration::from_millis(500);
 /// The most frames that are taken.
 const MOST: usize = 64;
 

@@ -8,12 +8,10 @@ use slcert_rigs::mqtt::wire::{ServerPacket, Version, decode};
 
 use super::broker::{ANSWER, Broker, LISTEN, PINGREQ};
 use super::reading::{Packet, Rest, read};
-use crate::fuzz::differences::{Answer, Class, Comes};
+use crate::fuzz::differences::{Answer, Class, Comes, PATIENT};
 use crate::fuzz::input::Input;
 use crate::fuzz::target::Target as _;
 
-/// How long a silence is waited for with patience, at the least.
-const PATIENT: Duration = Duration::from_millis(500);
 /// The most packets that are taken.
 const MOST: usize = 200;
 /// From here on, a reason code is a refusal (5.0, section 2.4); so is that of a SUBACK in 3.1.1 (section 3.9.3).

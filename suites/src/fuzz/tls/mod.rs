@@ -18,7 +18,6 @@ use std::sync::Mutex;
 use super::modbus::Tcp;
 use super::mqtt::Broker;
 use super::pace::Pace;
-use super::target::Target;
 use crate::modbus::first_account;
 use crate::procedure::{Procedure, Stop};
 pub use behind::{Behind, Served};
@@ -43,15 +42,6 @@ pub fn modbus<'b>(p: &Procedure<'b>) -> Result<Server<'b, Tcp<'b>>, Stop> {
 /// As for the broker itself.
 pub fn mqtt<'b>(p: &Procedure<'b>) -> Result<Server<'b, Broker<'b>>, Stop> {
     Ok(around(p, super::mqtt::broker(p)?))
-}
-
-/// Holds the suite in the part of the time that it needs: what is under TLS has one of its own.
-///
-/// # Errors
-/// As [`hold`](super::hold).
-pub async fn hold<S: Target>(p: &mut Procedure<'_>, server: &Server<'_, S>) -> Result<(), Stop> {
-    let budget = p.fuzz_budget().part();
-    super::hold_for(p, server, budget).await
 }
 
 /// The Modbus server under TLS on the interface under test, for what comes behind a handshake.

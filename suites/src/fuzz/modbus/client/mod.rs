@@ -10,8 +10,8 @@ mod shown;
 mod target;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use crate::fuzz::returns::Returns;
 use crate::procedure::{Procedure, Stop};
 use service::Service;
 use shown::Shown;
@@ -19,15 +19,6 @@ pub use target::Client;
 
 /// The part of a trial's name that tells it from those on interfaces.
 pub const CASE: &str = "/fuzz-server@";
-
-/// Holds the suite in a part of the time: a device has other ways in.
-///
-/// # Errors
-/// As [`hold`](crate::fuzz::hold).
-pub async fn hold(p: &mut Procedure<'_>, client: &Client<'_>) -> Result<(), Stop> {
-    let budget = p.fuzz_budget().part();
-    crate::fuzz::hold_for(p, client, budget).await
-}
 
 /// The device that polls the bench's server under test.
 ///
@@ -48,8 +39,7 @@ pub fn client<'b>(p: &Procedure<'b>) -> Result<Client<'b>, Stop> {
         server,
         service: Service::start(bench.visitors(name)?, server),
         shown,
-        gap: AtomicU64::new(0),
-        hurried: AtomicBool::new(false),
+        returns: Returns::new(server.returns),
         turn: Mutex::new(false),
     })
 }

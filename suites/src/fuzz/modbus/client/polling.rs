@@ -1,7 +1,6 @@
 //! The device as it polls: whether it asks, asks on, and shows what it is answered.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -12,26 +11,11 @@ use super::target::Client;
 
 /// The time between two looks whether a right answer shows.
 const BETWEEN: Duration = Duration::from_millis(10);
-/// How long the device usually takes until it asks again: the longest that it took so far so many times, and more.
-const GAP: (u32, Duration) = (3, Duration::from_millis(300));
+
 impl Client<'_> {
-    /// How long the device may take until it asks again.
-    pub(super) fn returns(&self) -> Duration {
-        match self.hurried.load(Ordering::Relaxed) {
-            true => self.usually(),
-            false => self.server.returns,
-        }
-    }
-
-    /// How long it is given where nothing comes of it that it takes longer.
-    pub(super) fn usually(&self) -> Duration {
-        let longest = Duration::from_millis(self.gap.load(Ordering::Relaxed));
-        (longest * GAP.0 + GAP.1).min(self.server.returns)
-    }
-
     /// Waits until the device has asked, and asks on when it was answered rightly.
     pub(super) async fn polls(&self, deadline: Instant) -> Result<(), String> {
-        let limit = self.returns().as_millis();
+        let limit = self.returns.limit().as_millis();
         let silent = || format!("the device does not poll within {limit} ms");
         let before = self.service.state().answered;
         let answered = self
@@ -64,7 +48,7 @@ impl Client<'_> {
             let mut polls = state.of_kind.values();
             polls.any(|poll| poll.answered > 0 && shown.place(&poll.request).is_some())
         };
-        let limit = self.returns().as_millis();
+        let limit = self.returns.limit().as_millis();
         if !self.service.until(deadline, read).await {
             return Err(format!(
                 "the device does not ask for what it shows within {limit} ms"

@@ -1,7 +1,6 @@
 //! What comes of wrong answers: whether the device polls on, what it asks, and what it took.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::fuzz::coverage::Seen;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
+use crate::fuzz::returns::Returns;
 use crate::fuzz::target::{Delivered, Target};
 
 /// How long nobody is let in at a time: as often as the device waits, within bounds.
@@ -34,9 +34,8 @@ pub struct Client<'b> {
     pub(super) server: &'b Server,
     pub(super) service: Service,
     pub(super) shown: Option<Shown<'b>>,
-    /// The longest that it took until it asked again, in milliseconds.
-    pub(super) gap: AtomicU64,
-    pub(super) hurried: AtomicBool,
+    /// How long it takes until it asks again.
+    pub(super) returns: Returns,
     /// Which of two numbers is held.
     pub(super) turn: Mutex<bool>,
 }
@@ -193,22 +192,23 @@ impl Target for Client<'_> {
 
     async fn deliver(&self, (): (), input: &Input) -> Delivered<()> {
         let mut seen = Seen::default();
-        let hurried = self.hurried.load(Ordering::Relaxed);
         if input.anew {
             self.service.tear();
         }
         let before = self.before(input).await;
         let began = Instant::now();
-        let taken = self.service.take(asked_of(input), self.returns()).await;
+        let taken = self
+            .service
+            .take(asked_of(input), self.returns.limit())
+            .await;
         let Some(Taken { here, frame }) = taken else {
             return Delivered::fine(None, seen);
         };
-        if hurried {
+        if self.returns.is_hurried() {
             // Of what was sent before.
             self.breach();
         } else {
-            let gap = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.gap.fetch_max(gap, Ordering::Relaxed);
+            self.returns.took(began.elapsed());
         }
         let request = Mbap::new_unchecked(frame.as_slice());
         let (pdu, transaction) = (request.pdu().to_vec(), request.transaction());
@@ -230,7 +230,7 @@ impl Target for Client<'_> {
                 let (next, comes) = oneshot::channel();
                 here.next = Some(next);
                 self.service.give_back(here);
-                let next = timeout(self.usually(), comes).await;
+                let next = timeout(self.returns.usually(), comes).await;
                 let (word, parsed) = match next {
                     Ok(Ok(Next::Asks)) => ("the device asks on", true),
                     Ok(Ok(Next::Leaves)) => ("the device ends the connection", true),
@@ -243,7 +243,9 @@ impl Target for Client<'_> {
             }
         }
         // What an answer has left behind may stand in whatever is asked next.
-        self.service.round(Instant::now() + self.usually()).await;
+        self.service
+            .round(Instant::now() + self.returns.usually())
+            .await;
         let finding = self.breach().or(finding);
         Delivered {
             finding,
@@ -252,13 +254,13 @@ impl Target for Client<'_> {
     }
 
     fn hurry(&self, on: bool) {
-        self.hurried.store(on, Ordering::Relaxed);
+        self.returns.hurry(on);
     }
 
     /// How long the device leaves between two polls is its own affair: it is never late while it comes in the time that the rig
     /// file grants it.
     async fn serves(&self, patience: Duration) -> Result<Duration, String> {
-        let deadline = Instant::now() + self.returns().max(patience);
+        let deadline = Instant::now() + self.returns.limit().max(patience);
         let known = !self.service.state().of_kind.is_empty();
         match &self.shown {
             Some(shown) => self.shows(shown, deadline).await?,

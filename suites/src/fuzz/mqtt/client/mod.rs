@@ -9,24 +9,16 @@ mod reading;
 mod target;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+use std::sync::atomic::AtomicU16;
 
 use crate::fuzz::pace::Pace;
+use crate::fuzz::returns::Returns;
 use crate::procedure::{Procedure, Stop};
 use connection::Known;
 pub use presence::Client;
 
 /// The part of a trial's name that tells it from those on interfaces.
 pub const CASE: &str = "/fuzz-broker@";
-
-/// Holds the suite in a part of the time: a device has other ways in.
-///
-/// # Errors
-/// As [`hold`](crate::fuzz::hold).
-pub async fn hold(p: &mut Procedure<'_>, client: &Client<'_>) -> Result<(), Stop> {
-    let budget = p.fuzz_budget().part();
-    crate::fuzz::hold_for(p, client, budget).await
-}
 
 /// The device that comes to the bench's broker under test.
 ///
@@ -53,8 +45,7 @@ pub fn client<'b>(p: &Procedure<'b>) -> Result<Client<'b>, Stop> {
         known: Mutex::new(Known::default()),
         ids: AtomicU16::new(0),
         pace: Pace::default(),
-        gap: AtomicU64::new(0),
-        hurried: AtomicBool::new(false),
+        returns: Returns::new(server.returns),
         order,
     })
 }

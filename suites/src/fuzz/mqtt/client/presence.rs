@@ -1,6 +1,6 @@
 //! The device as it comes: a right CONNECT, what it asks for, and whether it answers.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::order::Order;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::mqtt::reading::{self, Packet};
 use crate::fuzz::pace::Pace;
+use crate::fuzz::returns::Returns;
 use crate::modbus::hex;
 
 /// The time that an answer is waited for: the device's usual time so many times, and more.
@@ -26,9 +27,6 @@ const ANSWER: (u32, Duration) = (20, Duration::from_millis(100));
 const AT_FIRST: Duration = Duration::from_millis(800);
 /// How long a device is listened to that nothing more is owed by.
 pub(super) const LISTEN: Duration = Duration::from_millis(30);
-/// How long the device may take until it comes again while inputs are made smaller: the longest that it took so far so many
-/// times, and more.
-const GAP: (u32, Duration) = (3, Duration::from_millis(300));
 /// Packet identifiers of the bench's own are from here on.
 const OWN_IDS: u16 = 0xE000;
 
@@ -48,9 +46,8 @@ pub struct Client<'b> {
     pub(super) known: Mutex<Known>,
     pub(super) ids: AtomicU16,
     pub(super) pace: Pace,
-    /// The longest that it took until it came again, in milliseconds.
-    pub(super) gap: AtomicU64,
-    pub(super) hurried: AtomicBool,
+    /// How long it takes until it comes again.
+    pub(super) returns: Returns,
     pub(super) order: Option<Order<'b>>,
 }
 
@@ -195,7 +192,7 @@ impl Client<'_> {
     ) -> Option<Here> {
         let mut here = match here {
             Some(here) => here,
-            None => self.comes(self.returns()).await.ok()?.0,
+            None => self.comes(self.returns.limit()).await.ok()?.0,
         };
         let mut came = Vec::new();
         if self.up_to(&mut here, Step::Session, &mut came).await == Heard::Answer
@@ -205,18 +202,6 @@ impl Client<'_> {
         }
         // It was taken where the device answers what comes behind it.
         self.is_there(&mut here).await.ok().map(|()| here)
-    }
-
-    /// How long the device may take until it comes again. While inputs are made smaller, that goes by how long it has taken.
-    pub(super) fn returns(&self) -> Duration {
-        let most = self.server.returns;
-        match self.hurried.load(Ordering::Relaxed) {
-            true => {
-                let longest = Duration::from_millis(self.gap.load(Ordering::Relaxed));
-                (longest * GAP.0 + GAP.1).min(most)
-            }
-            false => most,
-        }
     }
 }
 

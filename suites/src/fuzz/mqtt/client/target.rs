@@ -1,7 +1,6 @@
 //! What comes of wrong answers: what the device says, whether it goes, and how it comes again.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -77,12 +76,11 @@ impl Client<'_> {
     /// Waits until the device comes again, and says what is wrong with how it does. One that does not come shows as such to
     /// whoever looks at the device as a whole.
     async fn again(&self, left: Instant) -> (Option<Here>, Option<Finding>) {
-        let Ok((here, at)) = self.comes(self.returns()).await else {
+        let Ok((here, at)) = self.comes(self.returns.limit()).await else {
             return (None, None);
         };
         let pause = at.saturating_duration_since(left);
-        let gap = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        self.gap.fetch_max(gap, Ordering::Relaxed);
+        self.returns.took(pause);
         // Measured from before the input went out, so that the pause was no longer than that; one that came before then was
         // another connection.
         let early = match self.server.waits {
@@ -134,7 +132,7 @@ impl Target for Client<'_> {
             return Ok(());
         }
         *kept = None;
-        let (here, _) = self.comes(self.returns()).await?;
+        let (here, _) = self.comes(self.returns.limit()).await?;
         *kept = Some(here);
         Ok(())
     }
@@ -146,7 +144,7 @@ impl Target for Client<'_> {
         let mut here = match kept.take().filter(|here| here.step <= step) {
             Some(here) => here,
             // What is said earlier in the dialogue needs a connection of its own.
-            None => match self.comes(self.returns()).await {
+            None => match self.comes(self.returns.limit()).await {
                 Ok((here, _)) => here,
                 Err(_) => return Delivered::fine(None, seen),
             },
@@ -218,7 +216,7 @@ impl Target for Client<'_> {
     }
 
     fn hurry(&self, on: bool) {
-        self.hurried.store(on, Ordering::Relaxed);
+        self.returns.hurry(on);
     }
 
     async fn serves(&self, patience: Duration) -> Result<Duration, String> {
@@ -234,7 +232,7 @@ impl Target for Client<'_> {
             }
         }
         // A connection on which much that is wrong was sent may end at any time: a new one has to be right.
-        let limit = self.returns().max(patience);
+        let limit = self.returns.limit().max(patience);
         let deadline = Instant::now() + limit;
         let mut said = None;
         loop {
