@@ -14,5 +14,6 @@ pub mod redact;
 pub mod replay;
 pub mod report;
 pub mod selftest;
+mod signals;
 pub mod sources;
 pub mod verify;

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use crate::signals::{INTERRUPTED, Signals};
 
-/// The exit code of what was interrupted.
-pub(super) const INTERRUPTED: u8 = 130;
 /// How often whoever waits looks for an interrupt.
 const BETWEEN: Duration = Duration::from_millis(50);
 
@@ -26,18 +24,14 @@ impl Interrupt {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (mut asked, mut told) = {
+        let mut signals = {
             let _inside = runtime.enter();
-            let told = signal(SignalKind::terminate())?;
-            (signal(SignalKind::interrupt())?, told)
+            Signals::listen()?
         };
         let came = Arc::clone(&interrupt.0);
         let listening = async move {
             loop {
-                tokio::select! {
-                    _ = asked.recv() => {}
-                    _ = told.recv() => {}
-                }
+                signals.next().await;
                 if came.swap(true, Ordering::SeqCst) {
                     std::process::exit(i32::from(INTERRUPTED));
                 }

@@ -15,16 +15,18 @@ mod work;
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 use slcert_sim::Flaw;
+use tempfile::TempDir;
 
 use crate::command::Qualify;
+use crate::signals::INTERRUPTED;
 use crate::sources::{BENCH, USAGE};
 use device::{Device, profile_for, slug, sound_devices};
-use interrupt::{INTERRUPTED, Interrupt};
+use interrupt::Interrupt;
 use queue::{jobs, side_by_side};
 pub use row::{Other, Row};
 use work::Work;
@@ -67,22 +69,8 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
         );
         return ExitCode::from(USAGE);
     }
-    let scratch = match scratch::folder() {
-        Ok(scratch) => scratch,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(BENCH);
-        }
-    };
-    let program = match std::env::current_exe() {
-        Ok(program) => program,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(BENCH);
-        }
-    };
-    let interrupt = match Interrupt::listen() {
-        Ok(interrupt) => interrupt,
+    let (scratch, program, interrupt) = match ready() {
+        Ok(ready) => ready,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(BENCH);
@@ -140,6 +128,12 @@ pub fn qualify(qualify: &Qualify) -> ExitCode {
         return ExitCode::from(INTERRUPTED);
     }
     ExitCode::from(if reached { 0 } else { MISSED })
+}
+
+/// A folder for what the campaigns leave, the program that runs them, and what ends them early.
+fn ready() -> std::io::Result<(TempDir, PathBuf, Interrupt)> {
+    let (scratch, program) = (scratch::folder()?, std::env::current_exe()?);
+    Ok((scratch, program, Interrupt::listen()?))
 }
 
 /// Runs one flawed device through the trials of its own requirement, or through all of them; an error where it was not

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 use super::Runner;
+use crate::signals::{INTERRUPTED, Signals};
 
 impl Runner {
     /// Takes the end of standard input for an interrupt from now on.
@@ -28,21 +29,17 @@ pub(super) async fn watch_signals(
     asking: Arc<AtomicBool>,
     cancel: watch::Sender<bool>,
 ) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+    let Ok(mut signals) = Signals::listen() else {
         return;
     };
     loop {
-        tokio::select! {
-            caught = tokio::signal::ctrl_c() => if caught.is_err() { return },
-            _ = terminate.recv() => {}
-        }
+        signals.next().await;
         if asking.load(Ordering::SeqCst) && !*cancel.borrow() {
             cancel.send_replace(true);
             continue;
         }
         if interrupted.swap(true, Ordering::SeqCst) || asking.load(Ordering::SeqCst) {
-            std::process::exit(130);
+            std::process::exit(i32::from(INTERRUPTED));
         }
         eprintln!("\ninterrupted: the device is brought to its safe state; once more ends at once");
         cancel.send_replace(true);

@@ -115,14 +115,10 @@ impl Runner {
         };
         let began = Instant::now();
         let mut cancel = self.cancel.subscribe();
-        let limit = match trial.case.kind {
+        let (limit, sums_up) = match trial.case.kind {
             // It sums up at its end: the limit is never what ends it.
-            Kind::Fuzz => TRIAL + self.fuzz.time + self.fuzz.isolation(),
-            _ => TRIAL,
-        };
-        let sums_up = match trial.case.kind {
-            Kind::Fuzz => SUM_UP,
-            _ => Duration::ZERO,
+            Kind::Fuzz => (TRIAL + self.fuzz.time + self.fuzz.isolation(), SUM_UP),
+            _ => (TRIAL, Duration::ZERO),
         };
         let interrupted = async {
             let _ = cancel.wait_for(|cancelled| *cancelled).await;
