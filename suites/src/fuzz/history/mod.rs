@@ -16,6 +16,7 @@ mod lockout;
 mod locks;
 mod model;
 mod owed;
+mod replies;
 mod rights;
 mod room;
 mod sessions;
@@ -45,6 +46,7 @@ use crate::procedure::{Procedure, Stop};
 use kind::kind;
 use model::{Cast, Model};
 use owed::Owed;
+use replies::Replies;
 use stage::Stage;
 use step::{Matter, Step};
 
@@ -194,6 +196,7 @@ pub struct Histories<'b> {
     p: Procedure<'b>,
     property: Property,
     owed: Mutex<Owed>,
+    replies: Replies,
     played: Mutex<Played>,
     hurries: AtomicBool,
 }
@@ -227,6 +230,7 @@ impl<'b> Histories<'b> {
             p: Procedure::new(p.bench(), None, p.requirement()),
             property,
             owed: Mutex::new(Owed::default()),
+            replies: Replies::default(),
             played: Mutex::default(),
             hurries: AtomicBool::new(false),
         }
@@ -235,7 +239,7 @@ impl<'b> Histories<'b> {
     /// Plays a plain history, which shows that the device does what the others rest on; what is wrong with it twice.
     async fn control(&self) -> Result<Option<Finding>, Stop> {
         let mut owed = self.owed.lock().await;
-        let mut stage = Stage::new(&self.p, &mut owed);
+        let mut stage = Stage::new(&self.p, &mut owed, &self.replies);
         let plain = Input::history(self.property.0.label(), self.property.0.control());
         let mut seen = Seen::default();
         let mut last = None;
@@ -271,7 +275,9 @@ impl<'b> Histories<'b> {
 
     async fn put_back(&self) -> Result<(), Stop> {
         let mut owed = self.owed.lock().await;
-        Stage::new(&self.p, &mut owed).put_back().await
+        Stage::new(&self.p, &mut owed, &self.replies)
+            .put_back()
+            .await
     }
 
     fn granted(&self, patience: Duration) -> Duration {
@@ -383,7 +389,7 @@ impl Target for Histories<'_> {
 
     async fn deliver(&self, (): (), input: &Input) -> Delivered<()> {
         let mut owed = self.owed.lock().await;
-        let mut stage = Stage::new(&self.p, &mut owed);
+        let mut stage = Stage::new(&self.p, &mut owed, &self.replies);
         let mut seen = Seen::default();
         let mut model = self.property.0.model();
         let played = self.play(&mut stage, input, &mut *model, &mut seen).await;

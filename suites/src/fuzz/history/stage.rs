@@ -6,10 +6,11 @@ use std::time::Duration;
 use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::{InterfaceKind, Values};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::carry::Offered;
 use super::owed::{Owed, allot, permission};
+use super::replies::Replies;
 use super::step::{Shown, Spelling, Step};
 use crate::audit::{self, AuditEntry};
 use crate::configured::Settings;
@@ -91,6 +92,7 @@ pub(super) struct Trace {
 pub struct Stage<'s, 'b> {
     pub(super) p: &'s Procedure<'b>,
     pub(super) owed: &'s mut Owed,
+    replies: &'s Replies,
     pub(super) seats: BTreeMap<u8, Seat>,
     pub(super) traces: BTreeMap<u8, Trace>,
     pub(super) desk: Desk<'b>,
@@ -107,10 +109,11 @@ pub struct Stage<'s, 'b> {
 
 impl<'s, 'b> Stage<'s, 'b> {
     /// An empty stage.
-    pub fn new(p: &'s Procedure<'b>, owed: &'s mut Owed) -> Self {
+    pub fn new(p: &'s Procedure<'b>, owed: &'s mut Owed, replies: &'s Replies) -> Self {
         Self {
             p,
             owed,
+            replies,
             seats: BTreeMap::new(),
             traces: BTreeMap::new(),
             desk: Desk::default(),
@@ -333,10 +336,24 @@ impl<'s, 'b> Stage<'s, 'b> {
         };
         let value = other_value(described, &before);
         let values = Values::from([("value".to_owned(), value.clone())]);
-        let (refused, said) = match seat.session.perform(operation, &values).await {
-            Ok(attempt) => (attempt.is_refused(), attempt.answer().text.clone()),
-            Err(error) if is_of_the_line(&error) => (true, error.to_string()),
-            Err(error) => return Err(error.into()),
+        let began = Instant::now();
+        let asked = seat.session.perform(operation, &values);
+        let silent = rig.interface(interface).map(|it| it.kind) == Some(InterfaceKind::Mqtt);
+        let patience = self.replies.patience(interface).filter(|_| silent);
+        let asked = match patience {
+            Some(patience) => timeout(patience, asked).await,
+            None => Ok(asked.await),
+        };
+        let (refused, said) = match asked {
+            Ok(Ok(attempt)) => {
+                if attempt.is_done() {
+                    self.replies.took(interface, began.elapsed());
+                }
+                (attempt.is_refused(), attempt.answer().text.clone())
+            }
+            Ok(Err(error)) if is_of_the_line(&error) => (true, error.to_string()),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => (false, "nothing".to_owned()),
         };
         if seat.session.is_over() {
             self.seats.remove(&number);
