@@ -22,6 +22,10 @@ const PROBES: u32 = 6;
 const SLOW: u32 = 8;
 /// The time between two tries of a new connection.
 const AGAIN: Duration = Duration::from_millis(50);
+/// How long after an input what it did to an essential function shows at the latest.
+pub(super) const SHOWN: Duration = Duration::from_millis(100);
+/// Right readings that show that a function goes on: it takes two to see something move.
+const READINGS: u64 = 2;
 /// How long a device that cannot be switched off and on is given to come back by itself.
 const BY_ITSELF: Duration = Duration::from_secs(10);
 
@@ -171,11 +175,28 @@ impl<'d, T: Target> Device<'d, T> {
 
     /// Waits until what was done has had time to show on the essential functions, and looks.
     pub async fn look_later(&self) -> Option<Finding> {
+        self.look_until(|_| false).await
+    }
+
+    /// The same at the end of a suite: it is enough that each function is seen to go on behind the last input.
+    pub async fn look_last(&self) -> Option<Finding> {
+        sleep(SHOWN).await;
+        let before = self.bench.strain();
+        self.look_until(|now| {
+            let mut both = now.iter().zip(&before);
+            both.all(|(now, before)| now.right >= before.right + READINGS)
+        })
+        .await
+    }
+
+    /// Looks again and again for as long as an essential function may go without a right reading, or until they go on.
+    async fn look_until(&self, go_on: impl Fn(&[Strain]) -> bool) -> Option<Finding> {
         let longest = self.bench.strain().iter().map(|one| one.allowed).max();
-        let until = Instant::now() + longest.unwrap_or_default() + Duration::from_millis(100);
+        let until = Instant::now() + longest.unwrap_or_default() + SHOWN;
         loop {
+            let goes_on = go_on(&self.bench.strain());
             let found = self.look(false).await;
-            if found.is_some() || Instant::now() >= until {
+            if found.is_some() || goes_on || Instant::now() >= until {
                 return found;
             }
             sleep(AGAIN).await;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::comparison::{AGAIN, Comparison};
 use super::coverage::Coverage;
-use super::device::Device;
+use super::device::{Device, SHOWN};
 use super::differences::Differences;
 use super::finding::{Finding, Oracle};
 use super::generate::Source;
@@ -25,8 +25,6 @@ use super::window::Window;
 const LOOK: (Duration, u32) = (Duration::from_millis(100), 4);
 /// How long isolating one finding may take.
 const ISOLATION: Duration = Duration::from_secs(60);
-/// How long after an input what it did to an essential function shows at the latest.
-const SHOWN: Duration = Duration::from_millis(100);
 /// How long all findings of a suite may take, with twice the time that inputs are sent for on top.
 const ISOLATIONS: Duration = Duration::from_secs(60);
 /// The time that is left to other suites, where one takes a part of a budget.
@@ -251,7 +249,7 @@ impl<T: Target> Engine<'_, T> {
         if !over {
             return None;
         }
-        let found = self.device.look_later().await;
+        let found = self.device.look_last().await;
         if found.is_none() && !self.leaked {
             self.leaks();
         }
