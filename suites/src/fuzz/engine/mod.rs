@@ -1,68 +1,33 @@
 //! The engine: sends inputs for as long as the budget lasts, lets every oracle judge, and isolates what they find.
 
+mod budget;
+mod found;
+mod open;
+
 use std::collections::BTreeSet;
 use std::future::{Future, pending};
 use std::time::Duration;
 
 use slcert_rigs::bench::Bench;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::comparison::{AGAIN, Comparison};
-use super::coverage::Coverage;
-use super::device::{Device, SHOWN};
-use super::differences::Differences;
-use super::finding::{Finding, Oracle};
-use super::generate::Source;
-use super::idle::{self, Share};
-use super::input::Generated;
-use super::isolate::{Cause, Isolated, isolate};
-use super::memory::Memory;
-use super::target::{Later, Target};
-use super::window::Window;
+use crate::fuzz::comparison::{AGAIN, Comparison};
+use crate::fuzz::coverage::Coverage;
+use crate::fuzz::device::Device;
+use crate::fuzz::differences::Differences;
+use crate::fuzz::finding::{Finding, Oracle};
+use crate::fuzz::generate::Source;
+use crate::fuzz::idle::{self, Share};
+use crate::fuzz::input::Generated;
+use crate::fuzz::isolate::Isolated;
+use crate::fuzz::memory::Memory;
+use crate::fuzz::target::Target;
+use crate::fuzz::window::Window;
+pub use budget::Budget;
+use open::Open;
 
 /// The time between two looks at the device as a whole, with so many times what one takes at least.
 const LOOK: (Duration, u32) = (Duration::from_millis(100), 4);
-/// How long isolating one finding may take.
-const ISOLATION: Duration = Duration::from_secs(60);
-/// How long all findings of a suite may take, with twice the time that inputs are sent for on top.
-const ISOLATIONS: Duration = Duration::from_secs(60);
-/// The time that is left to other suites, where one takes a part of a budget.
-const LEFT: Duration = Duration::from_secs(1);
-/// The most findings that are isolated in one suite.
-const MAX_FINDINGS: usize = 12;
-/// So often an answer may come late that does not when the same is sent again: a bench is late at times, too.
-const MAX_LATE: usize = 3;
-/// After so many findings of one kind of input, no more of that kind are sent.
-const ENOUGH: u64 = 2;
-
-/// How much a suite does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// How long inputs are sent for; the time that isolation takes comes on top.
-    pub time: Duration,
-    /// The most inputs; any number where left out.
-    pub inputs: Option<u64>,
-    /// What makes every input the same again.
-    pub seed: u64,
-    /// Whether the suite ends at its first finding.
-    pub first: bool,
-}
-
-impl Budget {
-    /// The part of it that a suite takes which stands beside others of its kind: time is left to those.
-    pub fn part(self) -> Self {
-        Self {
-            time: self.time.saturating_sub(LEFT).max(self.time / 2),
-            ..self
-        }
-    }
-
-    /// How long isolating all findings may take, beside the time that inputs are sent for.
-    pub fn isolation(&self) -> Duration {
-        ISOLATIONS + self.time * 2
-    }
-}
 
 /// A finding with what isolation made of it.
 #[derive(Clone, Debug)]
@@ -341,69 +306,6 @@ impl<T: Target> Engine<'_, T> {
         self.paused += began.elapsed();
     }
 
-    /// Isolates a finding, and writes it down. One that is known is counted.
-    async fn broke(&mut self, found: Option<Finding>, link: &mut Option<T::Link>) {
-        let Some(found) = found else { return };
-        if !found.oracle.is_about_the_device()
-            && let Some(known) = self.known(&found)
-        {
-            known.count += 1;
-            if found.oracle == Oracle::State {
-                self.device.restore().await;
-            }
-            return;
-        }
-        let began = Instant::now();
-        self.isolating = Some(found.clone());
-        // As it happened, and below as it was isolated.
-        self.device.bench.recorder().keep_window();
-        // What an answer lacks may be the device's end.
-        let found = match self.device.look(false).await {
-            Some(whole) if !found.oracle.is_about_the_device() => whole,
-            _ => found,
-        };
-        self.isolating = Some(found.clone());
-        *link = None;
-        if let Some(since) = found.since {
-            self.window.forget_after(since + SHOWN);
-        }
-        let left = self.budget.isolation().saturating_sub(self.paused);
-        let limit = ISOLATION.min(left);
-        let isolated = isolate(&self.device, self.budget.seed, &self.window, &found, limit).await;
-        self.isolating = None;
-        self.paused += began.elapsed();
-        self.device.bench.recorder().keep_window();
-        if let Some(why) = &isolated.lost {
-            self.outcome.ended = Some(format!(
-                "the device did not come back ({why}): switch it off and on by hand; nothing more was sent"
-            ));
-        }
-        // It was switched off and on: what was sent before cannot be the cause of what comes.
-        if self.device.bench.can_power_cycle() {
-            self.window.clear();
-            self.outcome.memory.clear();
-        }
-        let (confirmed, tries) = isolated.confirmed;
-        let again = confirmed * 2 > tries;
-        if isolated.finding.by_silence
-            && !again
-            && isolated.lost.is_none()
-            && self.outcome.late.len() < MAX_LATE
-        {
-            self.outcome.late.push(isolated.finding);
-        } else {
-            self.report(isolated);
-        }
-    }
-
-    /// Writes down a leak. It belongs to all inputs, so that there is none to isolate.
-    fn leaks(&mut self) {
-        if let Some(finding) = self.outcome.memory.grows(self.outcome.time) {
-            self.leaked = true;
-            self.report(Isolated::unclear(finding));
-        }
-    }
-
     /// Writes down that the device does not rest. The time that it takes to be certain of it comes on top.
     async fn rests(&mut self, over: bool) {
         // Once is enough: a device that is busy by itself is no other after the next restart.
@@ -434,99 +336,9 @@ impl<T: Target> Engine<'_, T> {
         }
         self.paused += began.elapsed();
     }
-
-    fn known(&mut self, found: &Finding) -> Option<&mut Reported> {
-        let mut reported = self.outcome.reported.iter_mut();
-        reported.find(|one| {
-            one.isolated.finding.is_like(found) && one.isolated.finding.what == found.what
-        })
-    }
-
-    fn report(&mut self, isolated: Isolated) {
-        let labels = |one: &Isolated| -> Vec<String> {
-            one.inputs
-                .iter()
-                .map(|one| one.input.label.clone())
-                .collect()
-        };
-        let own = labels(&isolated);
-        let same = self.outcome.reported.iter_mut().find(|one| {
-            one.isolated.finding.is_like(&isolated.finding) && labels(&one.isolated) == own
-        });
-        let count = match same {
-            Some(known) => {
-                known.count += 1;
-                known.count
-            }
-            None => {
-                let new = Reported {
-                    isolated: isolated.clone(),
-                    count: 1,
-                };
-                (self.told)(&new);
-                self.outcome.reported.push(new);
-                1
-            }
-        };
-        // What brings the device down again and again would leave no time for anything else.
-        if count >= ENOUGH
-            && isolated.finding.oracle.is_about_the_device()
-            && let Some(last) = own.last()
-        {
-            self.outcome.muted_kinds.insert(last.clone());
-        }
-        let unclear = self
-            .outcome
-            .reported
-            .iter()
-            .map(|one| match one.isolated.cause {
-                Cause::LoadOrTime => one.count,
-                _ => 0,
-            });
-        if self.budget.first {
-            self.outcome.ended = Some("at its first finding, as asked".to_owned());
-        } else if self.outcome.reported.len() >= MAX_FINDINGS || unclear.sum::<u64>() >= 4 {
-            self.outcome.ended = Some(format!(
-                "after {} different findings nothing more was sent",
-                self.outcome.reported.len()
-            ));
-        }
-    }
 }
 
 /// The device takes no new connection, though it served a moment later.
 fn refused(why: &str) -> Finding {
     Finding::new(Oracle::Connection, "a new connection is refused", why)
-}
-
-/// Connections that the device has to end by itself.
-#[derive(Default)]
-struct Open(JoinSet<Option<Finding>>);
-
-impl Open {
-    fn add(&mut self, later: Option<Later>) {
-        if let Some(later) = later {
-            self.0.spawn(later);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// What has come of them; waits where there are too many, and for all of them at the end.
-    async fn next(&mut self, most: usize, all: bool) -> Option<Finding> {
-        loop {
-            let ended = if all || self.0.len() >= most {
-                self.0.join_next().await
-            } else {
-                self.0.try_join_next()
-            };
-            match ended {
-                None => return None,
-                Some(Ok(Some(found))) => return Some(found),
-                Some(_) => {}
-            }
-        }
-    }
 }
