@@ -12,10 +12,13 @@ use slcert_rigs::modbus::{Raw, RawError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::refusal::Door;
 use super::service::Shared;
 
 /// A client that asks nothing for so long is gone.
 const IDLE: Duration = Duration::from_secs(600);
+/// How long who is to be sent away may take to ask.
+const ASKS: Duration = Duration::from_millis(10);
 /// The most bytes of what was said wrongly on a connection that are kept.
 const MOST_SAID: usize = 64 * 1024;
 
@@ -95,8 +98,14 @@ pub(super) async fn receive(
         let here = tokio::select! {
             visitor = visitors.next(IDLE) => {
                 let Some(visitor) = visitor else { continue };
-                if shared.refuses() {
-                    continue;
+                match shared.door(visitor.came) {
+                    Door::Open => {}
+                    Door::Shut => continue,
+                    Door::ShutOnceAsked => {
+                        let mut raw = Raw::new(visitor.line);
+                        served.spawn(async move { drop(raw.receive_tcp(ASKS).await) });
+                        continue;
+                    }
                 }
                 Here {
                     raw: Raw::new(visitor.line),

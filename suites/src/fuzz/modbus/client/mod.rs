@@ -5,11 +5,13 @@ mod connection;
 mod grammar;
 mod polling;
 mod reading;
+mod refusal;
 mod service;
 mod shown;
 mod target;
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 
 use crate::fuzz::returns::Returns;
 use crate::procedure::{Procedure, Stop};
@@ -40,6 +42,7 @@ pub fn client<'b>(p: &Procedure<'b>) -> Result<Client<'b>, Stop> {
         service: Service::start(bench.visitors(name)?, server),
         shown,
         returns: Returns::new(server.returns),
+        clients: AtomicUsize::new(0),
         turn: Mutex::new(false),
     })
 }

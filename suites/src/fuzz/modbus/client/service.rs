@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::{Here, Taken, receive};
 use super::reading::{breach, known_by};
+use super::refusal::{Comings, Door};
 use crate::fuzz::finding::Finding;
 
 /// The most connections at a time.
@@ -32,12 +33,12 @@ pub struct State {
     pub of_kind: BTreeMap<Vec<u8>, Poll>,
     /// What was wrong with what they sent.
     pub breaches: Vec<Finding>,
-    /// How many came while nobody was let in.
-    pub refused: u64,
     /// The most that there were at a time.
     pub most_open: usize,
+    /// When they came, since nobody is let in or from the beginning.
+    pub comings: Comings,
+    door: Door,
     wanted: Option<Wanted>,
-    refusing: bool,
     pub(super) open: usize,
 }
 
@@ -152,11 +153,24 @@ impl Service {
         self.until(deadline, again).await;
     }
 
-    /// Lets nobody in, or everybody again; says how many came meanwhile.
-    pub fn refuse(&self, refusing: bool) -> u64 {
+    /// Lets nobody in from now on, and says how many are there still.
+    pub fn shut(&self) -> usize {
         let mut state = self.state();
-        state.refusing = refusing;
-        std::mem::take(&mut state.refused)
+        state.door = Door::Shut;
+        state.comings = Comings::default();
+        state.open
+    }
+
+    /// Lets those who come ask before they are sent away.
+    pub fn let_ask(&self) {
+        self.state().door = Door::ShutOnceAsked;
+    }
+
+    /// Lets everybody in again, and says who came meanwhile.
+    pub fn let_in(&self) -> Comings {
+        let mut state = self.state();
+        state.door = Door::Open;
+        std::mem::take(&mut state.comings)
     }
 }
 
@@ -171,11 +185,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody who comes is sent away.
-    pub(super) fn refuses(&self) -> bool {
+    /// What is done with somebody who comes.
+    pub(super) fn door(&self, came: Instant) -> Door {
         let mut state = self.state();
-        state.refused += u64::from(state.refusing);
-        state.refusing || state.open >= MOST
+        state.comings.add(came);
+        match state.door {
+            Door::Open if state.open >= MOST => Door::Shut,
+            door => door,
+        }
     }
 
     /// A request has come: says what it is known by, and who wants to answer it.

@@ -1,6 +1,7 @@
 //! What comes of wrong answers: whether the device polls on, what it asks, and what it took.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::answers::Asked;
 use super::connection::{Here, Next, Taken};
 use super::grammar::{ClientGrammar, asked_of};
 use super::reading::{addressed, takable};
+use super::refusal::Comings;
 use super::service::Service;
 use super::shown::Shown;
 use crate::fuzz::coverage::Seen;
@@ -36,6 +38,8 @@ pub struct Client<'b> {
     pub(super) shown: Option<Shown<'b>>,
     /// How long it takes until it asks again.
     pub(super) returns: Returns,
+    /// As how many clients it comes, before anything is sent that is wrong.
+    pub(super) clients: AtomicUsize,
     /// Which of two numbers is held.
     pub(super) turn: Mutex<bool>,
 }
@@ -79,6 +83,11 @@ impl Client<'_> {
                         let _ = here.raw.send(now).await;
                     }
                 }
+                Act::Pause(time) if refusing.is_some() => {
+                    sleep(*time / 2).await;
+                    self.service.let_ask();
+                    sleep(*time / 2).await;
+                }
                 Act::Pause(time) => sleep(*time).await,
                 Act::Shut => {
                     if let Some(here) = &mut here {
@@ -87,37 +96,35 @@ impl Client<'_> {
                     }
                 }
                 Act::Tear => {
-                    refusing.get_or_insert_with(Instant::now);
-                    self.service.refuse(true);
+                    refusing.get_or_insert_with(|| (Instant::now(), self.service.shut()));
                     here = None;
                 }
             }
         }
-        let early = refusing.and_then(|since: Instant| {
-            let came = self.service.refuse(false);
-            self.storm(came, since.elapsed())
+        let early = refusing.and_then(|(since, open)| {
+            let came = self.service.let_in();
+            self.storm(&came, open, since.elapsed())
         });
         (here, early)
     }
 
-    /// Whether more came than do that wait in between, while nobody was let in for so long.
-    fn storm(&self, came: u64, time: Duration) -> Option<Finding> {
+    /// Whether the device came again without the pause that it is stated to make, while nobody was let in for so long.
+    fn storm(&self, came: &Comings, open: usize, time: Duration) -> Option<Finding> {
         let waits = self.server.waits?;
-        let at_once = self.service.state().most_open.max(1) as u64;
-        let times = time.as_secs_f64() / waits.as_secs_f64().max(0.001);
-        // Of those that had come before, some may not have been seen to yet.
-        let most = 4 + (times * 1.25) as u64;
-        (came > at_once * most).then(|| {
-            Finding::new(
-                Oracle::Model,
-                "the device comes again sooner than it is stated to",
-                format!(
-                    "{came} times in {} ms in which nobody was let in; {} ms between two are stated",
-                    time.as_millis(),
-                    waits.as_millis()
-                ),
-            )
-        })
+        let clients = self.clients.load(Ordering::Relaxed).max(open);
+        let pause = came.too_soon(clients, waits)?;
+        Some(Finding::new(
+            Oracle::Model,
+            "the device comes again sooner than it is stated to",
+            format!(
+                "{} times in {} ms in which nobody was let in, {} of them within {} ms as a rule; {} ms between two are stated",
+                came.len(),
+                time.as_millis(),
+                clients + 2,
+                pause.as_millis(),
+                waits.as_millis()
+            ),
+        ))
     }
 
     /// What was wrong with what the device sent.
@@ -268,6 +275,10 @@ impl Target for Client<'_> {
         }
         if !known {
             self.learn(deadline).await;
+            let state = self.service.state();
+            let at_once = state.comings.at_once(self.server.waits.unwrap_or_default());
+            let clients = at_once.max(state.most_open);
+            self.clients.store(clients, Ordering::Relaxed);
         }
         Ok(Duration::ZERO)
     }
