@@ -21,6 +21,7 @@ mod isolate;
 mod memory;
 pub mod modbus;
 pub mod mqtt;
+mod open;
 mod pace;
 mod reference;
 mod regression;

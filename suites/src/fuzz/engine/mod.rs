@@ -2,7 +2,6 @@
 
 mod budget;
 mod found;
-mod open;
 
 use std::collections::BTreeSet;
 use std::future::{Future, pending};
@@ -21,10 +20,10 @@ use crate::fuzz::idle::{self, Share};
 use crate::fuzz::input::Generated;
 use crate::fuzz::isolate::Isolated;
 use crate::fuzz::memory::Memory;
+use crate::fuzz::open::Open;
 use crate::fuzz::target::Target;
 use crate::fuzz::window::Window;
 pub use budget::Budget;
-use open::Open;
 
 /// The time between two looks at the device as a whole, with so many times what one takes at least.
 const LOOK: (Duration, u32) = (Duration::from_millis(100), 4);

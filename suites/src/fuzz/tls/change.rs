@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::hello::{Message, Parts};
+use super::hello::{Message, Parts, number};
 use super::wire::{
     P_256_POINT, TLS_1_2, TLS_1_3, extension as ext, group, sized_8, sized_16, words,
 };
@@ -19,7 +19,7 @@ pub fn changed() -> BoxedStrategy<Message> {
         6 => vec(change(), 1),
         1 => vec(change(), 2),
     ];
-    (any::<u64>(), newest, changes)
+    (number(), newest, changes)
         .prop_map(|(number, newest, changes)| {
             let mut parts = Parts::right(number, newest);
             let mut names = Vec::new();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::change::changed;
-use super::hello::{padded, random, right};
+use super::hello::{number, padded, random, right};
 use super::out_of_place::out_of_place;
 use super::wire::{TLS_1_2, content, lying_record, record, sized_8, sized_16};
 use crate::fuzz::alter::{altered, in_pieces};
@@ -134,7 +134,7 @@ fn lengths() -> BoxedStrategy<Sent> {
             (format!("{label} in a record whose length lies"), sent)
         },
     );
-    let large = (any::<u64>(), length).prop_map(|(number, length)| {
+    let large = (number(), length).prop_map(|(number, length)| {
         let bytes = padded(number, length.into());
         let sent = record(content::HANDSHAKE, FIRST, &bytes);
         ("ClientHello in a large record".to_owned(), sent)
@@ -212,7 +212,7 @@ fn behind() -> BoxedStrategy<Sent> {
 /// What is no TLS of today: SSL 2.0, and the protocols that are meant to be under TLS, without it.
 fn instead() -> BoxedStrategy<Sent> {
     let old = (
-        any::<u64>(),
+        number(),
         select(vec![0x0002u16, 0x0301, 0x0303]),
         0..=9usize,
     )

@@ -7,15 +7,22 @@ use crate::fuzz::target::Later;
 
 /// Connections that the device has to end by itself.
 #[derive(Default)]
-pub(super) struct Open(JoinSet<Option<Finding>>);
+pub struct Open(JoinSet<Option<Finding>>);
 
 impl Open {
+    /// One more, where there is one.
     pub fn add(&mut self, later: Option<Later>) {
         if let Some(later) = later {
             self.0.spawn(later);
         }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

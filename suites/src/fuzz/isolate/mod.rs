@@ -1,25 +1,27 @@
 //! From a finding to the least that brings it about: recover, replay, reduce the sequence, shrink inside it, confirm.
 
-use std::collections::VecDeque;
+mod reduce;
+mod run;
+mod shrink;
+
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::device::Device;
 use super::finding::{Finding, Oracle};
 use super::generate::Shrinker;
-use super::input::{Generated, Input};
-use super::target::{Later, Target};
-use super::window::{Window, kept};
+use super::input::{Generated, Input, Origin};
+use super::target::Target;
+use super::window::Window;
+use reduce::{Replays, alike, reduced};
+use run::{Sought, run};
+use shrink::shrunk;
 
 /// How often a reproducer is tried.
 const TRIES: u32 = 3;
 /// The most inputs among which the cause of a silence is looked for: a bench that was late has no cause among them.
 const SILENCE: usize = 64;
-/// How long a device may take to go down.
-const MOMENT: Duration = Duration::from_millis(150);
-/// The most steps of shrinking one input.
-const STEPS: u32 = 4000;
 
 /// What brings a finding about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,7 @@ pub async fn isolate<T: Target>(
         seen: None,
         until: Instant::now() + limit,
         lost: None,
+        sent: 0,
         broken: false,
     };
     device.target.hurry(true);
@@ -108,7 +111,7 @@ pub async fn isolate<T: Target>(
             // An answer that is wrong on a device just switched on is wrong on one that runs: that saves its start.
             let power = match tries {
                 1 => Power::Cycle,
-                _ => isolation.sparing(&inputs),
+                _ => sparing(&inputs),
             };
             confirmed += u32::from(isolation.again(&inputs, power).await);
         }
@@ -143,7 +146,12 @@ pub async fn replay<T: Target>(
     inputs: &[Input],
 ) -> Result<Option<Finding>, String> {
     device.recover(true).await?;
-    Ok(run(device, inputs, true, true, &|_| true).await)
+    let any = Sought {
+        late: true,
+        grave: true,
+        is: &|_| true,
+    };
+    Ok(run(device, inputs, any).await.found)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,22 +170,28 @@ struct Isolation<'i, T> {
     seen: Option<Finding>,
     until: Instant,
     lost: Option<String>,
+    /// How many inputs the last replay had sent when it showed.
+    sent: usize,
     /// Whether the last replay has left the device broken as a whole: it need not be asked.
     broken: bool,
 }
 
 impl<T: Target> Isolation<'_, T> {
-    fn is_over(&self) -> bool {
-        self.lost.is_some() || Instant::now() >= self.until
-    }
-
     /// The least that was found; empty where nothing brings it about again.
     async fn least(&mut self, window: &Window) -> Vec<Generated> {
+        let inputs = self.newest(window).await;
+        let inputs = reduced(self, inputs).await;
+        let inputs = alike(self, inputs).await;
+        shrunk(self, inputs).await
+    }
+
+    /// The newest that bring it about again, up to the one that shows it; none where nothing does.
+    async fn newest(&mut self, window: &Window) -> Vec<Generated> {
         let mut count = 1;
         let answers = self.sought.by_silence && !self.sought.oracle.is_about_the_device();
         let most = if answers { SILENCE } else { window.len() };
-        let inputs = loop {
-            let inputs = window.last(count);
+        loop {
+            let mut inputs = window.last(count);
             if inputs.is_empty() || self.is_over() {
                 return Vec::new();
             }
@@ -190,111 +204,18 @@ impl<T: Target> Isolation<'_, T> {
             if self.again(&inputs, power).await
                 && (count > 1 || self.again(&inputs, Power::Cycle).await)
             {
-                break inputs;
+                inputs.truncate(self.sent);
+                return inputs;
             }
             if count >= most.min(window.len()) {
                 return Vec::new();
             }
             count *= 2;
-        };
-        let inputs = self.reduced(inputs).await;
-        self.shrunk(inputs).await
-    }
-
-    /// Leaves out what is not needed, the larger parts first; order and connections stay.
-    async fn reduced(&mut self, mut inputs: Vec<Generated>) -> Vec<Generated> {
-        let mut part = inputs.len().div_ceil(2);
-        while inputs.len() > 1 && part > 0 {
-            let mut from = 0;
-            let mut left_out = false;
-            while from < inputs.len() && inputs.len() > 1 && !self.is_over() {
-                let to = (from + part).min(inputs.len());
-                let keep: Vec<bool> = (0..inputs.len()).map(|at| at < from || at >= to).collect();
-                let rest = kept(&inputs, &keep);
-                if !rest.is_empty() && self.again(&rest, Power::Cycle).await {
-                    inputs = rest;
-                    left_out = true;
-                } else {
-                    from = to;
-                }
-            }
-            if self.is_over() {
-                break;
-            }
-            part = next_part(part, left_out);
-        }
-        inputs
-    }
-
-    /// Makes each input simpler, the last one first: it is the one that shows.
-    async fn shrunk(&mut self, mut inputs: Vec<Generated>) -> Vec<Generated> {
-        for at in (0..inputs.len()).rev() {
-            if inputs[at].input.steps().next().is_some() {
-                self.fewer_steps(&mut inputs, at).await;
-                continue;
-            }
-            let grammar = self.device.target.grammar();
-            let origin = inputs[at].origin.clone();
-            let Ok(shrinker) = Shrinker::start(grammar, self.seed, origin) else {
-                return inputs;
-            };
-            let mut next = shrinker.simpler();
-            let mut steps = 0;
-            while let Some(mut input) = next {
-                steps += 1;
-                if steps > STEPS || self.is_over() {
-                    break;
-                }
-                input.anew = inputs[at].input.anew;
-                let mut tried = inputs.clone();
-                tried[at].input = input.clone();
-                let power = self.sparing(&inputs);
-                let breaks = tried[at].input != inputs[at].input && self.again(&tried, power).await;
-                next = if breaks || input == inputs[at].input {
-                    inputs = tried;
-                    shrinker.simpler()
-                } else {
-                    shrinker.less_simple()
-                };
-            }
-        }
-        inputs
-    }
-
-    /// Leaves out the steps of a history that are not needed, the later and the larger parts first; their order stays.
-    async fn fewer_steps(&mut self, inputs: &mut Vec<Generated>, at: usize) {
-        let mut part = inputs[at].input.acts.len().div_ceil(2);
-        while part > 0 {
-            let mut to = inputs[at].input.acts.len();
-            let mut left_out = false;
-            while to > 0 && !self.is_over() {
-                let from = to.saturating_sub(part);
-                let mut tried = inputs.clone();
-                tried[at].input.acts.drain(from..to);
-                let power = self.sparing(inputs);
-                if !tried[at].input.acts.is_empty() && self.again(&tried, power).await {
-                    *inputs = tried;
-                    left_out = true;
-                }
-                to = from;
-            }
-            if self.is_over() {
-                return;
-            }
-            part = next_part(part, left_out);
         }
     }
+}
 
-    /// Whether the device needs to be switched off and on before inputs that are known to bring the finding about.
-    fn sparing(&self, inputs: &[Generated]) -> Power {
-        match inputs {
-            // What a device remembers of one history may serve the next.
-            [one] if one.input.steps().next().is_none() => Power::Keep,
-            _ => Power::Cycle,
-        }
-    }
-
-    /// Whether these bring the same about again.
+impl<T: Target> Replays for Isolation<'_, T> {
     async fn again(&mut self, inputs: &[Generated], power: Power) -> bool {
         let target = self.device.target;
         if self.lost.is_some()
@@ -324,13 +245,15 @@ impl<T: Target> Isolation<'_, T> {
         }
         let plain: Vec<Input> = inputs.iter().map(|one| one.input.clone()).collect();
         let sought = self.sought.clone();
-        let late = sought.oracle == Oracle::Essential;
-        let grave = sought.oracle.is_about_the_device();
-        let found = run(self.device, &plain, late, grave, &|found| {
-            found.is_like(&sought)
-        })
-        .await;
-        match found {
+        let is = |found: &Finding| found.is_like(&sought);
+        let sought = Sought {
+            late: sought.oracle == Oracle::Essential,
+            grave: sought.oracle.is_about_the_device(),
+            is: &is,
+        };
+        let ran = run(self.device, &plain, sought).await;
+        self.sent = ran.sent;
+        match ran.found {
             Some(found) if found.is_like(&self.sought) => {
                 self.broken = found.oracle.is_about_the_device();
                 self.seen = Some(found);
@@ -339,82 +262,26 @@ impl<T: Target> Isolation<'_, T> {
             _ => false,
         }
     }
+
+    fn sent(&self) -> usize {
+        self.sent
+    }
+
+    fn is_over(&self) -> bool {
+        self.lost.is_some() || Instant::now() >= self.until
+    }
+
+    fn shrinker(&self, origin: Origin) -> Option<Shrinker> {
+        Shrinker::start(self.device.target.grammar(), self.seed, origin).ok()
+    }
 }
 
-/// Sends inputs in order, and says what the oracles say first that is `sought`, else what they say last.
-async fn run<T: Target>(
-    device: &Device<'_, T>,
-    inputs: &[Input],
-    late: bool,
-    grave: bool,
-    sought: &(dyn Fn(&Finding) -> bool + Send + Sync),
-) -> Option<Finding> {
-    let mut link = None;
-    let mut open: VecDeque<Later> = VecDeque::new();
-    let mut other = None;
-    for input in inputs {
-        if input.anew {
-            link = None;
-        }
-        let opened = match link.take() {
-            Some(link) => link,
-            None => match device.target.open().await {
-                Ok(opened) => opened,
-                // The device as a whole says more of it than a connection that is refused.
-                Err(_) => break,
-            },
-        };
-        let delivered = device.target.deliver(opened, input).await;
-        if let Some(found) = delivered.finding {
-            if sought(&found) {
-                return Some(found);
-            }
-            other = Some(found);
-        }
-        open.extend(delivered.later);
-        link = delivered.link;
-        if open.len() >= device.target.waiting()
-            && let Some(found) = first(&mut open).await
-        {
-            if sought(&found) {
-                return Some(found);
-            }
-            other = Some(found);
-        }
-    }
-    while !open.is_empty() {
-        if let Some(found) = first(&mut open).await {
-            if sought(&found) {
-                return Some(found);
-            }
-            other = Some(found);
-        }
-    }
-    drop(link);
-    let mut whole = if late {
-        device.look_later().await
-    } else {
-        device.look(false).await
-    };
-    if whole.is_none() && other.is_none() && grave {
-        // A device may take a moment to go down.
-        sleep(MOMENT).await;
-        whole = device.look(false).await;
-    }
-    whole.or(other)
-}
-
-/// What comes of the connection that has waited longest.
-async fn first(open: &mut VecDeque<Later>) -> Option<Finding> {
-    open.pop_front()?.await
-}
-
-/// How large a part is left out next; 0 once parts of one have been tried in vain.
-fn next_part(part: usize, left_out: bool) -> usize {
-    match part {
-        1 if !left_out => 0,
-        1 => 1,
-        more => more.div_ceil(2),
+/// Whether the device needs to be switched off and on before inputs that are known to bring the finding about.
+fn sparing(inputs: &[Generated]) -> Power {
+    match inputs {
+        // What a device remembers of one history may serve the next.
+        [one] if one.input.steps().next().is_none() => Power::Keep,
+        _ => Power::Cycle,
     }
 }
 
