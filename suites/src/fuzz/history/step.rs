@@ -174,6 +174,44 @@ pub enum Step {
     PutBack,
 }
 
+impl Step {
+    /// Steps that do less, the one that does least first. What is left of a step does all that it did, but for what was left out.
+    pub fn simpler(&self) -> Vec<Self> {
+        let with = |change: &dyn Fn(&mut Self)| {
+            let mut step = self.clone();
+            change(&mut step);
+            (step != *self).then_some(step)
+        };
+        let plain = with(&|step| match step {
+            Self::Try { spelling, .. } => *spelling = Spelling::Right,
+            Self::Login { kept, .. } => *kept = false,
+            Self::Neglect { beside, .. } => *beside = None,
+            Self::Offer { altered, .. } => altered.clear(),
+            _ => {}
+        });
+        let uncut = with(&|step| {
+            if let Self::Offer { cut_ms, .. } = step {
+                *cut_ms = None;
+            }
+        });
+        let (cut, alterations) = match self {
+            Self::Offer {
+                cut_ms, altered, ..
+            } => (cut_ms.map(|_| Self::PowerCycle), altered.len()),
+            _ => (None, 0),
+        };
+        let fewer = (0..alterations).filter(|_| alterations > 1).map(|at| {
+            let mut step = self.clone();
+            if let Self::Offer { altered, .. } = &mut step {
+                altered.remove(at);
+            }
+            step
+        });
+        let all = cut.into_iter().chain(uncut).chain(plain);
+        all.chain(fewer).collect()
+    }
+}
+
 /// Somebody who comes and goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
