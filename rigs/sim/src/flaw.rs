@@ -237,6 +237,7 @@ flaws! {
     ForeignAnswerTaken "foreign-answer-taken" "CR 3.5" "a Modbus server's answer to another transaction is taken", deep 1 "CR-3.5/fuzz-server@upstream";
     ByteCountIgnored "byte-count-ignored" "CR 3.5" "the values of a Modbus server's answer are taken whatever its byte count", deep 1 "CR-3.5/fuzz-server@upstream";
     StaleBytesTold "stale-bytes-told" "CR 3.5" "the bytes too many of a Modbus server's answer stand behind the device's next write", deep 1 "CR-3.5/fuzz-server@upstream";
+    SurplusRegistersTold "surplus-registers-told" "CR 3.5" "the registers too many of a Modbus server's answer are written behind the level", deep 1 "CR-3.5/fuzz-server@upstream";
     ForeignAnswerLeaks "foreign-answer-leaks" "CR 3.5" "each answer of a Modbus server to another transaction leaves 1 MiB behind", deep 0 "CR-3.5/fuzz-server@upstream";
     CrashOnRecordLength "crash-on-record-length" "CR 3.5" "the process ends at a TLS record header whose length is between 16641 and 18432 before a handshake", deep 1 "CR-3.5/fuzz-tls@gateway311";
     FragmentsBlockNewcomers "fragments-block-newcomers" "CR 3.5" "after a ClientHello in more than 20 records no new TLS client is served", deep 1 "CR-3.5/fuzz-tls@gateway";

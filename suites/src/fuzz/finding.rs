@@ -27,7 +27,8 @@ pub enum Oracle {
     Leak,
     /// O10, beside what O1 and O2 say of it: the device rests while nobody asks it anything.
     Exhaustion,
-    /// O11: no answer holds what was sent in another request, or on another connection.
+    /// O11: no answer holds what was sent in another request, or on another connection, and no request of a client's what came in a
+    /// wrong answer.
     Exposure,
     /// O12: the device does not restart.
     Restart,
@@ -71,7 +72,9 @@ impl Oracle {
             Self::Exhaustion => {
                 "no thread wants a processor all the time, and four times as much as after a restart"
             }
-            Self::Exposure => "no answer holds what was sent in another request",
+            Self::Exposure => {
+                "what the device sends holds nothing of another request, nor of a wrong answer"
+            }
             Self::Restart => "the device does not restart",
             Self::Model => {
                 "in no order of events comes anything about that the stated policy does not allow"

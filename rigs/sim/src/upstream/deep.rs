@@ -11,6 +11,8 @@ const STALL: Duration = Duration::from_secs(3);
 /// The greatest exception code (AP section 7).
 const LAST_EXCEPTION: u8 = 11;
 const SERVER_BUSY: u8 = 6;
+/// What stands before the registers of a write.
+const HEAD: usize = super::TELL_LEVEL.len();
 /// How many bytes each frame that is not looked at leaves behind (flaw `foreign-answer-leaks`).
 const LEFT_BEHIND: usize = 1024 * 1024;
 /// How many headers of another protocol the flaw `crash-on-third-protocol` does not bear.
@@ -44,15 +46,22 @@ impl Deep {
         {
             controller.process.stall(STALL);
         }
-        if has(Defect::StaleBytesTold) && request == READ_INFLOW && code == function {
+        let kept = has(Defect::StaleBytesTold) || has(Defect::SurplusRegistersTold);
+        if kept && request == READ_INFLOW && code == function {
             self.left_over = data.get(4..).unwrap_or_default().to_vec();
         }
     }
 
     /// The level is about to be told.
-    pub(super) fn tells(&mut self, request: &mut Vec<u8>) {
+    pub(super) fn tells(&mut self, controller: &Controller, request: &mut Vec<u8>) {
         request.append(&mut self.left_over);
-        request.truncate(253);
+        request.truncate(252);
+        if controller.flaws.enabled(Defect::SurplusRegistersTold) {
+            let registers = (request.len() - HEAD) / 2;
+            request.truncate(HEAD + 2 * registers);
+            request[4] = registers as u8;
+            request[5] = 2 * registers as u8;
+        }
     }
 
     /// Whether what answers nothing that was asked is taken.

@@ -104,7 +104,7 @@ impl Session<'_> {
         loop {
             let level = self.controller.process.level().to_be_bytes();
             let mut tell = [&TELL_LEVEL[..], &level].concat();
-            self.deep.tells(&mut tell);
+            self.deep.tells(self.controller, &mut tell);
             for request in [&READ_INFLOW[..], &READ_STATES, &tell] {
                 if let Some(next) = self.ask(request).await? {
                     return Ok(next);

@@ -162,7 +162,9 @@ impl Asked {
         (code, size)
             .prop_map(move |(code, size)| {
                 let mut pdu = vec![asked.function() | EXCEPTION];
-                pdu.resize(1 + size, code);
+                // What stands behind the code is known again.
+                let behind = CANARY.iter().copied().cycle();
+                pdu.extend([code].into_iter().chain(behind).take(size));
                 let what = match (size, code) {
                     (0, _) => "an exception without a code".to_owned(),
                     (1, 1..=11) => format!("exception {code}"),
@@ -185,9 +187,10 @@ impl Asked {
         let size = prop_oneof![
             3 => Just(0i32),
             3 => -6..=6i32,
-            1 => select(vec![-255, 120, 240, 250]),
+            2 => select(vec![-255, 8, 24, 120, 240, 250]),
         ];
-        (self.right(), count, size, any::<bool>())
+        let marked = prop::bool::weighted(0.75);
+        (self.right(), count, size, marked)
             .prop_map(move |(mut pdu, count, size, marked)| {
                 let data = pdu.len() as i32 - 2 + size;
                 let byte = if marked { None } else { Some(0) };

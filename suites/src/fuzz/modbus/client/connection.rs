@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(600);
 /// How long who is to be sent away may take to ask.
 const ASKS: Duration = Duration::from_millis(10);
 /// The most bytes of what was said wrongly on a connection that are kept.
-const MOST_SAID: usize = 64 * 1024;
+pub(super) const MOST_SAID: usize = 64 * 1024;
 
 /// A request that a suite answers, and its connection.
 pub struct Taken {

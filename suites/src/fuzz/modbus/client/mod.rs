@@ -1,4 +1,7 @@
 //! The device as a client: a Modbus server of the bench's, which it polls, answers wrongly.
+//!
+//! Bytes that stand behind a right answer's end, or in what is none, are known again in whatever the device asks later (O11); what it
+//! shows of them elsewhere is judged by the register that the rig file names (O5).
 
 mod answers;
 mod connection;

@@ -7,6 +7,7 @@ use slcert_rigs::modbus::wire::pdu::bytes_of_bits;
 use slcert_rigs::modbus::wire::{Request, RequestError};
 
 use crate::fuzz::finding::{Finding, Oracle};
+use crate::fuzz::modbus::canary;
 use crate::fuzz::modbus::judge::without_numbers;
 use crate::modbus::hex;
 
@@ -37,11 +38,11 @@ pub fn addressed(bytes: &mut [u8], transaction: u16) {
     }
 }
 
-/// The part of a request by which it is known again: without what it writes.
+/// The part of a request by which it is known again: without what it writes, and how much that is.
 pub fn known_by(request: &[u8]) -> &[u8] {
     let length = match request.first() {
-        Some(1..=4 | 15 | 16 | 23) => 5,
-        Some(5 | 6 | 22) => 3,
+        Some(1..=4 | 23) => 5,
+        Some(5 | 6 | 15 | 16 | 22) => 3,
         _ => 1,
     };
     request.get(..length).unwrap_or(request)
@@ -116,6 +117,22 @@ pub fn breach(frame: &[u8], unit: Option<u8>) -> Option<Finding> {
     wrong(format!("the device sends FC {function}: {why}"))
 }
 
+/// Whether a client might take what is known again wherever it turns up: together, what was said wrongly may be an answer.
+pub fn tells(bytes: &[u8], asked: &[u8], pending: &BTreeSet<u16>) -> bool {
+    let mut answers = takable(bytes, asked, pending).into_iter();
+    answers.any(canary::is_in)
+}
+
+/// What is wrong with a frame that has bytes in it that only wrong answers had, where no right one could be made of them.
+pub fn exposed(frame: &[u8]) -> Option<Finding> {
+    let pdu = frame.get(HEADER_LEN..)?;
+    canary::is_in(pdu).then(|| {
+        let function = pdu.first().copied().unwrap_or_default();
+        let what = format!("the device sends FC {function} with bytes of an answer that was none");
+        Finding::new(Oracle::Exposure, what, hex(frame))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +204,26 @@ mod tests {
         }
         assert!(breach(&frame(&READ), Some(2)).is_some());
         assert!(breach(&frame(&READ), None).is_none());
+    }
+
+    #[test]
+    fn bytes_of_what_was_no_answer_are_known_again_in_a_request() {
+        let write = [&[16, 0, 10, 0, 3, 6, 1, 244][..], &canary::CANARY[..4]].concat();
+        let frame = [&[0, 1, 0, 0, 0, 13, 1][..], &write].concat();
+        assert!(breach(&frame, Some(1)).is_none(), "it is a request");
+        let found = exposed(&frame).unwrap();
+        assert_eq!(found.oracle, Oracle::Exposure);
+        assert!(exposed(&frame[..frame.len() - 1]).is_none());
+        assert!(exposed(&[]).is_none());
+    }
+
+    #[test]
+    fn what_together_is_an_answer_a_client_may_hold() {
+        let pending = BTreeSet::from([0]);
+        let behind = [&RIGHT[..], &canary::CANARY].concat();
+        assert!(!tells(&behind, &READ, &pending));
+        // Its data come with what is said next.
+        let later = [&RIGHT[..9], &canary::CANARY].concat();
+        assert!(tells(&later, &READ, &pending));
     }
 }

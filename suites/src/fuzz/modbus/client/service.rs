@@ -1,6 +1,6 @@
 //! The bench's server in the background: whoever comes is answered rightly, until a suite takes a request to answer it wrongly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{Here, Taken, receive};
-use super::reading::{breach, known_by};
+use super::connection::{Here, MOST_SAID, Taken, receive};
+use super::reading::{breach, exposed, known_by, tells};
 use super::refusal::{Comings, Door};
 use crate::fuzz::finding::Finding;
 
@@ -33,6 +33,8 @@ pub struct State {
     pub of_kind: BTreeMap<Vec<u8>, Poll>,
     /// What was wrong with what they sent.
     pub breaches: Vec<Finding>,
+    /// Whether the device may hold what is known again: it may have taken it from what together is an answer.
+    may_hold: bool,
     /// The most that there were at a time.
     pub most_open: usize,
     /// When they came, since nobody is let in or from the beginning.
@@ -131,6 +133,15 @@ impl Service {
         let _ = self.back.send(here);
     }
 
+    /// All that was said wrongly on a connection, before the last of it goes out.
+    pub fn says(&self, all: &[u8], pending: &BTreeSet<u16>) {
+        let mut state = self.state();
+        let mut polls = state.of_kind.values();
+        let told = polls.any(|poll| tells(all, &poll.request, pending));
+        // What was said before is not known whole.
+        state.may_hold |= told || all.len() > MOST_SAID;
+    }
+
     /// Resets all connections.
     pub fn tear(&self) {
         self.shared.torn.send_modify(|count| *count += 1);
@@ -226,10 +237,11 @@ impl Shared {
 
     /// Holds what the device sent against the specification.
     pub(super) fn judge(&self, frame: &[u8]) {
-        let Some(found) = breach(frame, self.unit) else {
+        let mut state = self.state();
+        let exposed = || exposed(frame).filter(|_| !state.may_hold);
+        let Some(found) = breach(frame, self.unit).or_else(exposed) else {
             return;
         };
-        let mut state = self.state();
         if state.breaches.len() < MOST_BREACHES {
             state.breaches.push(found);
         }

@@ -69,6 +69,8 @@ impl Client<'_> {
     ) -> (Option<Here>, Option<Finding>) {
         let mut bytes = input.bytes();
         addressed(&mut bytes, transaction);
+        let all = [here.said.as_slice(), &bytes].concat();
+        self.service.says(&all, &here.pending);
         let mut bytes = bytes.as_slice();
         let mut here = Some(here);
         let mut refusing = None;
