@@ -178,7 +178,7 @@ impl<'d, T: Target> Device<'d, T> {
         self.look_until(|_| false).await
     }
 
-    /// The same at the end of a suite: it is enough that each function is seen to go on behind the last input.
+    /// The same until each function is seen to go on behind the last input.
     pub async fn look_last(&self) -> Option<Finding> {
         sleep(SHOWN).await;
         let before = self.bench.strain();

@@ -15,7 +15,7 @@ use super::input::{Generated, Input, Origin};
 use super::target::Target;
 use super::window::Window;
 use reduce::{Replays, alike, reduced};
-use run::{Sought, run};
+use run::{Shows, Sought, run};
 use shrink::shrunk;
 
 /// How often a reproducer is tried.
@@ -147,7 +147,7 @@ pub async fn replay<T: Target>(
 ) -> Result<Option<Finding>, String> {
     device.recover(true).await?;
     let any = Sought {
-        late: true,
+        shows: Shows::InTime,
         grave: true,
         is: &|_| true,
     };
@@ -247,7 +247,10 @@ impl<T: Target> Replays for Isolation<'_, T> {
         let sought = self.sought.clone();
         let is = |found: &Finding| found.is_like(&sought);
         let sought = Sought {
-            late: sought.oracle == Oracle::Essential,
+            shows: match sought.oracle {
+                Oracle::Essential => Shows::OnControl,
+                _ => Shows::Now,
+            },
             grave: sought.oracle.is_about_the_device(),
             is: &is,
         };

@@ -15,12 +15,23 @@ const MOMENT: Duration = Duration::from_millis(150);
 
 /// What a replay is to bring about.
 pub(super) struct Sought<'s> {
-    /// Whether it shows on the essential functions, and takes its time.
-    pub late: bool,
+    /// How it shows.
+    pub shows: Shows,
     /// Whether it may be the device as a whole.
     pub grave: bool,
     /// Whether it is this.
     pub is: &'s (dyn Fn(&Finding) -> bool + Send + Sync),
+}
+
+/// How what is sought shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// At once.
+    Now,
+    /// On the essential functions: until each is seen to go on.
+    OnControl,
+    /// Perhaps there, and perhaps later: for as long as one of them may go without a right reading.
+    InTime,
 }
 
 /// What came of a replay.
@@ -90,10 +101,10 @@ pub(super) async fn run<T: Target>(
         other = Some(found);
     }
     drop(link);
-    let mut whole = if sought.late {
-        device.look_later().await
-    } else {
-        device.look(false).await
+    let mut whole = match sought.shows {
+        Shows::Now => device.look(false).await,
+        Shows::OnControl => device.look_last().await,
+        Shows::InTime => device.look_later().await,
     };
     if whole.is_none() && other.is_none() && sought.grave {
         sleep(MOMENT).await;
