@@ -107,6 +107,21 @@ impl<'r> Subject<'r> {
     /// # Errors
     /// The device does not take it: whoever runs the next test has to know.
     pub async fn put_back(&self, p: &Procedure<'_>, now: &Secret) -> Result<(), Stop> {
+        self.set_back(p, now).await?;
+        if opens(p, self.account, &self.original).await? {
+            return Ok(());
+        }
+        Err(Stop::inconclusive(format!(
+            "the original password of `{}` could not be set again: set it by hand before the next run",
+            self.account
+        )))
+    }
+
+    /// The same, without a look whether the device takes it.
+    ///
+    /// # Errors
+    /// `now` does not open a session, or the bench failed.
+    pub async fn set_back(&self, p: &Procedure<'_>, now: &Secret) -> Result<(), Stop> {
         let life = p.rig().policy.password_life;
         let remembered = life.and_then(|life| life.history).unwrap_or(0);
         let mut now = now.clone();
@@ -116,13 +131,7 @@ impl<'r> Subject<'r> {
             now = next;
         }
         self.change(p, &now, &now, &self.original).await?;
-        if opens(p, self.account, &self.original).await? {
-            return Ok(());
-        }
-        Err(Stop::inconclusive(format!(
-            "the original password of `{}` could not be set again: set it by hand before the next run",
-            self.account
-        )))
+        Ok(())
     }
 
     /// Whether the device takes a password; the original one is set again.

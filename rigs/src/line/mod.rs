@@ -9,6 +9,7 @@ mod recorded;
 mod recorder;
 mod recording;
 mod serial;
+mod tap;
 mod tcp;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +24,7 @@ pub use recorder::{Keep, MAX_KEPT, Mark, NotKept, Recorder, find};
 pub use recording::Recording;
 pub(crate) use recording::middle;
 pub use serial::{SerialSettings, open_serial};
+pub use tap::Tap;
 pub use tcp::open_tcp;
 
 /// What bytes go over.

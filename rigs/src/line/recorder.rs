@@ -12,6 +12,7 @@ use super::channel::{Carrier, Channel, Direction, Event};
 use super::keys::Keys;
 use super::mask;
 use super::recording::Recording;
+use super::tap::{Tap, Tapped};
 use crate::secret::{MASK, Secret};
 
 /// The most memory that a recorder takes. What comes later is counted, not kept.
@@ -43,6 +44,8 @@ struct Inner {
     window: VecDeque<Event>,
     window_bytes: usize,
     activity: Activity,
+    /// What is kept beside, for whoever looks again and again.
+    tapped: Option<Tapped>,
     secrets: Vec<Secret>,
     /// The keys of TLS sessions, where they are asked for.
     keys: Option<Keys>,
@@ -57,7 +60,7 @@ pub struct Mark(usize);
 #[error(
     "{0} bytes more went over the lines than the bench keeps, so that it cannot say what was in them"
 )]
-pub struct NotKept(usize);
+pub struct NotKept(pub(super) usize);
 
 /// How much of a line is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +92,7 @@ impl Recorder {
                 window: VecDeque::new(),
                 window_bytes: 0,
                 activity: Activity::default(),
+                tapped: None,
                 secrets: Vec::new(),
                 keys: None,
             })),
@@ -125,6 +129,9 @@ impl Recorder {
         };
         if direction == Direction::Sent && !channel.watches {
             inner.activity.count(&channel.line, event.at);
+        }
+        if let Some(tapped) = &mut inner.tapped {
+            tapped.keep(&event);
         }
         match keep {
             Keep::All => inner.keep(event),
@@ -172,6 +179,19 @@ impl Recorder {
             0 => Ok(inner.events.get(mark.0..).unwrap_or_default().to_vec()),
             bytes => Err(NotKept(bytes)),
         }
+    }
+
+    /// From now on, what goes over the lines can be looked at again and again.
+    pub fn tap(&self) -> Tap {
+        self.lock().tapped = Some(Tapped::default());
+        Tap::new(self)
+    }
+
+    /// What was kept beside since the last time, and whether that goes on.
+    pub(super) fn tapped(&self, goes_on: bool) -> Tapped {
+        let mut inner = self.lock();
+        let next = goes_on.then(Tapped::default);
+        std::mem::replace(&mut inner.tapped, next).unwrap_or_default()
     }
 
     /// Forgets what was kept, and begins anew; secrets stay known, and connections that are open.

@@ -9,6 +9,7 @@ use slcert_rigs::rig::{InterfaceKind, Values};
 
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
+use crate::fuzz::history::{self, Property};
 use crate::password::{Subject, account_with_password, enter as enter_with};
 use crate::procedure::{Procedure, Stop};
 
@@ -37,6 +38,20 @@ pub const CASES: &[Case] = &[
         criterion: "The password does not stand in the bytes that cross the network, in either direction.",
         svv: Svv::ThreatMitigation,
         body: |p| -> Run<'_> { Box::pin(secrets_on_the_wire(p)) },
+    },
+    Case {
+        id: "fuzz-histories",
+        title: "no order of events makes the device show a password",
+        requirements: &["CR 4.1"],
+        kind: Kind::Fuzz,
+        scope: Scope::Device,
+        needs: &[],
+        objective: "Change passwords, as their users and as an administrator, also in ways that have to be refused, log in with right and wrong ones on \
+                    every interface, leave sessions, cut the power, and read all that can be read, in many orders.",
+        criterion: "No password that is set, was set before, is refused or is wrong stands in anything that the device sends on any line, as text, in base64 \
+                    or in hexadecimal, nor in what crosses a network under TLS.",
+        svv: Svv::ThreatMitigation,
+        body: |p| -> Run<'_> { Box::pin(histories(p)) },
     },
 ];
 
@@ -198,6 +213,11 @@ async fn secrets_on_the_wire(p: &mut Procedure<'_>) -> Result<(), Stop> {
     );
     debug_assert!(p.interface()?.kind == InterfaceKind::Mqtt);
     Ok(())
+}
+
+async fn histories(p: &mut Procedure<'_>) -> Result<(), Stop> {
+    let property = Property::secrets(p)?;
+    history::hold(p, property).await
 }
 
 /// What came or went over a line.

@@ -56,6 +56,16 @@ pub fn kind(step: &Step, event: &Event) -> String {
         Step::GoBack => "the way back".to_owned(),
         Step::Look { .. } => "a look".to_owned(),
         Step::ReadAudit => "the audit log".to_owned(),
+        Step::ReadAll { interface, .. } => format!("all that reads on {interface}"),
+        Step::Change {
+            interface, fault, ..
+        } => {
+            let place = interface.as_deref().unwrap_or("an administrator's");
+            match fault {
+                Some(fault) => format!("a new password, {}, on {place}", fault.word()),
+                None => format!("a new password, on {place}"),
+            }
+        }
         Step::Pause { .. } => "a pause".to_owned(),
         Step::PowerCycle => "a power cycle".to_owned(),
         Step::PutBack => "all put back".to_owned(),

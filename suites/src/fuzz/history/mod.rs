@@ -7,18 +7,23 @@ mod alive;
 pub mod alteration;
 mod alterations;
 mod carry;
+pub mod change;
 mod crowd;
 mod ended;
 mod entries;
+mod exposure;
 mod files;
 mod kind;
 mod lockout;
 mod locks;
 mod model;
 mod owed;
+mod passwords;
+mod readers;
 mod replies;
 mod rights;
 mod room;
+mod secrets;
 mod sessions;
 mod silence;
 mod stage;
@@ -122,6 +127,14 @@ impl Property {
         Ok(Self(Arc::new(files::Files::of(p, matter)?)))
     }
 
+    /// CR 4.1: no secret stands in what the device sends.
+    ///
+    /// # Errors
+    /// NOT EVALUATED where the rig file says too little.
+    pub fn secrets(p: &Procedure<'_>) -> Result<Self, Stop> {
+        Ok(Self(Arc::new(secrets::Secrets::of(p)?)))
+    }
+
     /// The property that a trial holds; none for one that plays no histories.
     ///
     /// # Errors
@@ -135,6 +148,7 @@ impl Property {
             "CR-2.7/fuzz-histories" => Self::crowd(p)?,
             "CR-2.8/fuzz-histories" => Self::trail(p)?,
             "CR-3.8/fuzz-histories" => Self::sessions(p)?,
+            "CR-4.1/fuzz-histories" => Self::secrets(p)?,
             "CR-3.4/fuzz-configurations" => Self::files(p, Matter::Configurations)?,
             "CR-7.3-RE-1/fuzz-backups" => Self::files(p, Matter::Backups)?,
             trial if trial.ends_with("/fuzz-images") => Self::files(p, Matter::Firmware)?,
@@ -296,6 +310,9 @@ impl<'b> Histories<'b> {
         seen: &mut Seen,
     ) -> Result<Option<Finding>, Stop> {
         stage.put_back().await?;
+        if self.property.0.listens() {
+            stage.listen();
+        }
         for step in input.steps() {
             let began = Instant::now();
             let mut event = stage.take(step).await?;
@@ -312,7 +329,11 @@ impl<'b> Histories<'b> {
                     sleep(BETWEEN).await;
                 }
             }
-            seen.kinds.push(kind(step, &event));
+            let came = kind(step, &event);
+            if found.is_none() {
+                found = stage.heard(&came)?;
+            }
+            seen.kinds.push(came);
             if found.is_some() {
                 return Ok(found);
             }
@@ -341,6 +362,12 @@ impl Target for Histories<'_> {
             }
             | Step::Abandon { account, interface }
             | Step::Count { account, interface }
+            | Step::ReadAll { account, interface }
+            | Step::Change {
+                account,
+                interface: Some(interface),
+                ..
+            }
             | Step::Login {
                 account, interface, ..
             } => !listed(account, interface),
@@ -348,9 +375,9 @@ impl Target for Histories<'_> {
                 beside: Some(visit),
                 ..
             } => !listed(&visit.account, &visit.interface),
-            Step::Terminate { account } | Step::Take { account, .. } => {
-                !rig.accounts.contains_key(account.as_str())
-            }
+            Step::Terminate { account }
+            | Step::Take { account, .. }
+            | Step::Change { account, .. } => !rig.accounts.contains_key(account.as_str()),
             Step::Perform {
                 account,
                 interface,

@@ -31,6 +31,11 @@ pub trait Cast: Send + Sync {
         false
     }
 
+    /// Whether a secret of a history that the device sends is a finding.
+    fn listens(&self) -> bool {
+        false
+    }
+
     /// What a history may bring about, as it begins.
     fn model(&self) -> Box<dyn Model>;
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use slcert_rigs::Attempt;
 use slcert_rigs::bench::{Entry, Who};
 use slcert_rigs::rig::{Rig, Values};
+use slcert_rigs::{Attempt, Secret};
 use tokio::time::sleep;
 
 use super::carry::{VERSION, set, setting};
+use super::passwords::Passwords;
 use super::step::Matter;
 use crate::administrator::{administer, ask, number, put_back};
 use crate::configured::Settings;
@@ -24,6 +25,8 @@ const GRACE: Duration = Duration::from_millis(300);
 pub struct Owed {
     /// Accounts that may be locked.
     locks: BTreeSet<String>,
+    /// Passwords that are not the rig's.
+    passwords: Passwords,
     /// Rights that roles have or lack against the rig file.
     rights: BTreeSet<(String, String)>,
     /// How many sessions a user may have by the rig file, where that was changed.
@@ -40,6 +43,16 @@ impl Owed {
     /// An account may be locked from now on.
     pub fn lock(&mut self, account: &str) {
         self.locks.insert(account.to_owned());
+    }
+
+    /// The passwords that are not the rig's.
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    /// The same, for one that is asked for.
+    pub fn passwords_mut(&mut self) -> &mut Passwords {
+        &mut self.passwords
     }
 
     /// A role was given a right, or it was taken away.
@@ -95,10 +108,15 @@ impl Owed {
             }
             self.rights.pop_first();
         }
+        self.passwords.set_back(p, &mut self.locks).await?;
         while let Some(account) = self.locks.first().cloned() {
-            unlock(p, &account).await?;
+            let may_be = self.passwords.candidates(&account).to_vec();
+            if let Some(now) = unlock(p, &account, &may_be).await? {
+                self.passwords.settle(&account, now);
+            }
             self.locks.pop_first();
         }
+        self.passwords.put_back(p).await?;
         if let Some(stated) = self.sessions {
             put_back(p, &[("set_session_limit", number(stated))]).await?;
             self.sessions = None;
@@ -165,11 +183,16 @@ pub async fn allot(
     ask(p, if give { "grant" } else { "revoke" }, &values).await
 }
 
-/// Makes an account usable again that may be locked: by an administrator where there is one, by waiting otherwise.
-async fn unlock(p: &Procedure<'_>, account: &str) -> Result<(), Stop> {
+/// Makes an account usable again that may be locked: by an administrator where there is one, by waiting otherwise. Which of
+/// the passwords it has that it may have; none where it is the rig's.
+async fn unlock<'s>(
+    p: &Procedure<'_>,
+    account: &str,
+    may_be: &'s [Secret],
+) -> Result<Option<&'s Secret>, Stop> {
     let bench = p.bench();
     let Some(described) = p.rig().accounts.get(account) else {
-        return Ok(());
+        return Ok(None);
     };
     let serial = |name: &&str| {
         p.rig()
@@ -178,16 +201,30 @@ async fn unlock(p: &Procedure<'_>, account: &str) -> Result<(), Stop> {
     };
     let places = described.interfaces.iter().map(|name| name.as_str());
     let Some(place) = places.min_by_key(serial) else {
-        return Ok(());
+        return Ok(None);
     };
     let lockout = p.rig().policy.lockout.map(|period| period.0);
-    for round in 0..3 {
-        match bench.enter(place, &Who::Account(account)).await? {
+    // The likeliest also once it is unlocked, and at the end.
+    let likeliest = || std::iter::once(may_be.first());
+    let others = may_be.iter().skip(1).map(Some);
+    let all = likeliest()
+        .chain(likeliest())
+        .chain(others)
+        .chain(likeliest());
+    for (round, shown) in all.enumerate() {
+        let who = match shown {
+            Some(password) => Who::Password {
+                user: bench.user(account),
+                password,
+            },
+            None => Who::Account(account),
+        };
+        match bench.enter(place, &who).await? {
             Entry::In(session) => {
                 session.close().await;
-                return Ok(());
+                return Ok(shown);
             }
-            Entry::Refused(_) if round == 0 && p.anywhere("unlock_account").is_ok() => {
+            Entry::Refused(_) if round != 1 && p.anywhere("unlock_account").is_ok() => {
                 let name = bench.user(account).to_owned();
                 let values = Values::from([("name".to_owned(), name)]);
                 // Where the administrator cannot, time can.

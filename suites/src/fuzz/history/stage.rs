@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use slcert_rigs::Secret;
 use slcert_rigs::bench::{Entry, Session, Who};
 use slcert_rigs::rig::{InterfaceKind, Values};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::carry::Offered;
+use super::exposure::Listener;
 use super::owed::{Owed, allot, permission};
 use super::replies::Replies;
 use super::step::{Shown, Spelling, Step};
 use crate::audit::{self, AuditEntry};
 use crate::configured::Settings;
 use crate::effect::other_value;
-use crate::fresh;
 use crate::hands::{Desk, reader};
 use crate::procedure::{Procedure, Stop};
 use crate::session::{is_of_the_line, revoked_within};
@@ -93,6 +92,8 @@ pub struct Stage<'s, 'b> {
     pub(super) p: &'s Procedure<'b>,
     pub(super) owed: &'s mut Owed,
     replies: &'s Replies,
+    /// Who listens, where the history's secrets are listened for.
+    pub(super) listener: Option<Listener>,
     pub(super) seats: BTreeMap<u8, Seat>,
     pub(super) traces: BTreeMap<u8, Trace>,
     pub(super) desk: Desk<'b>,
@@ -114,6 +115,7 @@ impl<'s, 'b> Stage<'s, 'b> {
             p,
             owed,
             replies,
+            listener: None,
             seats: BTreeMap::new(),
             traces: BTreeMap::new(),
             desk: Desk::default(),
@@ -188,6 +190,12 @@ impl<'s, 'b> Stage<'s, 'b> {
                 self.make_room_for("read_audit").await;
                 audit::read(self.p).await.map(Event::Log)
             }
+            Step::ReadAll { account, interface } => self.read_all(account, interface).await,
+            Step::Change {
+                account,
+                interface,
+                fault,
+            } => self.change(account, interface.as_deref(), *fault).await,
             Step::Pause { ms } => {
                 sleep(Duration::from_millis((*ms).min(LONGEST))).await;
                 Ok(Event::Done)
@@ -208,8 +216,8 @@ impl<'s, 'b> Stage<'s, 'b> {
         self.owed.lock(account);
         let bench = self.p.bench();
         let password = match shown {
-            Shown::Right => bench.password(account)?,
-            Shown::Wrong => Secret::new(fresh::strong_password()),
+            Shown::Right => self.password(account)?,
+            Shown::Wrong => self.wrong(),
         };
         let user = spelling.of(bench.user(account));
         let who = Who::Password {
@@ -260,12 +268,7 @@ impl<'s, 'b> Stage<'s, 'b> {
         }
         self.make_room(interface).await;
         self.forget(number).await;
-        let (bench, who) = (self.p.bench(), Who::Account(account));
-        let entered = match kept {
-            true => bench.enter_kept(interface, &who).await,
-            false => bench.enter(interface, &who).await,
-        };
-        match entered? {
+        match self.enter(account, interface, kept).await? {
             Entry::In(session) => {
                 let trace = Trace {
                     account: account.to_owned(),

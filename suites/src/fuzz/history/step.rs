@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::alteration::Alteration;
+use super::change::Fault;
 use crate::fuzz::input::{Act, Input};
 
 /// One thing done at the device.
@@ -163,6 +164,24 @@ pub enum Step {
     },
     /// The audit log is read.
     ReadAudit,
+    /// All is done that only reads, as an account on an interface.
+    ReadAll {
+        /// The account.
+        account: String,
+        /// Where.
+        interface: String,
+    },
+    /// An account's password is changed to one that was never used.
+    Change {
+        /// The account.
+        account: String,
+        /// Where its user does that; none where an administrator does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        interface: Option<String>,
+        /// Why it has to be refused, where it has to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
+    },
     /// Nothing, for a while.
     Pause {
         /// How long, in milliseconds.
