@@ -263,11 +263,12 @@ impl Controller {
         };
         let state = self.state();
         let shown = state.accounts.iter().filter(|(_, it)| !hidden(it));
-        Ok(shown.map(line).collect())
+        Ok(shown.map(line).chain(self.beside_accounts()).collect())
     }
 
     fn replace_password(&self, name: &str, password: &str, own: bool) -> Result<(), Refusal> {
-        self.check_password(password)?;
+        self.check_password(password)
+            .inspect_err(|_| self.remember_simple(name, password))?;
         let (now, policy) = (self.clock.now().as_millisecond(), self.policy());
         let account = self.state().accounts.get(name).cloned();
         let account = account.ok_or(Refusal::BadValue)?;
@@ -290,6 +291,7 @@ impl Controller {
             Ok(())
         })?;
         self.password_changed(name, password);
+        self.remember_changed(name, password);
         Ok(())
     }
 

@@ -298,6 +298,10 @@ flaws! {
     BootsForeign "boots-foreign" "EDR 3.14 RE(1)" "a stored image that somebody else has signed is started";
     PasswordInBackup "password-in-backup" "CR 4.1" "a backup holds the password that was changed last, in clear";
     SecretInNotice "secret-in-notice" "CR 4.1" "a notice on the console prints a changed password";
+    FailedPasswordLogged "failed-password-logged" "CR 4.1" "the password of a login by MQTT that failed is in the audit log in base64 once its user is let in by MQTT", deep 3 "CR-4.1/fuzz-histories";
+    SimplePasswordListed "simple-password-listed" "CR 4.1" "a new password that was refused as too simple stands below the list of accounts once its account gets another one", deep 3 "CR-4.1/fuzz-histories";
+    ChangedPasswordInIdentity "changed-password-in-identity" "CR 4.1" "after a restart the identity by MQTT holds the password that was set last in hexadecimal", deep 3 "CR-4.1/fuzz-histories";
+    OldPasswordTold "old-password-told" "CR 4.1" "a wrong old password of a change is told to another user who asks for the own name, in hexadecimal, once its user comes again", deep 3 "CR-4.1/fuzz-histories";
     PurgeKeepsAccounts "purge-keeps-accounts" "CR 4.2" "a purge erases values and the log, and keeps the accounts";
     PurgeKeepsLog "purge-keeps-log" "CR 4.2" "a purge keeps the audit log";
     PurgeLeavesTraces "purge-leaves-traces" "CR 4.2" "a purge hides what is stored, and does not erase it";

@@ -1,6 +1,7 @@
 //! Defects that only an order of events shows. Each is switched here; what they remember does not outlive the process, but for one.
 
 mod files;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,8 @@ pub(crate) struct Memory {
     places: [Option<Source>; 2],
     /// Images, backups and configurations.
     files: files::Files,
+    /// Passwords.
+    secrets: secrets::Secrets,
     /// When somebody was not let in last.
     refused: Option<Instant>,
     /// When a value was written on the console.
@@ -58,6 +61,7 @@ impl Remembered {
     pub(crate) fn restored(store: &Store, flaws: &FlawSet, limit: u16) -> Self {
         let mut memory = Memory {
             files: files::Files::at_start(store, limit),
+            secrets: secrets::Secrets::at_start(store, flaws),
             ..Memory::default()
         };
         if flaws.enabled(Defect::ClientIdOutlivesRestart) {

@@ -110,6 +110,7 @@ impl Controller {
         };
         if !matches!(verdict, Verdict::Welcome) {
             self.remember_refusal();
+            self.remember_failed(&actor, password);
         }
         match verdict {
             Verdict::Welcome if expired => {
@@ -127,7 +128,8 @@ impl Controller {
                 if self.flaws.enabled(Defect::LoginForgetsFailures) {
                     self.forget_failures(None);
                 }
-                self.record(&actor, Category::Access, purpose.kind(), true, "");
+                let beside = self.beside_login(&actor);
+                self.record(&actor, Category::Access, purpose.kind(), true, &beside);
                 return Ok(actor);
             }
             Verdict::Wrong { locks } => {

@@ -260,7 +260,8 @@ pub(crate) fn is_process_command(line: &str) -> bool {
 fn whoami(controller: &Controller, actor: &Actor) -> String {
     let by_role = controller.flaws.enabled(Defect::RoleAsIdentity);
     let user = if by_role { &actor.role } else { &actor.name };
-    format!("user={user} role={}", actor.role)
+    let beside = controller.beside_name(actor);
+    format!("user={user} role={}{beside}", actor.role)
 }
 
 fn show(controller: &Controller, actor: &Actor, what: &str) -> Result<String, CommandError> {

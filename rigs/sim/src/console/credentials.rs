@@ -142,6 +142,7 @@ impl Console {
         {
             self.set_mode(Mode::NewPassword(Asked::Own));
         } else {
+            self.controller.remember_old(actor, password);
             self.error(&Refusal::NotPermitted).await?;
         }
         self.prompt().await

@@ -32,10 +32,13 @@ pub(super) async fn run(
     loop {
         let firmware = controller.firmware_version();
         if told_firmware.replace(firmware) != Some(firmware) {
-            let identity = json!({
+            let mut identity = json!({
                 "vendor": VENDOR, "product": PRODUCT, "firmware": firmware.to_string(),
                 "serial": controller.serial(),
             });
+            if let Some(beside) = controller.beside_identity() {
+                identity["build"] = beside.into();
+            }
             retained(&router, "plant/identity", &identity).await;
         }
         for (point, told) in [Point::Output, Point::Setpoint].into_iter().zip(&mut told) {
