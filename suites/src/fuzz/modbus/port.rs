@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(port(115_200, Parity::Even).gap(), GAP);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_answer_in_pieces_is_one_and_the_line_is_given_its_time() {
         use tokio::io::AsyncWriteExt;
         let (ours, mut peer) = tokio::io::duplex(1 << 10);
