@@ -1,8 +1,11 @@
 //! From a finding to the least that brings it about: recover, replay, reduce the sequence, shrink inside it, confirm.
 
+#[cfg(test)]
+mod fake;
 mod reduce;
 mod run;
 mod shrink;
+mod steps;
 
 use std::time::Duration;
 
