@@ -95,6 +95,8 @@ mod tests {
         let three = || (0..36).map(|at| at / 3 * 40 + at % 3);
         assert!(!too_soon(3, three()));
         assert!(!too_soon(2, three()), "one more than is known");
+        let pair = (0..24).map(|at| at / 2 * 40 + at % 2);
+        assert!(!too_soon(1, pair), "one that tries twice at a time");
         assert_eq!(comings(three()).at_once(WAITS), 3);
         assert!(too_soon(3, (0..60).map(|at| at * 2)));
     }
