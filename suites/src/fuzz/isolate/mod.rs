@@ -17,7 +17,7 @@ use super::generate::Shrinker;
 use super::input::{Generated, Input, Origin};
 use super::target::Target;
 use super::window::Window;
-use reduce::{Replays, alike, reduced};
+use reduce::{Replays, alike, reduced, repeated};
 use run::{Shows, Sought, run};
 use shrink::shrunk;
 
@@ -183,6 +183,7 @@ impl<T: Target> Isolation<'_, T> {
     /// The least that was found; empty where nothing brings it about again.
     async fn least(&mut self, window: &Window) -> Vec<Generated> {
         let inputs = self.newest(window).await;
+        let inputs = repeated(self, inputs).await;
         let inputs = reduced(self, inputs).await;
         let inputs = alike(self, inputs).await;
         shrunk(self, inputs).await

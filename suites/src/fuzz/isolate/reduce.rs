@@ -10,6 +10,11 @@ use crate::fuzz::window::kept;
 /// The most inputs that are tried in the place of all.
 const MODELS: usize = 8;
 
+/// So many of the last inputs may be the one that did it: others were sent before it showed.
+const LAST: usize = 2;
+/// So often it is sent alone at the most.
+const COPIES: usize = 8;
+
 /// Who sends inputs again, and sees whether they bring the same about.
 pub(super) trait Replays: Send {
     /// Whether these do.
@@ -20,6 +25,28 @@ pub(super) trait Replays: Send {
     fn is_over(&self) -> bool;
     /// What makes an input simpler.
     fn shrinker(&self, origin: Origin) -> Option<Shrinker>;
+}
+
+/// One of the last inputs again and again, where that does as well: what shows at the third of a kind needs nothing else, and all
+/// others need not be left out one by one.
+pub(super) async fn repeated<R: Replays>(on: &mut R, inputs: Vec<Generated>) -> Vec<Generated> {
+    let of_steps = |one: &Generated| one.input.steps().next().is_some();
+    if inputs.len() <= LAST || inputs.iter().any(of_steps) {
+        return inputs;
+    }
+    for model in inputs.iter().rev().take(LAST) {
+        if on.is_over() {
+            break;
+        }
+        let copies = inputs.iter().skip(inputs.len().saturating_sub(COPIES));
+        let mut tried: Vec<_> = copies.map(|one| in_place_of(one, model)).collect();
+        tried[0].input.anew = true;
+        if on.again(&tried, Power::Cycle).await {
+            tried.truncate(on.sent());
+            return tried;
+        }
+    }
+    inputs
 }
 
 /// Leaves out what is not needed, the larger parts first; order and connections stay.

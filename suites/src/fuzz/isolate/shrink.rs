@@ -129,7 +129,7 @@ fn without_end(mut input: Input) -> Input {
 #[cfg(test)]
 mod tests {
     use super::super::fake::{Fake, some};
-    use super::super::reduce::{alike, reduced};
+    use super::super::reduce::{alike, reduced, repeated};
     use super::*;
 
     fn longest(inputs: &[Generated], least: usize) -> impl Iterator<Item = usize> {
@@ -144,6 +144,28 @@ mod tests {
         let left = reduced(&mut fake, some(64)).await;
         assert_eq!(left.len(), 3);
         assert!(fake.replays < 10, "{}", fake.replays);
+    }
+
+    #[tokio::test]
+    async fn what_shows_at_the_third_of_a_kind_is_that_kind_three_times() {
+        let mut fake = Fake::that(|inputs| longest(inputs, 10).nth(2));
+        let mut inputs = some(64);
+        let fifth = longest(&inputs, 10).nth(4).unwrap();
+        inputs.truncate(fifth + 1);
+        let last = inputs[inputs.len() - 1].input.acts.clone();
+        let left = repeated(&mut fake, inputs).await;
+        assert_eq!((left.len(), fake.replays), (3, 1));
+        assert!(left.iter().all(|one| one.input.acts == last));
+    }
+
+    #[tokio::test]
+    async fn inputs_of_different_kinds_are_left_as_they_are() {
+        let mut fake = Fake::that(|inputs| {
+            let long = longest(inputs, 10).next()?;
+            (long + 1..inputs.len()).find(|&at| inputs[at].input.size() < 3)
+        });
+        let left = repeated(&mut fake, some(64)).await;
+        assert_eq!((left.len(), fake.replays), (64, 2));
     }
 
     #[tokio::test]
