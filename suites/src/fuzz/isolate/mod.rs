@@ -26,6 +26,10 @@ const TRIES: u32 = 3;
 /// The most inputs among which the cause of a silence is looked for: a bench that was late has no cause among them.
 const SILENCE: usize = 64;
 
+/// How often the least of a history is looked for, until it is confirmed: what it brings about may hang on the moment at which
+/// the power is cut, and one replay by chance leads astray.
+const ROUNDS: u32 = 3;
+
 /// What brings a finding about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -104,21 +108,20 @@ pub async fn isolate<T: Target>(
         sent: 0,
         broken: false,
     };
-    device.target.hurry(true);
-    let inputs = isolation.least(window).await;
-    device.target.hurry(false);
-    let (mut confirmed, mut tries) = (0, 0);
-    if !inputs.is_empty() {
-        while tries < TRIES && isolation.lost.is_none() {
-            tries += 1;
-            // An answer that is wrong on a device just switched on is wrong on one that runs: that saves its start.
-            let power = match tries {
-                1 => Power::Cycle,
-                _ => sparing(&inputs),
-            };
-            confirmed += u32::from(isolation.again(&inputs, power).await);
+    let of_steps = |one: &Generated| one.input.steps().next().is_some();
+    let rounds = match window.last(1).iter().any(of_steps) {
+        true => ROUNDS,
+        false => 1,
+    };
+    let mut round = 0;
+    let (inputs, confirmed, tries) = loop {
+        round += 1;
+        let inputs = isolation.least(window).await;
+        let (confirmed, tries) = isolation.confirm(&inputs).await;
+        if confirmed > 0 || round >= rounds || isolation.is_over() {
+            break (inputs, confirmed, tries);
         }
-    }
+    };
     let cause = match (confirmed, inputs.len()) {
         (0, _) | (_, 0) => Cause::LoadOrTime,
         (_, 1) => Cause::Input,
@@ -182,11 +185,29 @@ struct Isolation<'i, T> {
 impl<T: Target> Isolation<'_, T> {
     /// The least that was found; empty where nothing brings it about again.
     async fn least(&mut self, window: &Window) -> Vec<Generated> {
+        self.device.target.hurry(true);
         let inputs = self.newest(window).await;
         let inputs = repeated(self, inputs).await;
         let inputs = reduced(self, inputs).await;
         let inputs = alike(self, inputs).await;
-        shrunk(self, inputs).await
+        let inputs = shrunk(self, inputs).await;
+        self.device.target.hurry(false);
+        inputs
+    }
+
+    /// How often inputs bring it about again, of how many tries.
+    async fn confirm(&mut self, inputs: &[Generated]) -> (u32, u32) {
+        let (mut confirmed, mut tries) = (0, 0);
+        while !inputs.is_empty() && tries < TRIES && self.lost.is_none() {
+            tries += 1;
+            // An answer that is wrong on a device just switched on is wrong on one that runs: that saves its start.
+            let power = match tries {
+                1 => Power::Cycle,
+                _ => sparing(inputs),
+            };
+            confirmed += u32::from(self.again(inputs, power).await);
+        }
+        (confirmed, tries)
     }
 
     /// The newest that bring it about again, up to the one that shows it; none where nothing does.
