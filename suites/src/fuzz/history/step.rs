@@ -370,4 +370,9 @@ impl Input {
             _ => None,
         })
     }
+
+    /// Whether it has steps.
+    pub fn is_history(&self) -> bool {
+        self.steps().next().is_some()
+    }
 }

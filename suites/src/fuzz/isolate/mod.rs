@@ -108,8 +108,7 @@ pub async fn isolate<T: Target>(
         sent: 0,
         broken: false,
     };
-    let of_steps = |one: &Generated| one.input.steps().next().is_some();
-    let rounds = match window.last(1).iter().any(of_steps) {
+    let rounds = match window.last(1).iter().any(|one| one.input.is_history()) {
         true => ROUNDS,
         false => 1,
     };
@@ -308,7 +307,7 @@ impl<T: Target> Replays for Isolation<'_, T> {
 fn sparing(inputs: &[Generated]) -> Power {
     match inputs {
         // What a device remembers of one history may serve the next.
-        [one] if one.input.steps().next().is_none() => Power::Keep,
+        [one] if !one.input.is_history() => Power::Keep,
         _ => Power::Cycle,
     }
 }

@@ -30,23 +30,14 @@ pub(super) trait Replays: Send {
 /// One of the last inputs again and again, where that does as well: what shows at the third of a kind needs nothing else, and all
 /// others need not be left out one by one.
 pub(super) async fn repeated<R: Replays>(on: &mut R, inputs: Vec<Generated>) -> Vec<Generated> {
-    let of_steps = |one: &Generated| one.input.steps().next().is_some();
-    if inputs.len() <= LAST || inputs.iter().any(of_steps) {
+    if inputs.len() <= LAST || inputs.iter().any(|one| one.input.is_history()) {
         return inputs;
     }
-    for model in inputs.iter().rev().take(LAST) {
-        if on.is_over() {
-            break;
-        }
-        let copies = inputs.iter().skip(inputs.len().saturating_sub(COPIES));
-        let mut tried: Vec<_> = copies.map(|one| in_place_of(one, model)).collect();
-        tried[0].input.anew = true;
-        if on.again(&tried, Power::Cycle).await {
-            tried.truncate(on.sent());
-            return tried;
-        }
-    }
-    inputs
+    let mut places = inputs[inputs.len().saturating_sub(COPIES)..].to_vec();
+    places[0].input.anew = true;
+    let models = inputs.iter().rev().take(LAST);
+    let copies = one_for_all(on, &places, models).await;
+    copies.unwrap_or(inputs)
 }
 
 /// Leaves out what is not needed, the larger parts first; order and connections stay.
@@ -78,25 +69,37 @@ pub(super) async fn reduced<R: Replays>(on: &mut R, mut inputs: Vec<Generated>) 
 /// Puts one of the inputs in the place of all where that does as well, the smaller first: one is made smaller sooner than
 /// several, and says more.
 pub(super) async fn alike<R: Replays>(on: &mut R, inputs: Vec<Generated>) -> Vec<Generated> {
-    let of_steps = |one: &Generated| one.input.steps().next().is_some();
     let same = |one: &Generated| one.input.acts == inputs[0].input.acts;
-    if inputs.iter().all(same) || inputs.iter().any(of_steps) {
+    if inputs.iter().all(same) || inputs.iter().any(|one| one.input.is_history()) {
         return inputs;
     }
     let mut models: Vec<_> = inputs.iter().collect();
     models.sort_by_key(|one| one.input.size());
-    for model in models.into_iter().take(MODELS) {
+    let models = models.into_iter().take(MODELS);
+    match one_for_all(on, &inputs, models).await {
+        // Where some of them did it only at times, more were left than it takes.
+        Some(same) => reduced(on, same).await,
+        None => inputs,
+    }
+}
+
+/// The first model that does as well in the place of all, up to where it shows; none where none does.
+async fn one_for_all<'g, R: Replays>(
+    on: &mut R,
+    places: &[Generated],
+    models: impl Iterator<Item = &'g Generated> + Send,
+) -> Option<Vec<Generated>> {
+    for model in models {
         if on.is_over() {
             break;
         }
-        let mut tried: Vec<_> = inputs.iter().map(|one| in_place_of(one, model)).collect();
+        let mut tried: Vec<_> = places.iter().map(|one| in_place_of(one, model)).collect();
         if on.again(&tried, Power::Cycle).await {
             tried.truncate(on.sent());
-            // Where some of them did it only at times, more were left than it takes.
-            return reduced(on, tried).await;
+            return Some(tried);
         }
     }
-    inputs
+    None
 }
 
 /// An input in the place of another, which may have begun a connection.

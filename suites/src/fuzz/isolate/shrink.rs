@@ -14,7 +14,7 @@ const IN_VAIN: u32 = 64;
 pub(super) async fn shrunk<R: Replays>(on: &mut R, mut inputs: Vec<Generated>) -> Vec<Generated> {
     let mut rest: Vec<usize> = (0..inputs.len()).collect();
     while let Some(&at) = rest.last() {
-        if inputs[at].input.steps().next().is_some() {
+        if inputs[at].input.is_history() {
             rest.pop();
             simpler_history(on, &mut inputs, at).await;
             continue;
@@ -137,6 +137,12 @@ mod tests {
         (0..sizes.len()).filter(move |&at| sizes[at] >= least)
     }
 
+    /// A short one behind a long one.
+    fn short_behind(inputs: &[Generated], least: usize) -> Option<usize> {
+        let long = longest(inputs, least).next()?;
+        (long + 1..inputs.len()).find(|&at| inputs[at].input.size() < 3)
+    }
+
     #[tokio::test]
     async fn what_is_sent_to_a_device_that_is_gone_is_left_out_at_once() {
         // It is gone after three of them that are long.
@@ -160,10 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn inputs_of_different_kinds_are_left_as_they_are() {
-        let mut fake = Fake::that(|inputs| {
-            let long = longest(inputs, 10).next()?;
-            (long + 1..inputs.len()).find(|&at| inputs[at].input.size() < 3)
-        });
+        let mut fake = Fake::that(|inputs| short_behind(inputs, 10));
         let left = repeated(&mut fake, some(64)).await;
         assert_eq!((left.len(), fake.replays), (64, 2));
     }
@@ -183,10 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn inputs_that_do_different_things_stay_different() {
-        let mut fake = Fake::that(|inputs| {
-            let long = longest(inputs, 6).next()?;
-            (long + 1..inputs.len()).find(|&at| inputs[at].input.size() < 3)
-        });
+        let mut fake = Fake::that(|inputs| short_behind(inputs, 6));
         let needed = reduced(&mut fake, some(64)).await;
         let inputs = alike(&mut fake, needed).await;
         let sizes: Vec<_> = shrunk(&mut fake, inputs)
