@@ -43,17 +43,19 @@ pub async fn anew(bench: &Bench, latest: Instant) {
     bench.note_strain();
 }
 
+/// Whether each function had so many more right readings.
+pub fn go_on(now: &[Strain], before: &[Strain], readings: u64) -> bool {
+    let mut both = now.iter().zip(before);
+    both.all(|(now, before)| now.right >= before.right + readings)
+}
+
 /// Writes down how the functions have borne up since [`begin`]; `what` was done to the device, and `came` of it.
 pub async fn judge(p: &mut Procedure<'_>, what: &str, came: &str) {
     sleep(SETTLE).await;
     let (began, before) = (Instant::now(), p.bench().strain());
     let longest = before.iter().map(|one| one.allowed).max();
     let mut strain = before.clone();
-    let go_on = |now: &[Strain]| {
-        let mut both = now.iter().zip(&before);
-        both.all(|(now, before)| now.right >= before.right + READINGS)
-    };
-    while !go_on(&strain) && began.elapsed() < longest.unwrap_or_default() * 2 {
+    while !go_on(&strain, &before, READINGS) && began.elapsed() < longest.unwrap_or_default() * 2 {
         sleep(Duration::from_millis(20)).await;
         strain = p.bench().strain();
     }

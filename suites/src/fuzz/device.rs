@@ -182,11 +182,8 @@ impl<'d, T: Target> Device<'d, T> {
     pub async fn look_last(&self) -> Option<Finding> {
         sleep(SHOWN).await;
         let before = self.bench.strain();
-        self.look_until(|now| {
-            let mut both = now.iter().zip(&before);
-            both.all(|(now, before)| now.right >= before.right + READINGS)
-        })
-        .await
+        self.look_until(|now| strain::go_on(now, &before, READINGS))
+            .await
     }
 
     /// Looks again and again for as long as an essential function may go without a right reading, or until they go on.
