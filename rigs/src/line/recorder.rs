@@ -1,7 +1,7 @@
 //! The recorder: every byte that went over a line, both ways, with its time.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Instant, SystemTime};
 
 use memchr::memmem;
@@ -12,7 +12,7 @@ use super::channel::{Carrier, Channel, Direction, Event};
 use super::keys::Keys;
 use super::mask;
 use super::recording::Recording;
-use super::tap::{Tap, Tapped};
+use super::tap::{self, Tap, Tapped};
 use crate::secret::{MASK, Secret};
 
 /// The most memory that a recorder takes. What comes later is counted, not kept.
@@ -44,8 +44,8 @@ struct Inner {
     window: VecDeque<Event>,
     window_bytes: usize,
     activity: Activity,
-    /// What is kept beside, for whoever looks again and again.
-    tapped: Option<Tapped>,
+    /// What is kept beside, for whoever looks again and again, as long as somebody does.
+    tapped: Weak<Mutex<Tapped>>,
     secrets: Vec<Secret>,
     /// The keys of TLS sessions, where they are asked for.
     keys: Option<Keys>,
@@ -92,7 +92,7 @@ impl Recorder {
                 window: VecDeque::new(),
                 window_bytes: 0,
                 activity: Activity::default(),
-                tapped: None,
+                tapped: Weak::new(),
                 secrets: Vec::new(),
                 keys: None,
             })),
@@ -130,8 +130,8 @@ impl Recorder {
         if direction == Direction::Sent && !channel.watches {
             inner.activity.count(&channel.line, event.at);
         }
-        if let Some(tapped) = &mut inner.tapped {
-            tapped.keep(&event);
+        if let Some(tapped) = inner.tapped.upgrade() {
+            tap::lock(&tapped).keep(&event);
         }
         match keep {
             Keep::All => inner.keep(event),
@@ -183,15 +183,9 @@ impl Recorder {
 
     /// From now on, what goes over the lines can be looked at again and again.
     pub fn tap(&self) -> Tap {
-        self.lock().tapped = Some(Tapped::default());
-        Tap::new(self)
-    }
-
-    /// What was kept beside since the last time, and whether that goes on.
-    pub(super) fn tapped(&self, goes_on: bool) -> Tapped {
-        let mut inner = self.lock();
-        let next = goes_on.then(Tapped::default);
-        std::mem::replace(&mut inner.tapped, next).unwrap_or_default()
+        let tap = Tap::default();
+        self.lock().tapped = Arc::downgrade(&tap.0);
+        tap
     }
 
     /// Forgets what was kept, and begins anew; secrets stay known, and connections that are open.

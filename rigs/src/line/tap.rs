@@ -1,15 +1,17 @@
 //! A second look at what is recorded: whoever asks again and again what went over the lines since the last time is not held
 //! up by all that went before, nor by what a recorder has no more room for.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use super::channel::Event;
-use super::recorder::{NotKept, Recorder};
+use super::recorder::NotKept;
 
 /// The most memory that it takes between two looks.
 const MAX_KEPT: usize = 16 << 20;
 
 /// What went over the lines since the last look. There is one at a time: a later one takes the place of one before.
-#[derive(Debug)]
-pub struct Tap(Recorder);
+#[derive(Debug, Default)]
+pub struct Tap(pub(super) Arc<Mutex<Tapped>>);
 
 /// What is kept for the next look.
 #[derive(Debug, Default)]
@@ -20,16 +22,12 @@ pub(super) struct Tapped {
 }
 
 impl Tap {
-    pub(super) fn new(recorder: &Recorder) -> Self {
-        Self(recorder.clone())
-    }
-
     /// What went over the lines since the last look, or since this began.
     ///
     /// # Errors
     /// Not all of it was kept: nobody can say what was not in it.
     pub fn take(&self) -> Result<Vec<Event>, NotKept> {
-        let tapped = self.0.tapped(true);
+        let tapped = std::mem::take(&mut *lock(&self.0));
         match tapped.left_out {
             0 => Ok(tapped.events),
             bytes => Err(NotKept(bytes)),
@@ -37,10 +35,8 @@ impl Tap {
     }
 }
 
-impl Drop for Tap {
-    fn drop(&mut self) {
-        self.0.tapped(false);
-    }
+pub(super) fn lock(tapped: &Mutex<Tapped>) -> MutexGuard<'_, Tapped> {
+    tapped.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tapped {
@@ -58,7 +54,7 @@ impl Tapped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::{Direction, Keep};
+    use crate::line::{Direction, Keep, Recorder};
 
     #[test]
     fn each_look_has_what_went_since_the_last_one() {
@@ -80,6 +76,16 @@ mod tests {
         recorder.note("plc", "third");
         assert_eq!(words(), ["third"]);
         assert!(words().is_empty());
+    }
+
+    #[test]
+    fn a_later_look_goes_on_when_the_one_before_ends() {
+        let recorder = Recorder::new();
+        let before = recorder.tap();
+        let tap = recorder.tap();
+        drop(before);
+        recorder.note("plc", "first");
+        assert_eq!(tap.take().unwrap().len(), 1);
     }
 
     #[test]

@@ -41,7 +41,6 @@ pub fn asks_for_more(rig: &Rig) -> bool {
 impl Stage<'_, '_> {
     /// Listens from now on, for what is planted from now on.
     pub(super) fn listen(&mut self) {
-        self.listener = None;
         self.listener = Some(Listener::new(self.p.bench().recorder()));
     }
 
