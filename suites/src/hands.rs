@@ -137,6 +137,13 @@ pub fn rank(rig: &Rig, hand: Hand<'_>) -> u8 {
     }
 }
 
+/// The operations that only read, and that an account may ask for on an interface.
+pub fn readings<'r>(rig: &'r Rig, account: &str, interface: &str) -> Vec<&'r str> {
+    let names = rig.operations.keys().map(|name| name.as_str());
+    let reads = |name: &&str| rig.only_reads(name, interface) && rig.may(account, name);
+    names.filter(reads).collect()
+}
+
 /// Who reads something back: on Modbus where that can be, since nothing is in its way there.
 ///
 /// # Errors

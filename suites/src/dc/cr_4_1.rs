@@ -10,6 +10,7 @@ use slcert_rigs::rig::{InterfaceKind, Values};
 use crate::case::{Case, Fits, Kind, Run, Scope, Svv};
 use crate::fresh;
 use crate::fuzz::history::{self, Property};
+use crate::hands::readings;
 use crate::password::{Subject, account_with_password, enter as enter_with};
 use crate::procedure::{Procedure, Stop};
 
@@ -147,16 +148,8 @@ pub async fn use_everything(p: &Procedure<'_>) -> Result<Vec<String>, Stop> {
             .accounts_on(interface.as_str())
             .map(|(name, _)| name.as_str())
         {
-            let operations: Vec<_> = rig
-                .operations
-                .iter()
-                .filter(|(name, _)| {
-                    rig.only_reads(name.as_str(), interface.as_str())
-                        && rig.may(account, name.as_str())
-                        && !used.contains(&format!("{name}@{interface}"))
-                })
-                .map(|(name, _)| name.as_str())
-                .collect();
+            let mut operations = readings(rig, account, interface.as_str());
+            operations.retain(|name| !used.contains(&format!("{name}@{interface}")));
             if operations.is_empty() {
                 continue;
             }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::stage::{Event, Stage};
 use super::step::Step;
+use crate::hands::readings;
 use crate::procedure::Stop;
 use crate::session::{is_of_the_line, watches};
 
@@ -61,13 +62,6 @@ pub fn readers(rig: &Rig) -> Vec<Reader> {
         }
     }
     readers
-}
-
-/// The operations that only read, and that an account may ask for on an interface.
-fn readings<'r>(rig: &'r Rig, account: &str, interface: &str) -> Vec<&'r str> {
-    let names = rig.operations.keys().map(|name| name.as_str());
-    let reads = |name: &&str| rig.only_reads(name, interface) && rig.may(account, name);
-    names.filter(reads).collect()
 }
 
 impl Stage<'_, '_> {
