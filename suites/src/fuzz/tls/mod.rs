@@ -5,6 +5,7 @@ mod answer;
 mod behind;
 mod change;
 mod grammar;
+mod hearing;
 mod hello;
 mod out_of_place;
 mod reading;

@@ -5,22 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use slcert_rigs::bench::{Bench, Who};
-use slcert_rigs::line::Line;
-use slcert_rigs::tls::TlsLine;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::io::AsyncWriteExt;
+use tokio::time::sleep;
 
-use super::answer::{self, Answer};
 use super::grammar::TlsGrammar;
+use super::hearing::{Heard, Hearing, Link};
 use super::reading::{Reading, read};
-use super::wire::{ENCRYPTED_1_2, Fields, content};
+use super::wire::{Fields, content};
 use crate::fuzz::coverage::Seen;
 use crate::fuzz::finding::{Finding, Oracle};
 use crate::fuzz::generate::Grammar;
 use crate::fuzz::input::{Act, Input};
 use crate::fuzz::pace::Pace;
 use crate::fuzz::target::{Delivered, Target};
-use crate::modbus::hex;
 
 /// The time that an answer is waited for before the next input: the device's usual time so many times, and more.
 const SHORT: (u32, Duration) = (2, Duration::from_millis(10));
@@ -28,8 +25,6 @@ const SHORT: (u32, Duration) = (2, Duration::from_millis(10));
 const LONG: (u32, Duration) = (20, Duration::from_millis(1500));
 /// How long a connection on which nothing is owed is listened to: what is served under TLS would have answered by then.
 const LISTEN: (u32, Duration) = (1, Duration::from_millis(20));
-/// The most bytes of an answer that are taken.
-const MOST: usize = 256 << 10;
 /// The connections before this one whose bytes are looked for in its answer.
 const OTHERS: usize = 16;
 /// Where a ClientHello in one record has its random number.
@@ -46,139 +41,6 @@ pub struct Server<'b, S> {
     /// What earlier connections sent.
     pub(super) sent: Mutex<VecDeque<[u8; 16]>>,
     pub(super) pace: Pace,
-}
-
-/// A connection.
-pub enum Link {
-    /// Before a handshake of the bench's.
-    Bare(Line),
-    /// After one: inputs go out below it.
-    Secured(Box<TlsLine>),
-}
-
-impl Link {
-    fn wire(&mut self) -> &mut Line {
-        match self {
-            Self::Bare(line) => line,
-            Self::Secured(session) => session.get_mut().0,
-        }
-    }
-}
-
-/// A connection that is listened to.
-struct Hearing {
-    link: Link,
-    sent: Reading,
-    others: Vec<[u8; 16]>,
-    came: Vec<u8>,
-    answer: Answer,
-}
-
-/// How it ended.
-enum Heard {
-    /// The answer is wrong.
-    Wrong(Finding),
-    /// All came that comes before the client speaks again.
-    Settled,
-    /// The server ended the connection.
-    Ended,
-    /// Nothing more came.
-    Silence,
-}
-
-impl Hearing {
-    async fn listen(&mut self, limit: Duration) -> Heard {
-        let deadline = Instant::now() + limit;
-        while self.came.len() < MOST {
-            let mut part = [0; 4096];
-            let read = timeout_at(deadline, self.link.wire().read(&mut part)).await;
-            match read {
-                Err(_) => return Heard::Silence,
-                Ok(Ok(0) | Err(_)) => return Heard::Ended,
-                Ok(Ok(length)) => self.came.extend_from_slice(&part[..length]),
-            }
-            match self.judge() {
-                Err(found) => return Heard::Wrong(found),
-                Ok(answer) => self.answer = answer,
-            }
-            if self.answer.settled && !self.is_owed() {
-                return Heard::Settled;
-            }
-        }
-        Heard::Settled
-    }
-
-    fn judge(&self) -> Result<Answer, Finding> {
-        if let Some(found) = answer::exposes(&self.came, &self.others) {
-            return Err(found);
-        }
-        match self.link {
-            Link::Bare(_) => answer::judge(&self.came, &self.sent),
-            Link::Secured(_) => encrypted(&self.came),
-        }
-    }
-
-    /// Whether the server owes something still: an answer, or the connection's end.
-    fn is_owed(&self) -> bool {
-        self.answer.fatal
-            || self.sent.breach.is_some()
-            || self.sent.left
-            || self.sent.is_owed() && !self.answer.settled
-    }
-
-    /// What is wrong with a silence that has lasted.
-    fn unended(&self) -> Option<Finding> {
-        let (oracle, what) = if self.answer.fatal {
-            let what = "the connection goes on after the server's fatal alert";
-            (Oracle::Acceptance, what.to_owned())
-        } else if let Some(breach) = self.sent.breach {
-            let what = format!("{breach} does not end the connection");
-            (Oracle::Acceptance, what)
-        } else if self.sent.left {
-            let what = "a fatal alert does not end the connection";
-            (Oracle::Acceptance, what.to_owned())
-        } else if self.is_owed() {
-            let what = "a ClientHello is neither answered nor refused";
-            (Oracle::Grammar, what.to_owned())
-        } else {
-            return None;
-        };
-        let came = &self.came[..self.came.len().min(96)];
-        Some(Finding::by_silence(
-            oracle,
-            what,
-            format!("{} came", hex(came)),
-        ))
-    }
-
-    /// Goes on listening beside the inputs that follow.
-    async fn later(mut self, limit: Duration) -> Option<Finding> {
-        match self.listen(limit).await {
-            Heard::Wrong(found) => Some(found),
-            Heard::Silence => self.unended(),
-            Heard::Settled | Heard::Ended => None,
-        }
-    }
-}
-
-/// What comes behind a handshake is encrypted: its records are what can be judged.
-fn encrypted(bytes: &[u8]) -> Result<Answer, Finding> {
-    let mut records = Fields(bytes);
-    while !records.0.is_empty() {
-        let head = records.0;
-        let length = head.get(3..5).map(|of| u16::from_be_bytes([of[0], of[1]]));
-        if !(content::CHANGE_CIPHER_SPEC..=content::HEARTBEAT).contains(&head[0])
-            || length.is_some_and(|length| usize::from(length) > ENCRYPTED_1_2)
-        {
-            let shown = hex(&head[..head.len().min(96)]);
-            let what = "an answer in clear that is no TLS record";
-            return Err(Finding::new(Oracle::Acceptance, what, shown));
-        }
-        if records.record().is_none() {
-            break;
-        }
-    }
-    Ok(Answer::default())
 }
 
 /// What no server can decrypt: whole records behind a handshake, of types that are encrypted then.
@@ -302,13 +164,7 @@ impl<S: Target> Target for Server<'_, S> {
         };
         let secured = matches!(link, Link::Secured(_));
         let sent = if secured { below(&bytes) } else { read(&bytes) };
-        let mut hearing = Hearing {
-            link,
-            sent,
-            others,
-            came: Vec::new(),
-            answer: Answer::default(),
-        };
+        let mut hearing = Hearing::new(link, sent, others);
         // A session that is open is one of those that the device counts: it is not left beside the inputs that follow.
         let limit = match (secured, hearing.is_owed()) {
             (true, true) => self.limit(LONG),
@@ -330,7 +186,8 @@ impl<S: Target> Target for Server<'_, S> {
             Heard::Silence if secured => delivered.finding = hearing.unended(),
             Heard::Silence => {
                 let limit = if hearing.is_owed() { LONG } else { LISTEN };
-                delivered.later = Some(Box::pin(hearing.later(self.limit(limit))));
+                delivered.later =
+                    Some(Box::pin(hearing.later(self.limit(limit), self.limit(LONG))));
             }
             Heard::Settled | Heard::Ended => {}
         }
