@@ -49,8 +49,8 @@ pub const CASES: &[Case] = &[
         needs: &[],
         objective: "Change passwords, as their users and as an administrator, also in ways that have to be refused, log in with right and wrong ones on \
                     every interface, leave sessions, cut the power, and read all that can be read, in many orders.",
-        criterion: "No password that is set, was set before, is refused or is wrong stands in anything that the device sends on any line, as text, in base64 \
-                    or in hexadecimal, nor in what crosses a network under TLS.",
+        criterion: "No planted password, whether it is set, was set before, is refused or is wrong, stands in anything that the device sends on any line, as \
+                    text, in base64 or in hexadecimal, nor in what crosses a network under TLS.",
         svv: Svv::ThreatMitigation,
         body: |p| -> Run<'_> { Box::pin(histories(p)) },
     },

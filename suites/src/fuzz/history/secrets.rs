@@ -1,5 +1,4 @@
-//! CR 4.1 over histories: in no order of events does a password that was planted, or that somebody uses, stand in what the
-//! device sends.
+//! CR 4.1 over histories: in no order of events does a password that was planted stand in what the device sends.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
