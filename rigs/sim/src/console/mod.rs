@@ -31,6 +31,8 @@ pub(crate) struct Console {
     pty: Pty,
     controller: Arc<Controller>,
     editor: LineEditor,
+    /// What is echoed of the bytes that came together: it goes out in one piece.
+    echoed: Vec<u8>,
     attempts: Attempts,
     stage: Stage,
     last_input: Instant,
@@ -91,6 +93,7 @@ impl Console {
             pty,
             controller,
             editor: LineEditor::default(),
+            echoed: Vec::new(),
             attempts: Attempts::default(),
             stage: Stage::Name,
             last_input: now,
@@ -111,6 +114,7 @@ impl Console {
                     for byte in &buffer[..count] {
                         self.take(*byte).await?;
                     }
+                    self.flush().await?;
                     self.last_input = Instant::now();
                 }
                 Wake::Idle => self.idle().await?,
@@ -178,7 +182,10 @@ impl Console {
             Key::Usual => {}
             Key::Lost => return Ok(()),
             Key::Shows(text) => self.print(&text).await?,
-            Key::Deafens => return std::future::pending().await,
+            Key::Deafens => {
+                self.flush().await?;
+                return std::future::pending().await;
+            }
             Key::Floods => loop {
                 self.print("~~~~~~~~~~~~~~~~").await?;
                 sleep(Duration::from_millis(1)).await;
@@ -188,7 +195,7 @@ impl Console {
         let shown = self.shows_input();
         match echo {
             Echo::NewLine => self.print("\r\n").await?,
-            Echo::Byte(byte) if shown => self.pty.write(&[byte]).await?,
+            Echo::Byte(byte) if shown => self.echoed.push(byte),
             Echo::Erase if shown => self.print("\x08 \x08").await?,
             _ => {}
         }
@@ -382,10 +389,11 @@ impl Console {
             }
         }
         self.prompt().await?;
-        self.pty.write(self.editor.typed()).await
+        self.echoed.extend_from_slice(self.editor.typed());
+        self.flush().await
     }
 
-    async fn prompt(&self) -> io::Result<()> {
+    async fn prompt(&mut self) -> io::Result<()> {
         let prompt = match &self.stage {
             Stage::Name => "login: ".into(),
             Stage::Password { .. } => "Password: ".into(),
@@ -404,7 +412,7 @@ impl Console {
         self.print(&prompt).await
     }
 
-    async fn error(&self, error: &impl std::fmt::Display) -> io::Result<()> {
+    async fn error(&mut self, error: &impl std::fmt::Display) -> io::Result<()> {
         self.print(&format!("error: {error}\r\n")).await?;
         if self.controller.flaws.enabled(Defect::StackTrace) {
             self.print("  at shell_dispatch (/build/tc100/src/shell/dispatch.c:214)\r\n")
@@ -421,7 +429,17 @@ impl Console {
         }
     }
 
-    async fn print(&self, text: &str) -> io::Result<()> {
-        self.pty.write(text.as_bytes()).await
+    async fn print(&mut self, text: &str) -> io::Result<()> {
+        self.echoed.extend_from_slice(text.as_bytes());
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.echoed.is_empty() {
+            return Ok(());
+        }
+        let sent = self.pty.write(&self.echoed).await;
+        self.echoed.clear();
+        sent
     }
 }
