@@ -31,8 +31,8 @@ pub(crate) struct Console {
     pty: Pty,
     controller: Arc<Controller>,
     editor: LineEditor,
-    /// What is echoed of the bytes that came together: it goes out in one piece.
-    echoed: Vec<u8>,
+    /// What goes out next: the echo of bytes that came together is one piece.
+    unsent: Vec<u8>,
     attempts: Attempts,
     stage: Stage,
     last_input: Instant,
@@ -93,7 +93,7 @@ impl Console {
             pty,
             controller,
             editor: LineEditor::default(),
-            echoed: Vec::new(),
+            unsent: Vec::new(),
             attempts: Attempts::default(),
             stage: Stage::Name,
             last_input: now,
@@ -195,7 +195,7 @@ impl Console {
         let shown = self.shows_input();
         match echo {
             Echo::NewLine => self.print("\r\n").await?,
-            Echo::Byte(byte) if shown => self.echoed.push(byte),
+            Echo::Byte(byte) if shown => self.unsent.push(byte),
             Echo::Erase if shown => self.print("\x08 \x08").await?,
             _ => {}
         }
@@ -389,7 +389,7 @@ impl Console {
             }
         }
         self.prompt().await?;
-        self.echoed.extend_from_slice(self.editor.typed());
+        self.unsent.extend_from_slice(self.editor.typed());
         self.flush().await
     }
 
@@ -430,16 +430,16 @@ impl Console {
     }
 
     async fn print(&mut self, text: &str) -> io::Result<()> {
-        self.echoed.extend_from_slice(text.as_bytes());
+        self.unsent.extend_from_slice(text.as_bytes());
         self.flush().await
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        if self.echoed.is_empty() {
+        if self.unsent.is_empty() {
             return Ok(());
         }
-        let sent = self.pty.write(&self.echoed).await;
-        self.echoed.clear();
+        let sent = self.pty.write(&self.unsent).await;
+        self.unsent.clear();
         sent
     }
 }

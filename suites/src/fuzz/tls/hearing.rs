@@ -132,13 +132,14 @@ impl Hearing {
         ))
     }
 
-    /// Goes on listening beside the inputs that follow. A server that refuses late, what it need not have refused or not yet, has
-    /// its time from then on to end the connection.
-    pub(super) async fn later(mut self, limit: Duration, to_end: Duration) -> Option<Finding> {
+    /// Goes on listening beside the inputs that follow: `idle` where the server owes nothing, `owing` where it does. One that refuses
+    /// late has its time from then on to end the connection.
+    pub(super) async fn later(mut self, idle: Duration, owing: Duration) -> Option<Finding> {
         let refused = self.answer.fatal;
+        let limit = if self.is_owed() { owing } else { idle };
         let mut heard = self.listen(limit).await;
         if matches!(heard, Heard::Silence) && self.answer.fatal && !refused {
-            heard = self.listen(to_end).await;
+            heard = self.listen(owing).await;
         }
         match heard {
             Heard::Wrong(found) => Some(found),
@@ -178,7 +179,7 @@ mod tests {
     const ALERT: [u8; 7] = [content::ALERT, 3, 3, 0, 2, 2, 50];
 
     /// What is found where a fatal alert comes and, where there is one, the end after it.
-    async fn found(sent: Reading, limit: u64, alert: u64, end: Option<u64>) -> Option<String> {
+    async fn found(sent: Reading, alert: u64, end: Option<u64>) -> Option<String> {
         let (ours, mut peer) = duplex(64);
         let refuses = async move {
             sleep(Duration::from_millis(alert)).await;
@@ -186,9 +187,9 @@ mod tests {
             sleep(Duration::from_millis(end.unwrap_or(60_000))).await;
         };
         let hearing = Hearing::new(Link::Bare(Box::new(ours)), sent, Vec::new());
-        let limits = [limit, 1500].map(Duration::from_millis);
+        let [idle, owing] = [70, 1500].map(Duration::from_millis);
         let peer = tokio::spawn(refuses);
-        let found = hearing.later(limits[0], limits[1]).await;
+        let found = hearing.later(idle, owing).await;
         peer.abort();
         found.map(|found| found.what)
     }
@@ -204,11 +205,11 @@ mod tests {
             ..Reading::default()
         };
         // An alert that nobody waited for, when listening was about to end.
-        assert_eq!(found(nothing_owed(), 70, 69, Some(5)).await, None);
+        assert_eq!(found(nothing_owed(), 69, Some(5)).await, None);
         // One that took nearly all the time that it had.
-        assert_eq!(found(breach(), 1500, 1499, Some(1400)).await, None);
+        assert_eq!(found(breach(), 1499, Some(1400)).await, None);
         let goes_on = Some("the connection goes on after the server's fatal alert".to_owned());
-        assert_eq!(found(nothing_owed(), 70, 69, None).await, goes_on);
-        assert_eq!(found(breach(), 1500, 3, None).await, goes_on);
+        assert_eq!(found(nothing_owed(), 69, None).await, goes_on);
+        assert_eq!(found(breach(), 3, None).await, goes_on);
     }
 }

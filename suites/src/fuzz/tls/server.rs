@@ -185,9 +185,8 @@ impl<S: Target> Target for Server<'_, S> {
             Heard::Wrong(found) => delivered.finding = Some(found),
             Heard::Silence if secured => delivered.finding = hearing.unended(),
             Heard::Silence => {
-                let limit = if hearing.is_owed() { LONG } else { LISTEN };
-                delivered.later =
-                    Some(Box::pin(hearing.later(self.limit(limit), self.limit(LONG))));
+                let later = hearing.later(self.limit(LISTEN), self.limit(LONG));
+                delivered.later = Some(Box::pin(later));
             }
             Heard::Settled | Heard::Ended => {}
         }
