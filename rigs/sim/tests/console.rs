@@ -22,6 +22,18 @@ async fn the_banner_comes_before_the_login() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_is_echoed_before_the_line_ends() {
+    let bench = Bench::sound().await;
+    let mut console = bench.console().await;
+    console.send("").await;
+    console.expect("login: ").await;
+    console.stream_write(b"ve").await;
+    console.expect("ve").await;
+    console.stream_write(b"x\x7fra").await;
+    console.expect("x\x08 \x08ra").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_not_echoed() {
     let bench = Bench::sound().await;
     let mut console = bench.console().await;
